@@ -1,0 +1,105 @@
+"""Validity rules: one field at a time (from its schema entry), then fields together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from gkd_runner.config.schema import Config, GatConfig
+from gkd_runner.errors import nearest
+
+_COMPARISONS = {
+    "at_least": (lambda value, limit: value >= limit, ">="),
+    "above": (lambda value, limit: value > limit, ">"),
+    "at_most": (lambda value, limit: value <= limit, "<="),
+    "below": (lambda value, limit: value < limit, "<"),
+}
+
+
+def check_field(path: str, value: Any, field: dataclasses.Field[Any]) -> str | None:
+    """The mistake in ``path=value`` by the field's own rules, or ``None``."""
+    items = list(value) if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
+    choices = field.metadata["choices"]
+    rules: dict[str, float] = field.metadata["rules"]
+    for item in items:
+        if item is None:
+            continue
+        if choices and item not in choices:
+            allowed = ", ".join(choices)
+            return f"{path}={item} is not one of {allowed}{nearest(str(item), choices)}"
+        if rules and not (math.isfinite(item) and _within(item, rules)):
+            wanted = " and ".join(f"{_COMPARISONS[rule][1]} {rules[rule]}" for rule in rules)
+            return f"{path}={item} is out of range; it must be {wanted}"
+    return None
+
+
+def _within(value: float, rules: dict[str, float]) -> bool:
+    return all(_COMPARISONS[rule][0](value, limit) for rule, limit in rules.items())
+
+
+def check_together(config: Config) -> list[str]:
+    """Mistakes that only show when several options are seen together."""
+    return [
+        *_seeds(config.seeds),
+        *_protocol(config),
+        *_teacher(config),
+        *_objective(config),
+        *_dataset(config),
+    ]
+
+
+def _seeds(seeds: list[int]) -> list[str]:
+    if not seeds:
+        return ["seeds=[] is empty; give at least one, as in seeds=[0]"]
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    return [f"seeds={seeds} repeats {', '.join(map(str, twice))}; each seed once"] if twice else []
+
+
+def _protocol(config: Config) -> list[str]:
+    protocol, family = config.protocol, config.dataset.family
+    mistakes = []
+    if family not in protocol.covers:
+        mistakes.append(
+            f"protocol={protocol.name} is not defined for dataset={config.dataset.name}"
+            f" (it covers {', '.join(protocol.covers)}); use protocol=krd or protocol=glnn"
+        )
+    if (protocol.val_per_class is None) == (protocol.val_size is None):
+        mistakes.append(
+            f"protocol.val_per_class={protocol.val_per_class} and"
+            f" protocol.val_size={protocol.val_size}: set exactly one, the other null"
+        )
+    return mistakes
+
+
+def _teacher(config: Config) -> list[str]:
+    teacher = config.teacher
+    if isinstance(teacher, GatConfig) and teacher.num_layers > 1:
+        remainder = teacher.hidden_dim % teacher.heads
+        if remainder:
+            return [
+                f"teacher.hidden_dim={teacher.hidden_dim} is not a multiple of"
+                f" teacher.heads={teacher.heads}"
+            ]
+    return []
+
+
+def _objective(config: Config) -> list[str]:
+    method = config.method
+    if method.name == "mlp" and method.lam != 1:
+        return [f"method.lam={method.lam} with method=mlp, which has no teacher: it must be 1"]
+    delta = [getattr(method, name, 1.0) for name in ("delta_1", "delta_2")]
+    gamma = [getattr(method, name, 1.0) for name in ("gamma_1", "gamma_2")]
+    if (method.lam == 0 or not any(delta)) and (method.lam == 1 or not any(gamma)):
+        return [
+            f"method.lam={method.lam}, delta={delta}, gamma={gamma} leave nothing to learn from"
+        ]
+    return []
+
+
+def _dataset(config: Config) -> list[str]:
+    classes = getattr(config.dataset, "classes", 0)
+    nodes = getattr(config.dataset, "nodes", 0)
+    if classes > nodes:
+        return [f"dataset.classes={classes} is more than dataset.nodes={nodes}"]
+    return []

@@ -1,0 +1,108 @@
+"""Checks that a loaded graph is what the rest of the program takes for granted."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
+from gkd_runner.errors import DataError
+
+_REPAIR = "set dataset.repair=true to mend it on loading"
+
+
+def check_graph(graph: GraphData, source: str) -> None:
+    """Raise one ``DataError`` that lists everything wrong with ``graph``; silent when sound."""
+    problems = [*_shapes(graph)]
+    if not problems:
+        problems = [*_values(graph), *_edges(graph.adjacency), *_split(graph)]
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise DataError(f"{source}: not a usable graph:\n{lines}")
+
+
+def without_defects(adjacency: sp.csr_array) -> sp.csr_array:
+    """Add missing reverse edges, merge duplicates and drop self-loops."""
+    both = (adjacency + adjacency.T).tocoo()
+    loops = both.row == both.col
+    rows, cols = both.row[~loops], both.col[~loops]
+    ones = np.ones(len(rows), dtype=np.float32)
+    mended = sp.csr_array((ones, (rows, cols)), shape=adjacency.shape)
+    mended.sum_duplicates()
+    mended.data[:] = 1.0
+    return mended
+
+
+def _shapes(graph: GraphData) -> list[str]:
+    if graph.labels.ndim != 1 or graph.labels.size == 0:
+        return [f"labels must be a non-empty vector, got shape {graph.labels.shape}"]
+    problems = []
+    n = len(graph.labels)
+    if graph.adjacency.shape != (n, n):
+        problems.append(f"adjacency is {graph.adjacency.shape}, but there are {n} labels")
+    if graph.features.ndim != 2 or graph.features.shape[0] != n:
+        problems.append(f"features are {graph.features.shape}, but there are {n} labels")
+    elif graph.features.shape[1] == 0:
+        problems.append("features have no column")
+    return problems
+
+
+def _values(graph: GraphData) -> list[str]:
+    problems = []
+    stored = graph.features.data if sp.issparse(graph.features) else graph.features
+    bad = int(np.size(stored) - np.isfinite(stored).sum())
+    if bad:
+        problems.append(f"features hold {bad} values that are NaN or infinite")
+    lowest = int(graph.labels.min())
+    if lowest < UNKNOWN_LABEL:
+        problems.append(f"label {lowest} is below -1 (-1 means unknown)")
+        return problems
+    known = np.unique(graph.labels[graph.labels != UNKNOWN_LABEL])
+    if len(known) < 2:
+        problems.append(f"labels hold {len(known)} known classes; at least 2 are needed")
+    elif len(known) <= known.max():
+        absent = sorted(set(range(int(known.max()) + 1)) - set(known.tolist()))
+        shown = ", ".join(map(str, absent[:5]))
+        problems.append(
+            f"{len(absent)} classes below the largest label {known.max()} have no node"
+            f" ({shown}{', ...' if len(absent) > 5 else ''}); number the classes from 0 on"
+        )
+    return problems
+
+
+def _edges(adjacency: sp.csr_array) -> list[str]:
+    problems = []
+    merged = adjacency.copy()
+    merged.sum_duplicates()
+    duplicates = adjacency.nnz - merged.nnz
+    if duplicates:
+        problems.append(f"{duplicates} duplicate edges; {_REPAIR}")
+    loops = int(np.count_nonzero(merged.diagonal()))
+    if loops:
+        problems.append(f"{loops} self-loops (they are added where a model wants them); {_REPAIR}")
+    merged.data[:] = 1.0
+    one_way = int(abs(merged - merged.T).sum()) // 2
+    if one_way:
+        problems.append(f"{one_way} edges lack their reverse (directed graph?); {_REPAIR}")
+    return problems
+
+
+def _split(graph: GraphData) -> list[str]:
+    if graph.split is None:
+        return []
+    problems = []
+    parts = {"train": graph.split.train, "val": graph.split.val, "test": graph.split.test}
+    for name, ids in parts.items():
+        outside = ids[(ids < 0) | (ids >= graph.num_nodes)]
+        if len(outside):
+            problems.append(f"{name} split names node {outside[0]}; nodes are 0 to"
+                            f" {graph.num_nodes - 1}")  # fmt: skip
+        elif len(ids) == 0:
+            problems.append(f"{name} split is empty")
+        elif (unlabelled := int((graph.labels[ids] == UNKNOWN_LABEL).sum())) > 0:
+            problems.append(f"{name} split holds {unlabelled} nodes without a label")
+    ids = np.concatenate(list(parts.values()))
+    repeated = len(ids) - len(np.unique(ids))
+    if repeated:
+        problems.append(f"{repeated} nodes stand in a split twice or in two splits")
+    return problems

@@ -1,0 +1,47 @@
+"""From a dataset's configuration to the graph that a protocol works on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from gkd_runner.config.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
+from gkd_runner.data import protocols
+from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.data.load import find
+from gkd_runner.data.npz import load_npz
+from gkd_runner.data.synthetic import synthetic
+
+
+def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Path) -> GraphData:
+    """Find (or make, or download), check, normalise and cut the graph. Raises ``DataError``."""
+    graph = _read(dataset, data_dir)
+    if dataset.row_normalize:
+        graph = replace(graph, features=row_normalized(graph.features))
+    return protocols.cut(graph, protocol, dataset.family)
+
+
+def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:
+    if isinstance(dataset, SyntheticConfig):
+        return synthetic(
+            nodes=dataset.nodes,
+            classes=dataset.classes,
+            features=dataset.features,
+            mean_degree=dataset.mean_degree,
+            homophily=dataset.homophily,
+            seed=dataset.seed,
+        )
+    path = Path(dataset.path).expanduser() if dataset.path else find(dataset.name, data_dir)
+    return load_npz(path, dataset.name, repair=dataset.repair)
+
+
+def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatArray:
+    """Each row divided by its sum; rows that sum to 0 stay as they are (as DGL does)."""
+    sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
+    inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
+    if sp.issparse(features):
+        return sp.csr_array(sp.diags_array(inverse, dtype=np.float32) @ features)
+    return features * inverse[:, None]

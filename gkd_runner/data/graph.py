@@ -1,0 +1,118 @@
+"""A graph as it is stored: adjacency, features, labels and, where it has one, its own split."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+
+UNKNOWN_LABEL = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Node ids for training, validation and test; pairwise disjoint, each ``[k]`` int64."""
+
+    train: IntArray
+    val: IntArray
+    test: IntArray
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the three index arrays."""
+        return hash_arrays({"train": self.train, "val": self.val, "test": self.test})
+
+
+@dataclass(frozen=True, eq=False)
+class GraphData:
+    """An undirected graph with node features and labels.
+
+    ``adjacency`` is ``[n, n]`` CSR float32 with ones, symmetric, without self-loops or
+    duplicates; ``features`` is ``[n, d]`` float32, CSR where the file holds CSR, else dense;
+    ``labels`` is ``[n]`` int64 with -1 for unknown.
+    """
+
+    name: str
+    adjacency: sp.csr_array
+    features: sp.csr_array | FloatArray
+    labels: IntArray
+    split: Split | None = None
+
+    @property
+    def num_nodes(self) -> int:
+        return int(self.labels.shape[0])
+
+    @property
+    def num_edges(self) -> int:
+        """Stored directed edges: an undirected edge counts twice."""
+        return int(self.adjacency.nnz)
+
+    @property
+    def num_features(self) -> int:
+        return int(self.features.shape[1])
+
+    @cached_property
+    def num_classes(self) -> int:
+        return int(self.labels.max()) + 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of every array that a result can depend on (the name is not one)."""
+        arrays = {
+            "adj_indptr": self.adjacency.indptr,
+            "adj_indices": self.adjacency.indices,
+            "labels": self.labels,
+        }
+        if sp.issparse(self.features):
+            arrays |= {
+                "attr_indptr": self.features.indptr,
+                "attr_indices": self.features.indices,
+                "attr_data": self.features.data,
+                "attr_shape": np.asarray(self.features.shape),
+            }
+        else:
+            arrays["attr_matrix"] = self.features
+        if self.split is not None:
+            arrays |= {
+                "train": self.split.train,
+                "val": self.split.val,
+                "test": self.split.test,
+            }
+        return hash_arrays(arrays)
+
+    def subgraph(self, nodes: IntArray) -> GraphData:
+        """The induced subgraph on ``nodes`` (ids, ``[m]``), renumbered 0..m-1 in that order."""
+        position = np.full(self.num_nodes, -1, dtype=np.int64)
+        position[nodes] = np.arange(len(nodes))
+
+        def kept(ids: IntArray) -> IntArray:
+            moved = position[ids]
+            return moved[moved >= 0]
+
+        split = self.split
+        return replace(
+            self,
+            adjacency=self.adjacency[nodes][:, nodes],
+            features=self.features[nodes],
+            labels=self.labels[nodes],
+            split=split and Split(kept(split.train), kept(split.val), kept(split.test)),
+        )
+
+
+def hash_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> str:
+    """SHA-256 over names, shapes and values; index arrays hash alike whatever their width."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        if array.dtype.kind in "iu":
+            array = array.astype(np.int64)
+        digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""A task: one graph under one protocol and setting for one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from gkd_runner.config.schema import Config
+from gkd_runner.data import protocols
+from gkd_runner.data.graph import GraphData, IntArray, Split
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one seed trains and is tested on.
+
+    ``graph`` is what evaluation may see; ``observed`` the sorted ids of the nodes that training
+    sees (all of them when transductive); ``hidden`` the test nodes that it does not. ``split``
+    holds ids in ``graph``.
+    """
+
+    seed: int
+    graph: GraphData
+    split: Split
+    observed: IntArray
+    hidden: IntArray
+
+    @cached_property
+    def training_graph(self) -> GraphData:
+        """The induced graph on the observed nodes, renumbered; the graph itself if all are."""
+        if self.observes_all:
+            return self.graph
+        return self.graph.subgraph(self.observed)
+
+    @property
+    def observes_all(self) -> bool:
+        return len(self.observed) == self.graph.num_nodes
+
+    @cached_property
+    def seen(self) -> Split:
+        """Train, val and the observed test nodes, as ids in ``training_graph``."""
+        visible_test = np.setdiff1d(self.split.test, self.hidden, assume_unique=True)
+        parts = (self.split.train, self.split.val, visible_test)
+        return Split(*(np.searchsorted(self.observed, ids) for ids in parts))
+
+
+def make_task(graph: GraphData, config: Config, seed: int) -> Task:
+    """Split and hide for ``seed``; ``graph`` is already cut to what the protocol works on."""
+    protocol, family = config.protocol, config.dataset.family
+    split = protocols.split(graph, protocol, family, seed)
+    everything = np.arange(graph.num_nodes)
+    if config.setting.name == "transductive":
+        return Task(seed, graph, split, everything, np.empty(0, dtype=np.int64))
+    hidden = protocols.hidden_nodes(split.test, protocol, family, seed)
+    seen = everything
+    if not protocol.observe_unsplit:
+        seen = np.sort(np.concatenate([split.train, split.val, split.test]))
+    return Task(seed, graph, split, np.setdiff1d(seen, hidden, assume_unique=True), hidden)
+
+
+def once_per_graph(graphs: Sequence[GraphData], compute: Callable[[GraphData], T]) -> list[T]:
+    """``compute`` each graph's value, once for replicas that share one graph object."""
+    values = {id(graph): graph for graph in graphs}
+    computed = {key: compute(graph) for key, graph in values.items()}
+    return [computed[id(graph)] for graph in graphs]

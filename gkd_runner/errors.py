@@ -1,0 +1,35 @@
+"""Every error a user can meet derives from ``GkdError`` and quotes the offending value."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GkdError(Exception):
+    """Base of all errors that gkd-runner raises on purpose."""
+
+
+class ConfigError(GkdError):
+    """One or more configuration mistakes, all reported at once."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = list(mistakes)
+        count = len(self.mistakes)
+        noun = "mistake" if count == 1 else "mistakes"
+        lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
+        super().__init__(f"{count} configuration {noun}:\n{lines}")
+
+
+class DataError(GkdError):
+    """A graph file that is missing, broken, or unfit for the protocol asked for."""
+
+
+class TrainingError(GkdError):
+    """Training that cannot go on."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest allowed name, or an empty string."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

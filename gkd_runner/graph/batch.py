@@ -1,0 +1,94 @@
+"""Several graphs of equal size side by side: the block-diagonal structure of all replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class GraphBatch:
+    """``R`` undirected graphs of ``n`` nodes each, with one self-loop per node.
+
+    Nodes are numbered flat, replica after replica (``N = R * n``). Edges are sorted by the node
+    that receives them: edge ``e`` goes from ``senders[e]`` to ``receivers[e]``, and
+    ``offsets[i]:offsets[i + 1]`` are the edges into node ``i``.
+    """
+
+    replicas: int
+    nodes: int
+    offsets: Int[Tensor, "N+1"]
+    senders: Int[Tensor, "E"]
+    receivers: Int[Tensor, "E"]
+
+    @property
+    def device(self) -> torch.device:
+        return self.senders.device
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of all replicas, self-loops included."""
+        return int(self.senders.shape[0])
+
+    @cached_property
+    def degrees(self) -> Float[Tensor, "N"]:
+        """Edges into each node, its self-loop included."""
+        return self.offsets.diff().float()
+
+    @cached_property
+    def is_loop(self) -> Tensor:
+        """``[E]`` bool: which edges are self-loops."""
+        return self.senders == self.receivers
+
+    @cached_property
+    def reverse(self) -> Int[Tensor, "E"]:
+        """For each edge (i, j) the position of (j, i): what transposes edge values."""
+        return torch.argsort(self.senders, stable=True)
+
+    @cached_property
+    def compact(self) -> tuple[Tensor, Tensor]:
+        """``offsets`` and ``senders`` as int32 where they fit: sparse kernels run faster on them."""
+        fits = max(self.num_edges, len(self.offsets)) < 2**31
+        dtype = torch.int32 if fits else torch.int64
+        return self.offsets.to(dtype), self.senders.to(dtype)
+
+    @cached_property
+    def edge_replicas(self) -> Int[Tensor, "E"]:
+        """Which replica each edge belongs to."""
+        return self.receivers // self.nodes
+
+    @cached_property
+    def edge_counts(self) -> tuple[int, ...]:
+        """Edges of each replica."""
+        bounds = self.offsets[:: self.nodes].tolist()
+        return tuple(end - start for start, end in zip(bounds, bounds[1:], strict=False))
+
+
+def batch_graphs(adjacencies: Sequence[sp.csr_array], device: torch.device) -> GraphBatch:
+    """Stack ``[n, n]`` adjacencies (symmetric, without self-loops) and add the self-loops."""
+    sizes = {adjacency.shape[0] for adjacency in adjacencies}
+    if len(sizes) != 1:
+        raise ValueError(f"replicas must have equally many nodes, got {sorted(sizes)}")
+    (nodes,) = sizes
+    looped = [with_self_loops(adjacency) for adjacency in adjacencies]
+    stacked = looped[0] if len(looped) == 1 else sp.block_diag(looped, format="csr")
+    stacked.sort_indices()
+    offsets = torch.from_numpy(stacked.indptr.astype(np.int64))
+    senders = torch.from_numpy(stacked.indices.astype(np.int64))
+    receivers = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
+    return GraphBatch(
+        len(looped), nodes, offsets.to(device), senders.to(device), receivers.to(device)
+    )
+
+
+def with_self_loops(adjacency: sp.csr_array, weight: float = 1.0) -> sp.csr_array:
+    """``A + weight * I``."""
+    identity = sp.eye_array(adjacency.shape[0], dtype=np.float32, format="csr")
+    return sp.csr_array(adjacency + weight * identity)

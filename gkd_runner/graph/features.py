@@ -1,0 +1,73 @@
+"""Node features as a linear form ``sum_k c_k A^k X``, kept factored until somebody needs rows.
+
+Propagated features are much denser than raw ones (Cora: 1.3% to about 25% after two hops), but
+a linear layer commutes with propagation: ``(A X) W = A (X W)``. So the first layer of a teacher
+and of a student on propagated features works on the sparse ``X`` and propagates its output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from gkd_runner.data.graph import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """``[n, d]`` features ``sum_k coefficients[k] * operator^k @ base``.
+
+    ``base`` is CSR or dense; ``operator`` is ``[n, n]`` CSR, or ``None`` for the base alone.
+    """
+
+    base: sp.csr_array | FloatArray
+    operator: sp.csr_array | None = None
+    coefficients: tuple[float, ...] = (1.0,)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        n, d = self.base.shape
+        return int(n), int(d)
+
+    @property
+    def hops(self) -> int:
+        return len(self.coefficients) - 1
+
+    def rows(self, ids: IntArray) -> Features:
+        """The same features for ``ids`` only (``[m, d]``), multiplied out."""
+        if self.operator is None:
+            return Features(self.base[ids])
+        selector = sp.eye_array(self.shape[0], dtype=np.float32, format="csr")[ids]
+        weights = [selector]
+        for _ in range(self.hops):
+            weights.append(weights[-1] @ self.operator)
+        terms = [c * weight for c, weight in zip(self.coefficients, weights, strict=True) if c]
+        return Features(_tidy(reduce(lambda left, right: left + right, terms) @ self.base))
+
+    def multiplied_out(self) -> Features:
+        """The same features without an operator, hop by hop."""
+        if self.operator is None:
+            return self
+        hop, total = self.base, self.coefficients[0] * self.base
+        for coefficient in self.coefficients[1:]:
+            hop = self.operator @ hop
+            total = total + coefficient * hop
+        return Features(_tidy(total))
+
+    def dense(self) -> FloatArray:
+        """The ``[n, d]`` float32 array."""
+        base: Any = self.multiplied_out().base
+        return np.asarray(base.toarray() if sp.issparse(base) else base, dtype=np.float32)
+
+
+def _tidy(matrix: Any) -> sp.csr_array | FloatArray:
+    if not sp.issparse(matrix):
+        return np.asarray(matrix, dtype=np.float32)
+    matrix = sp.csr_array(matrix, dtype=np.float32)
+    matrix.sort_indices()
+    return matrix
+

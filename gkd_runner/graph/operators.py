@@ -1,0 +1,71 @@
+"""Fixed sparse matrices over a graph: normalised adjacencies, on the host and on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gkd_runner.graph.batch import GraphBatch, with_self_loops
+from gkd_runner.graph.ops import gather
+
+
+def symmetric(adjacency: sp.csr_array, self_loops: float = 1.0) -> sp.csr_array:
+    """``D^-1/2 (A + self_loops * I) D^-1/2`` with ``D`` the row sums of the bracket.
+
+    GCN's operator with one self-loop; InfGraND's released code has two.
+    """
+    looped = with_self_loops(adjacency, self_loops)
+    inverse_root = 1.0 / np.sqrt(_row_sums(looped))
+    return _scaled(looped, inverse_root, inverse_root)
+
+
+def sage_mean(adjacency: sp.csr_array) -> sp.csr_array:
+    """GraphSAGE's "gcn" aggregator on a graph with self-loops.
+
+    ``(sum of neighbours + self) / (degree + 1)``; the self-loop makes the node itself count
+    twice and the degree one more, as in DGL's ``SAGEConv``.
+    """
+    looped = with_self_loops(adjacency, 2.0)
+    return _scaled(looped, 1.0 / _row_sums(looped), np.ones(adjacency.shape[0]))
+
+
+def _row_sums(matrix: sp.csr_array) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+
+
+def _scaled(
+    matrix: sp.csr_array,
+    left: np.ndarray[tuple[int], np.dtype[np.float64]],
+    right: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> sp.csr_array:
+    scaled = sp.csr_array(sp.diags_array(left) @ matrix @ sp.diags_array(right), dtype=np.float32)
+    scaled.sort_indices()
+    return scaled
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """The matrices of all replicas on the device: ``operator(x) = M x``, differentiable in x."""
+
+    graph: GraphBatch
+    values: Float[Tensor, "E"]
+
+    def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
+        return gather(self.graph, self.values.unsqueeze(1), x.unsqueeze(1)).squeeze(1)
+
+
+def to_device(matrices: Sequence[sp.csr_array], graph: GraphBatch) -> Operator:
+    """Put one ``[n, n]`` matrix per replica on ``graph``'s device.
+
+    Each must have the structure of its replica in ``graph``: every edge and self-loop stored.
+    """
+    values = np.concatenate([matrix.data for matrix in matrices]).astype(np.float32)
+    if len(values) != graph.num_edges:
+        raise ValueError(f"{len(values)} stored values for {graph.num_edges} edges")
+    return Operator(graph, torch.from_numpy(values).to(graph.device))

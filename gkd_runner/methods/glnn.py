@@ -1,0 +1,26 @@
+"""GLNN (Zhang et al., ICLR 2022): every node learns its own soft labels, all alike.
+
+The official code takes two Adam steps per epoch, one for labels and one for soft labels; here
+one step on the summed loss, as for every other method.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gkd_runner.config.schema import MethodConfig
+from gkd_runner.methods.base import Classroom, Method
+from gkd_runner.methods.objective import SoftTarget, negative_entropy
+
+
+class Glnn(Method[MethodConfig]):
+    """``Q_i = softmax(t_i / tau) / n``."""
+
+    def prepare(self, classroom: Classroom) -> None:
+        probabilities = classroom.probabilities(self.config.tau)
+        n = probabilities.shape[1]
+        constant = negative_entropy(probabilities).mean(1)
+        self._target = SoftTarget(probabilities / n, constant)
+
+    def soft_target(self, epoch: int, student_logits: Tensor | None) -> SoftTarget:
+        return self._target

@@ -1,0 +1,112 @@
+"""HGMD (Wu et al.): hard nodes learn from subgraphs that are drawn anew each epoch.
+
+Edge (i, j) is kept with a probability that grows with the hardness of ``i`` for teacher and
+student and falls with the teacher's hardness at ``j``; self-loops always stay. In the first epoch
+every edge has probability 1. The loss is the mean over kept edges.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.special import betaincinv
+from torch import Tensor
+
+from gkd_runner.config.schema import HgmdConfig, HgmdMixupConfig
+from gkd_runner.graph.hardness import annealed, edge_cosines, hardness, keep_probability
+from gkd_runner.methods.base import Classroom, Method
+from gkd_runner.methods.objective import SoftTarget, negative_entropy
+
+HgmdT = TypeVar("HgmdT", bound=HgmdConfig)
+
+_LEVELS = 1 << 16
+
+
+class _Hgmd(Method[HgmdT]):
+    """Subgraph extraction, common to both variants."""
+
+    watches_student = True
+
+    def prepare(self, classroom: Classroom) -> None:
+        super().prepare(classroom)
+        probabilities = classroom.probabilities()
+        self._cosines = edge_cosines(classroom.graph, probabilities)
+        self._hardness = hardness(probabilities)
+        self._targets = classroom.probabilities(self.config.tau)
+
+    def soft_target(self, epoch: int, student_logits: Tensor | None) -> SoftTarget:
+        probability, kept = self._extract(epoch, student_logits)
+        kept_edges = self.classroom.sum_edges(kept.float())
+        share = kept / kept_edges[self.classroom.graph.edge_replicas]
+        return self._aggregate(probability, share)
+
+    def _extract(
+        self, epoch: int, student_logits: Tensor | None
+    ) -> tuple[Float[Tensor, "E"], Bool[Tensor, "E"]]:
+        """Probabilities of the edges, and which of them this epoch keeps."""
+        graph = self.classroom.graph
+        if student_logits is None:
+            ones = torch.ones_like(self._cosines)
+            return ones, ones.bool()
+        probability = keep_probability(
+            graph,
+            self._cosines,
+            self._hardness,
+            hardness(torch.softmax(student_logits, dim=2)),
+            annealed(self.config.alpha, epoch, self.classroom.max_epochs),
+        )
+        kept = self.classroom.streams.uniform(graph.edge_counts) < probability
+        return probability, kept | graph.is_loop
+
+    @abstractmethod
+    def _aggregate(self, probability: Tensor, share: Tensor) -> SoftTarget:
+        """The soft target, ``share`` being 1 / (kept edges) on kept edges and 0 elsewhere."""
+
+
+class HgmdWeight(_Hgmd[HgmdConfig]):
+    """Kept edges weigh ``deg(i) p_ij cos_ij / sum_k p_ik cos_ik``: 1 on average per node."""
+
+    def _aggregate(self, probability: Tensor, share: Tensor) -> SoftTarget:
+        weights = share * self.coefficients(probability, share > 0)
+        return self.classroom.aggregate(weights, self._targets)
+
+    def coefficients(self, probability: Tensor, kept: Tensor) -> Float[Tensor, "E"]:
+        """The coefficient of each kept edge, 0 of the others."""
+        graph = self.classroom.graph
+        strength = probability * self._cosines * kept
+        both = torch.stack([strength, kept.float()], dim=1)
+        total, degree = torch.segment_reduce(both, "sum", offsets=graph.offsets, axis=0).unbind(1)
+        return strength * (degree / total)[graph.receivers]
+
+
+class HgmdMixup(_Hgmd[HgmdMixupConfig]):
+    """Kept edges teach ``(1 - w) t_i + w t_j`` with ``w = p_ij Beta(beta, beta)``, drawn per edge."""
+
+    def prepare(self, classroom: Classroom) -> None:
+        super().prepare(classroom)
+        middle = (np.arange(_LEVELS) + 0.5) / _LEVELS
+        quantiles = betaincinv(self.config.beta, self.config.beta, middle).astype(np.float32)
+        self._beta_quantiles = torch.from_numpy(quantiles).to(classroom.graph.device)
+
+    def _aggregate(self, probability: Tensor, share: Tensor) -> SoftTarget:
+        graph, targets = self.classroom.graph, self._targets.flatten(0, 1)
+        mix = probability * self._draw_beta()
+        own, others = targets[graph.receivers], targets[graph.senders]
+        mixed = torch.lerp(own, others, mix.unsqueeze(1))
+        if self.config.smoothing:
+            mixed = mixed + self.config.smoothing
+            mixed = mixed / mixed.sum(1, keepdim=True)
+        mass = torch.segment_reduce(
+            mixed * share.unsqueeze(1), "sum", offsets=graph.offsets, axis=0
+        )
+        constant = self.classroom.sum_edges(share * negative_entropy(mixed))
+        return SoftTarget(mass.view_as(self._targets), constant)
+
+    def _draw_beta(self) -> Float[Tensor, "E"]:
+        """Beta draws by inversion, on any device: a 16-bit uniform picks a tabulated quantile."""
+        words = self.classroom.streams.words(self.classroom.graph.edge_counts)
+        return self._beta_quantiles[words.int() + _LEVELS // 2]

@@ -1,0 +1,58 @@
+"""The one objective that every method trains the student on.
+
+    L = lam * sum_i a_i CE(y_i, p_i) + (1 - lam) * [constant - sum_i sum_c Q_ic log p_ic(tau)]
+
+A sum of ``w_e KL(t_j || s_i)`` over edges ``e = (i, j)`` differs from the bracket with
+``Q_i = sum_j w_ij t_j`` by a constant only, so a sparse product replaces the loss over edges.
+No term carries a factor ``tau ** 2`` (the papers' choice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LabelTarget:
+    """The labelled nodes of each replica: their rows, classes and weights ``a``."""
+
+    rows: Int[Tensor, "R k"]
+    classes: Int[Tensor, "R k"]
+    weights: Float[Tensor, "R k"]
+
+
+@dataclass(frozen=True)
+class SoftTarget:
+    """The aggregated soft target ``Q`` and what makes its loss a KL divergence."""
+
+    mass: Float[Tensor, "R n C"]
+    constant: Float[Tensor, "R"]
+
+
+def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[Tensor, "R"]:
+    """``sum_i a_i CE(y_i, p_i)`` over the labelled rows."""
+    log_p = torch.log_softmax(take_rows(logits, target.rows), dim=2)
+    picked = log_p.gather(2, target.classes.unsqueeze(2)).squeeze(2)
+    return -(target.weights * picked).sum(1)
+
+
+def distillation(
+    logits: Float[Tensor, "R n C"], target: SoftTarget, tau: float
+) -> Float[Tensor, "R"]:
+    """``constant - sum_i sum_c Q_ic log p_ic(tau)``: a weighted sum of KL divergences."""
+    log_p = torch.log_softmax(logits / tau, dim=2)
+    return target.constant - (target.mass * log_p).sum((1, 2))
+
+
+def take_rows(x: Float[Tensor, "R n C"], rows: Int[Tensor, "R k"]) -> Float[Tensor, "R k C"]:
+    """Each replica's own rows of ``x``."""
+    return x.gather(1, rows.unsqueeze(2).expand(-1, -1, x.shape[2]))
+
+
+def negative_entropy(p: Float[Tensor, "*shape C"]) -> Float[Tensor, "*shape"]:
+    """``sum_c p_c log p_c``, with ``0 log 0 = 0``."""
+    return torch.xlogy(p, p).sum(-1)

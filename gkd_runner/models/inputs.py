@@ -1,0 +1,211 @@
+"""What a first layer multiplies: node features of all replicas, in their cheapest form.
+
+``inputs.matmul(W)`` is ``X W`` for stacked weights. Raw sparse features stay sparse; propagated
+ones stay factored (``A (X W)``) unless multiplying them out is cheaper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gkd_runner.graph.batch import GraphBatch
+from gkd_runner.graph.features import Features
+from gkd_runner.graph.operators import Operator, to_device
+from gkd_runner.models.layers import dropout
+from gkd_runner.models.streams import Streams, keep_scale
+
+SPARSE_COST = {"cpu": 4.0, "cuda": 30.0}
+"""Time per stored value of a sparse product over time per value of a dense one.
+
+Measured on Cora's first layer on two CPU cores (scripts/benchmark.py); on a GPU estimated from
+its ratio of arithmetic to memory bandwidth.
+"""
+
+
+class Inputs(Protocol):
+    """Features ``[R, n, d]`` that a linear layer can be applied to."""
+
+    num_features: int
+
+    def matmul(self, weight: Float[Tensor, "R d h"]) -> Float[Tensor, "R n h"]:
+        """``X W``, differentiable in ``W``."""
+
+    def with_dropout(self, drop: float, streams: Streams) -> Inputs:
+        """The same features with dropout applied."""
+
+
+@dataclass(frozen=True, eq=False)
+class DenseInputs:
+    """``[R, n, d]``, or ``[1, n, d]`` when all replicas share the features."""
+
+    x: Float[Tensor, "S n d"]
+
+    @property
+    def num_features(self) -> int:
+        return int(self.x.shape[2])
+
+    def matmul(self, weight: Tensor) -> Tensor:
+        return self.x @ weight
+
+    def with_dropout(self, drop: float, streams: Streams) -> DenseInputs:
+        x = self.x.expand(streams.replicas, -1, -1)
+        return DenseInputs(dropout(x, drop, streams))
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """One CSR matrix on the device."""
+
+    offsets: Int[Tensor, "rows+1"]
+    columns: Int[Tensor, "nnz"]
+    size: tuple[int, int]
+
+    @staticmethod
+    def of(matrix: sp.csr_array, device: torch.device) -> Sparse:
+        """The structure of ``matrix``, with int32 indices where they fit."""
+        dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
+        offsets, columns = (
+            torch.from_numpy(array.astype(dtype)).to(device)
+            for array in (matrix.indptr, matrix.indices)
+        )
+        return Sparse(offsets, columns, tuple(matrix.shape))
+
+    def matmul(self, values: Float[Tensor, "nnz"], x: Float[Tensor, "k h"]) -> Tensor:
+        """The matrix with these values times ``x``."""
+        matrix = torch.sparse_csr_tensor(
+            self.offsets, self.columns, values, size=self.size, check_invariants=False
+        )
+        return matrix @ x
+
+
+class _SparseMatmul(torch.autograd.Function):
+    """``X W`` with gradient ``X^T G``; the transpose is a structure of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, inputs: SparseInputs) -> Tensor:
+        ctx.inputs = inputs
+        return inputs.rows.matmul(inputs.values, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        inputs: SparseInputs = ctx.inputs
+        values = inputs.values[inputs.to_columns]
+        return inputs.columns.matmul(values, grad.contiguous()), None
+
+
+@dataclass(frozen=True, eq=False)
+class SparseInputs:
+    """A block-diagonal ``[R * n, R * d]`` CSR matrix and its transpose.
+
+    ``to_columns`` permutes the values from row order to column order.
+    """
+
+    rows: Sparse
+    columns: Sparse
+    to_columns: Int[Tensor, "nnz"]
+    values: Float[Tensor, "nnz"]
+    counts: tuple[int, ...]
+
+    @property
+    def num_features(self) -> int:
+        return self.rows.size[1] // len(self.counts)
+
+    def matmul(self, weight: Tensor) -> Tensor:
+        replicas, _, width = weight.shape
+        flat = weight.reshape(-1, width)
+        out: Tensor = _SparseMatmul.apply(flat, self)  # type: ignore[no-untyped-call]
+        return out.view(replicas, -1, width)
+
+    def with_dropout(self, drop: float, streams: Streams) -> SparseInputs:
+        if drop == 0:
+            return self
+        keep = streams.keep_flat(self.counts, drop)
+        return replace(self, values=self.values * keep * keep_scale(drop))
+
+
+@dataclass(frozen=True, eq=False)
+class PropagatedInputs:
+    """``sum_k c_k A^k X``, applied as ``sum_k c_k A^k (X W)`` by Horner's rule."""
+
+    base: SparseInputs | DenseInputs
+    operator: Operator
+    coefficients: tuple[float, ...]
+
+    @property
+    def num_features(self) -> int:
+        return self.base.num_features
+
+    def matmul(self, weight: Tensor) -> Tensor:
+        product = self.base.matmul(weight)
+        flat = product.reshape(-1, weight.shape[2])
+        total = flat * self.coefficients[-1]
+        for coefficient in reversed(self.coefficients[:-1]):
+            total = self.operator(total)
+            total = total + coefficient * flat if coefficient else total
+        return total.view_as(product)
+
+    def with_dropout(self, drop: float, streams: Streams) -> Inputs:
+        raise NotImplementedError("dropout on propagated features: no model here needs it")
+
+
+def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
+    """Put one replica's features after another on ``graph``'s device, in the cheapest form."""
+    device = graph.device
+    if _cheaper_factored(features[0], SPARSE_COST[device.type]):
+        base = _stack([Features(f.base) for f in features], device)
+        operator = to_device([f.operator for f in features], graph)
+        return PropagatedInputs(base, operator, features[0].coefficients)
+    return row_inputs(features, device)
+
+
+def row_inputs(features: Sequence[Features], device: torch.device) -> DenseInputs | SparseInputs:
+    """The same, always multiplied out: for features of single rows, apart from their graph."""
+    return _stack([f.multiplied_out() for f in _unshared(features)], device)
+
+
+def _unshared(features: Sequence[Features]) -> Sequence[Features]:
+    """The features themselves, or just the first where all replicas share one object."""
+    shared = all(f is features[0] for f in features) and not sp.issparse(features[0].base)
+    return features[:1] if shared else features
+
+
+def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
+    """Decided for one replica alone, so that a seed is computed alike in any company."""
+    if features.operator is None:
+        return False
+    n, d = features.shape
+    base = features.base
+    first = sparse_cost * base.nnz if sp.issparse(base) else n * d
+    return bool(first + sparse_cost * features.hops * features.operator.nnz < n * d)
+
+
+def _stack(features: Sequence[Features], device: torch.device) -> DenseInputs | SparseInputs:
+    first = features[0]
+    n, d = first.shape
+    if sp.issparse(first.base) and SPARSE_COST[device.type] * first.base.nnz < n * d:
+        return _stack_sparse([f.base for f in features], device)
+    return DenseInputs(torch.from_numpy(np.stack([f.dense() for f in features])).to(device))
+
+
+def _stack_sparse(blocks: Sequence[sp.csr_array], device: torch.device) -> SparseInputs:
+    matrix = blocks[0] if len(blocks) == 1 else sp.block_diag(blocks, format="csr")
+    matrix.sort_indices()
+    positions = sp.csr_array(
+        (np.arange(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+    transposed = sp.csr_array(positions.T)
+    return SparseInputs(
+        Sparse.of(matrix, device),
+        Sparse.of(transposed, device),
+        torch.from_numpy(transposed.data.astype(np.int64)).to(device),
+        torch.from_numpy(matrix.data.astype(np.float32)).to(device),
+        tuple(int(block.nnz) for block in blocks),
+    )

@@ -1,0 +1,43 @@
+"""The student: a plain MLP, replica-batched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gkd_runner.config.schema import StudentConfig
+from gkd_runner.models.inputs import Inputs
+from gkd_runner.models.layers import Initializer, relu_dropout
+from gkd_runner.models.streams import Streams
+
+
+class Mlp(nn.Module):
+    """``num_layers`` linear layers (initialised as ``nn.Linear``), ReLU and dropout between them."""
+
+    def __init__(self, drop: float, sizes: Sequence[int], init: Initializer) -> None:
+        super().__init__()
+        self.drop = drop
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+            bound = 1.0 / math.sqrt(fan_in)
+            self.weights.append(init.uniform(fan_in, fan_out, bound=bound))
+            self.biases.append(init.uniform(1, fan_out, bound=bound))
+
+    def forward(self, inputs: Inputs, streams: Streams | None = None) -> Float[Tensor, "R n C"]:
+        """Logits; with ``streams``, with dropout."""
+        h = inputs.matmul(self.weights[0]) + self.biases[0]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            h = torch.baddbmm(bias, relu_dropout(h, self.drop, streams), weight)
+        return h
+
+
+def build_student(
+    config: StudentConfig, num_features: int, num_classes: int, init: Initializer
+) -> Mlp:
+    """The student that ``config`` describes, freshly initialised."""
+    hidden = [config.hidden_dim] * (config.num_layers - 1)
+    return Mlp(config.dropout, [num_features, *hidden, num_classes], init)

@@ -1,0 +1,75 @@
+"""Random numbers for all replicas: one generator per seed, so a seed draws alike in any company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int16
+from torch import Tensor
+
+from gkd_runner.seeding import Purpose, generator, stream_seed
+
+_LEVELS = 1 << 16
+
+
+class Streams:
+    """One stream per seed for one purpose, on one device.
+
+    On the CPU NumPy's SFC64 fills 16-bit words: about 25 times faster than ``F.dropout`` there.
+    """
+
+    def __init__(self, seeds: Sequence[int], purpose: Purpose, device: torch.device) -> None:
+        self.device = device
+        self._on_host = device.type == "cpu"
+        self._host = [generator(seed, purpose) for seed in seeds] if self._on_host else []
+        self._device = [] if self._on_host else [
+            torch.Generator(device).manual_seed(stream_seed(seed, purpose)) for seed in seeds
+        ]  # fmt: skip
+
+    @property
+    def replicas(self) -> int:
+        return len(self._host) or len(self._device)
+
+    def words(self, counts: Sequence[int]) -> Int16[Tensor, "total"]:
+        """``counts[r]`` uniform 16-bit words from stream ``r``, one replica after another."""
+        parts = [self._words(replica, count) for replica, count in enumerate(counts)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _words(self, replica: int, count: int) -> Int16[Tensor, "count"]:
+        quads = -(-count // 4)
+        if self._on_host:
+            draws = self._host[replica].integers(
+                0, np.iinfo(np.uint64).max, quads, np.uint64, endpoint=True
+            )
+            return torch.from_numpy(draws.view(np.int16))[:count]
+        words = torch.empty(quads, dtype=torch.int64, device=self.device)
+        # random_() leaves the sign bit of int64 alone unless the full range is asked for
+        words.random_(-(2**63), None, generator=self._device[replica])
+        return words.view(torch.int16)[:count]
+
+    def keep(self, shape: Sequence[int], drop: float) -> Tensor:
+        """Bool mask of ``shape`` (leading dimension: replicas), False with probability ``drop``."""
+        words = self.words([int(np.prod(shape[1:]))] * shape[0])
+        return (words >= _threshold(drop)).view(*shape)
+
+    def keep_flat(self, counts: Sequence[int], drop: float) -> Tensor:
+        """The same for ``counts[r]`` values of replica ``r`` laid end to end."""
+        return self.words(counts) >= _threshold(drop)
+
+    def uniform(self, counts: Sequence[int]) -> Float[Tensor, "total"]:
+        """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
+        words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
+        high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2
+        return ((high * _LEVELS + low + 0.5) / _LEVELS**2).float()
+
+
+def _threshold(drop: float) -> int:
+    """Words below it are dropped."""
+    return round(drop * _LEVELS) - _LEVELS // 2
+
+
+def keep_scale(drop: float) -> float:
+    """What kept values are multiplied by: one over the exact share of words that are kept."""
+    return _LEVELS / (_LEVELS - round(drop * _LEVELS))

@@ -1,0 +1,160 @@
+"""Weights & Biases: one run per seed, all seeds of a configuration in one group."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gkd_runner.tracking.base import (
+    RunIdentity,
+    TrackerError,
+    cause_of,
+    import_backend,
+    logger,
+)
+
+if TYPE_CHECKING:
+    import wandb
+
+MODES = ("online", "offline", "disabled")
+INIT_TIMEOUT_S = 20.0
+FINISH_TIMEOUT_S = 10.0  # per run, so that five fit into the 60 s that a job waits at its end
+STAGES = ("teacher", "student")
+
+
+class WandbTracker:
+    """Tracks with W&B; without a key, or without a connection, offline.
+
+    Args:
+        directory: the job's output folder; W&B writes to its ``wandb`` folder.
+        mode: ``online``, ``offline`` or ``disabled``. None follows ``WANDB_MODE`` and W&B's own
+            settings, and is offline where those say online but there is no key. Never prompts.
+        entity: the user or team that owns the runs; W&B's default when None.
+
+    Raises:
+        TrackerError: for an unknown mode, or when wandb is not installed.
+    """
+
+    def __init__(
+        self, directory: Path, *, mode: str | None = None, entity: str | None = None
+    ) -> None:
+        if mode is not None and mode not in MODES:
+            choices = ", ".join(MODES)
+            raise TrackerError(f"unknown mode {mode!r} of tracker=wandb (one of {choices})")
+        self._wandb: Any = import_backend(
+            "wandb", install="pip install wandb", instead="tracker=none"
+        )
+        self._directory = directory
+        self._asked_mode = mode
+        self._mode: str | None = None
+        self._entity = entity
+        self._runs: dict[int, wandb.Run] = {}
+        self._hint = ""
+
+    def begin(self, run: RunIdentity) -> None:
+        if self._mode is None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._mode = self._resolve_mode()
+        opened = self._open(run)
+        for stage in STAGES:
+            # W&B's default summary is a metric's last value; finish() gives the selected epoch's.
+            opened.define_metric(f"{stage}/*", step_metric=f"{stage}/epoch", summary="none")
+        self._runs[run.seed] = opened
+        self._hint = self._describe(opened, run.group)
+
+    def log(self, seed: int, metrics: Mapping[str, float]) -> None:
+        self._runs[seed].log(dict(metrics))
+
+    def finish(self, seed: int, summary: Mapping[str, Any], *, failed: bool = False) -> None:
+        run = self._runs.pop(seed)
+        run.summary.update(dict(summary))
+        try:
+            run.finish(exit_code=1 if failed else 0)
+        except TimeoutError:
+            logger.warning(
+                "W&B did not take all of run %s within %g s; upload the rest with: wandb sync %s",
+                run.name,
+                FINISH_TIMEOUT_S,
+                shlex.quote(str(_run_folder(run))),
+            )
+
+    def close(self, *, failed: bool = False) -> None:
+        for seed in list(self._runs):
+            self.finish(seed, {}, failed=failed)
+
+    def hint(self) -> str:
+        return self._hint
+
+    def _resolve_mode(self) -> str:
+        quiet = self._wandb.Settings(silent=True, console="off")
+        mode: str = self._asked_mode or self._wandb.setup(settings=quiet).settings.mode
+        if mode != "online" or self._has_key():
+            return mode
+        if self._asked_mode == "online":
+            logger.warning("W&B has no API key (wandb login): recording offline")
+        return "offline"
+
+    def _has_key(self) -> bool:
+        # Older releases lack login(prompt=...); newer ones deprecate wandb.api.
+        if "prompt" in inspect.signature(self._wandb.login).parameters:
+            return bool(self._wandb.login(prompt=False, verify=False))
+        return bool(self._wandb.api.api_key)
+
+    def _open(self, run: RunIdentity) -> wandb.Run:
+        if self._mode == "online":
+            try:
+                return self._init(run)
+            except Exception as error:
+                self._mode = "offline"
+                logger.warning(
+                    "W&B cannot be reached (%s): recording offline; upload later with: %s",
+                    cause_of(error),
+                    self._sync_command(),
+                )
+        return self._init(run)
+
+    def _init(self, run: RunIdentity) -> wandb.Run:
+        opened: wandb.Run = self._wandb.init(
+            project=run.project,
+            entity=self._entity,
+            name=run.name,
+            group=run.group,
+            job_type=run.job_type,
+            tags=run.tags,
+            config={**run.config, "seed": run.seed},
+            dir=str(self._directory),
+            mode=self._mode,
+            reinit="create_new",
+            settings=self._settings(),
+        )
+        return opened
+
+    def _settings(self) -> wandb.Settings:
+        wanted = {
+            "console": "off",
+            "silent": True,
+            "init_timeout": INIT_TIMEOUT_S,
+            "finish_timeout": FINISH_TIMEOUT_S,
+            "finish_timeout_raises": True,
+        }
+        known = self._wandb.Settings.model_fields  # finish_timeout came later than create_new
+        settings: wandb.Settings = self._wandb.Settings(
+            **{name: value for name, value in wanted.items() if name in known}
+        )
+        return settings
+
+    def _sync_command(self) -> str:
+        return f"wandb sync {shlex.quote(str(self._directory / 'wandb'))}/offline-run-*"
+
+    def _describe(self, run: wandb.Run, group: str) -> str:
+        if self._mode == "offline":
+            folder = shlex.quote(str(self._directory / "wandb"))
+            return f"W&B, offline: look with: wandb leet {folder}, upload: {self._sync_command()}"
+        return f"W&B: {run.project_url} (group {group})" if self._mode == "online" else ""
+
+
+def _run_folder(run: wandb.Run) -> Path:
+    return Path(run.dir).parent

@@ -1,0 +1,165 @@
+"""The one fit loop, for teachers and students alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from gkd_runner.errors import TrainingError
+
+
+class Validation(NamedTuple):
+    """One epoch's evaluation on the validation nodes, per replica."""
+
+    accuracy: Float[Tensor, "R"]
+    loss: Float[Tensor, "R"]
+
+
+class Lesson(Protocol):
+    """What the loop trains: a model, its loss for one epoch, and its validation."""
+
+    model: nn.Module
+
+    def loss(self, epoch: int) -> Float[Tensor, "R"]:
+        """The training loss of each replica at ``epoch`` (from 1), with dropout."""
+
+    def validate(self) -> Validation:
+        """Accuracy and cross-entropy on the validation nodes, without dropout."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Optimiser and stopping rule of one stage."""
+
+    learning_rate: float
+    weight_decay: float
+    max_epochs: int
+    patience: int
+
+
+class Epoch(NamedTuple):
+    """What is recorded of one epoch of one seed."""
+
+    epoch: int
+    loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Per replica: the chosen epoch and every epoch up to the stop."""
+
+    best_epoch: list[int]
+    history: list[list[Epoch]]
+    seconds: float
+
+
+OnEpoch = Callable[[int, Sequence[Epoch | None]], None]
+
+
+def fit(lesson: Lesson, schedule: Schedule, on_epoch: OnEpoch | None = None) -> Fitted:
+    """Train until every replica has stopped; leave the best state in ``lesson.model``.
+
+    Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
+    stops after ``patience`` epochs without a better or equal one. Whatever a stopped replica's
+    parameters do while others go on, its best state stays. ``on_epoch(epoch, records)`` gets
+    each live replica's record (``None`` for stopped ones).
+    """
+    started = time.perf_counter()
+    parameters = list(lesson.model.parameters())
+    optimizer = torch.optim.Adam(
+        parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
+    replicas = parameters[0].shape[0]
+    stopping = [Stopping(schedule.patience) for _ in range(replicas)]
+    best = [parameter.detach().clone() for parameter in parameters]
+    history: list[list[Epoch]] = [[] for _ in range(replicas)]
+    for epoch in range(1, schedule.max_epochs + 1):
+        loss = _step(lesson, optimizer, epoch)
+        with torch.no_grad():
+            validation = lesson.validate()
+        table = torch.stack([loss, validation.loss, validation.accuracy]).double()
+        columns = table.T.tolist()  # the one copy to the host per epoch
+        records = [
+            Epoch(epoch, *columns[r]) if stop.running else None for r, stop in enumerate(stopping)
+        ]
+        _check_finite(records, schedule)
+        improved = [
+            record is not None and stop.see(record.epoch, record.val_accuracy)
+            for stop, record in zip(stopping, records, strict=True)
+        ]
+        _keep(best, parameters, improved)
+        for log, record in zip(history, records, strict=True):
+            log += [record] if record else []
+        if on_epoch:
+            on_epoch(epoch, records)
+        if not any(stop.running for stop in stopping):
+            break
+    _restore(parameters, best)
+    return Fitted([stop.best_epoch for stop in stopping], history, time.perf_counter() - started)
+
+
+class Stopping:
+    """One replica's early stopping."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.best_epoch = 0
+        self._best = -1.0
+        self._waited = 0
+
+    @property
+    def running(self) -> bool:
+        return self._waited < self.patience
+
+    def see(self, epoch: int, accuracy: float) -> bool:
+        """Whether this epoch is the best so far (ties count)."""
+        if accuracy >= self._best:
+            self._best, self.best_epoch, self._waited = accuracy, epoch, 0
+            return True
+        self._waited += 1
+        return False
+
+
+def _step(lesson: Lesson, optimizer: torch.optim.Optimizer, epoch: int) -> Float[Tensor, "R"]:
+    optimizer.zero_grad(set_to_none=True)
+    loss = lesson.loss(epoch)
+    loss.sum().backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _check_finite(records: Sequence[Epoch | None], schedule: Schedule) -> None:
+    for record in records:
+        if record and not math.isfinite(record.loss):
+            raise TrainingError(
+                f"the training loss became {record.loss} at epoch {record.epoch} with learning"
+                f" rate {schedule.learning_rate:g}; lower it"
+            )
+
+
+def _keep(best: list[Tensor], parameters: list[nn.Parameter], improved: Sequence[bool]) -> None:
+    """Copy the parameters of the replicas that improved."""
+    if not any(improved):
+        return
+    with torch.no_grad():
+        if all(improved):
+            torch._foreach_copy_(best, list(parameters))
+            return
+        mask: Bool[Tensor, "R"] = torch.tensor(improved, device=best[0].device)
+        for kept, parameter in zip(best, parameters, strict=True):
+            shape = (-1,) + (1,) * (kept.dim() - 1)
+            kept.copy_(torch.where(mask.view(shape), parameter, kept))
+
+
+def _restore(parameters: list[nn.Parameter], best: list[Tensor]) -> None:
+    with torch.no_grad():
+        torch._foreach_copy_(list(parameters), best)

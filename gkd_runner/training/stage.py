@@ -1,0 +1,131 @@
+"""What teacher and student stages have in common: label tensors, scores, and what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gkd_runner.data.graph import FloatArray, IntArray
+from gkd_runner.data.task import Task
+from gkd_runner.methods.objective import LabelTarget, cross_entropy, take_rows
+from gkd_runner.training.fit import Epoch, Fitted, Validation
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One seed's finished stage, on the host.
+
+    ``observed_logits`` (``[n_observed, C]``) come from the training graph alone;
+    ``hidden_logits`` (``[n_hidden, C]``) are for evaluation only.
+    """
+
+    seed: int
+    state: dict[str, Tensor]
+    observed_logits: FloatArray
+    hidden_logits: FloatArray
+    best_epoch: int
+    history: list[Epoch]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracies in [0, 1] of the restored best state.
+
+    ``tran`` on the observed test nodes, ``ind`` on the hidden ones, ``prod`` weighted by their
+    shares of the test nodes; a part without nodes is ``None``.
+    """
+
+    val: float
+    tran: float | None
+    ind: float | None
+    prod: float
+
+    @property
+    def test(self) -> float:
+        """The headline: hidden nodes where there are any, else all test nodes."""
+        return self.prod if self.ind is None else self.ind
+
+
+OnEpochs = Callable[[Sequence[int], int, Sequence[Epoch | None]], None]
+"""Called with seeds, epoch, and each seed's record (``None`` once it has stopped)."""
+
+
+def chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
+    """Consecutive groups of at most ``size`` tasks: the replicas trained at once."""
+    for start in range(0, len(tasks), size):
+        yield tasks[start : start + size]
+
+
+def stack_ids(ids: Sequence[IntArray], device: torch.device) -> Int[Tensor, "R k"]:
+    """Stack equally long id vectors. Raises ``ValueError`` where they differ in length."""
+    return torch.from_numpy(np.stack(ids)).to(device)
+
+
+def label_target(tasks: Sequence[Task], part: str, device: torch.device) -> LabelTarget:
+    """The labels of the nodes in ``part`` of each task's visible split, weighted to their mean."""
+    ids = [getattr(task.seen, part) for task in tasks]
+    classes = [
+        task.training_graph.labels[index] for task, index in zip(tasks, ids, strict=True)
+    ]
+    rows = stack_ids(ids, device)
+    weights = torch.full(rows.shape, 1.0 / rows.shape[1], device=device)
+    return LabelTarget(rows, stack_ids(classes, device), weights)
+
+
+def own_rows(target: LabelTarget) -> LabelTarget:
+    """The same labels for logits that hold just these rows, in order."""
+    order = torch.arange(target.rows.shape[1], device=target.rows.device)
+    return LabelTarget(order.expand_as(target.rows), target.classes, target.weights)
+
+
+def validation(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Validation:
+    """Accuracy and mean cross-entropy on the target's rows."""
+    predicted = take_rows(logits, target.rows).argmax(2)
+    accuracy = (predicted == target.classes).float().mean(1)
+    return Validation(accuracy, cross_entropy(logits, target))
+
+
+def scores(task: Task, observed_logits: FloatArray, hidden_logits: FloatArray) -> Scores:
+    """Accuracies of one seed; the only place where test labels are read."""
+    predicted = observed_logits.argmax(1)
+    labels = task.training_graph.labels
+    seen = task.seen
+    val_hits = predicted[seen.val] == labels[seen.val]
+    tran_hits = predicted[seen.test] == labels[seen.test]
+    ind_hits = hidden_logits.argmax(1) == task.graph.labels[task.hidden]
+    prod = (tran_hits.sum() + ind_hits.sum()) / len(task.split.test)
+    return Scores(float(val_hits.mean()), _mean(tran_hits), _mean(ind_hits), float(prod))
+
+
+def _mean(hits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
+    return float(hits.mean()) if len(hits) else None
+
+
+def collect(
+    tasks: Sequence[Task],
+    model: nn.Module,
+    observed: Float[Tensor, "R n C"],
+    hidden: Float[Tensor, "R m C"],
+    fitted: Fitted,
+) -> list[Trained]:
+    """Bring what one chunk of replicas left to the host, seed by seed."""
+    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    observed_host, hidden_host = observed.cpu().numpy(), hidden.cpu().numpy()
+    return [
+        Trained(
+            seed=task.seed,
+            state={name: value[r].clone() for name, value in state.items()},
+            observed_logits=observed_host[r],
+            hidden_logits=hidden_host[r],
+            best_epoch=fitted.best_epoch[r],
+            history=fitted.history[r],
+            seconds=fitted.seconds / len(tasks),
+        )
+        for r, task in enumerate(tasks)
+    ]

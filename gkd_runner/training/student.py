@@ -1,0 +1,142 @@
+"""The student stage: distil soft labels into an MLP per seed, as the method has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gkd_runner.config.schema import MethodConfig, StudentConfig, TrainingConfig
+from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.task import Task, once_per_graph
+from gkd_runner.graph.batch import GraphBatch, batch_graphs
+from gkd_runner.graph.features import Features
+from gkd_runner.methods import build_method
+from gkd_runner.methods.base import Classroom, Method
+from gkd_runner.methods.objective import cross_entropy, distillation
+from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
+from gkd_runner.models.layers import Initializer
+from gkd_runner.models.mlp import Mlp, build_student
+from gkd_runner.models.streams import Streams
+from gkd_runner.seeding import Purpose
+from gkd_runner.training.fit import Schedule, Validation, fit
+from gkd_runner.training.stage import (
+    OnEpochs,
+    Trained,
+    collect,
+    label_target,
+    own_rows,
+    validation,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class StudentData:
+    """What the students of one chunk read: their features, and the graphs these belong to."""
+
+    tasks: Sequence[Task]
+    graph: GraphBatch
+    features: Sequence[Features]
+
+    def observed(self) -> Inputs:
+        """All observed nodes."""
+        return make_inputs(self.features, self.graph)
+
+    def part(self, name: str) -> Inputs:
+        """The nodes of one part of the split, in its order."""
+        rows = [
+            features.rows(getattr(task.seen, name))
+            for features, task in zip(self.features, self.tasks, strict=True)
+        ]
+        return row_inputs(rows, self.graph.device)
+
+
+class StudentLesson:
+    """The one objective, on labels and soft labels or on labels alone.
+
+    Without soft labels only the training nodes pass through the model; validation needs only
+    its own nodes, unless the method watches the student on all of them.
+    """
+
+    def __init__(
+        self, model: Mlp, method: Method[Any], data: StudentData, streams: Streams
+    ) -> None:
+        self.model, self._method, self._streams = model, method, streams
+        device = data.graph.device
+        self._lam, self._tau = method.config.lam, method.config.tau
+        train = label_target(data.tasks, "train", device)
+        train = replace(train, weights=method.label_weights(train.rows))
+        val = label_target(data.tasks, "val", device)
+        self._distils = self._lam < 1
+        self._inputs = data.observed() if self._distils else data.part("train")
+        self._train = train if self._distils else own_rows(train)
+        self._watches = self._distils and method.watches_student
+        self._val_inputs = self._inputs if self._watches else data.part("val")
+        self._val = val if self._watches else own_rows(val)
+        self._watched: Tensor | None = None
+
+    def loss(self, epoch: int) -> Float[Tensor, "R"]:
+        logits = self.model(self._inputs, self._streams)
+        total = logits.new_zeros(logits.shape[0])
+        if self._lam > 0:
+            total = total + self._lam * cross_entropy(logits, self._train)
+        if self._distils:
+            target = self._method.soft_target(epoch, self._watched)
+            total = total + (1 - self._lam) * distillation(logits, target, self._tau)
+        return total
+
+    def validate(self) -> Validation:
+        logits = self.model(self._val_inputs)
+        if self._watches:
+            self._watched = logits
+        return validation(logits, self._val)
+
+
+def train_students(
+    tasks: Sequence[Task],
+    soft_labels: Sequence[FloatArray],
+    method_config: MethodConfig,
+    config: StudentConfig,
+    training: TrainingConfig,
+    device: torch.device,
+    on_epochs: OnEpochs,
+) -> list[Trained]:
+    """Train one student per task, all at once, on teacher logits ``[n_observed, C]``."""
+    seeds = [task.seed for task in tasks]
+    method = build_method(method_config)
+    graphs = [task.training_graph for task in tasks]
+    graph = batch_graphs([g.adjacency for g in graphs], device)
+    data = StudentData(tasks, graph, once_per_graph(graphs, method.features))
+    logits = torch.stack([torch.from_numpy(array) for array in soft_labels]).to(device)
+    edge_streams = Streams(seeds, Purpose.EDGE_SAMPLING, device)
+    method.prepare(Classroom(tasks, graph, logits, edge_streams, training.max_epochs))
+    init = Initializer(seeds, Purpose.STUDENT_INIT)
+    model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
+    model = model.to(device)
+    lesson = StudentLesson(
+        model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device)
+    )
+    schedule = Schedule(
+        config.learning_rate, config.weight_decay, training.max_epochs, training.patience
+    )
+    fitted = fit(lesson, schedule, lambda epoch, records: on_epochs(seeds, epoch, records))
+    with torch.no_grad():
+        observed = model(data.observed())
+        hidden = _hidden_logits(model, method, observed, tasks)
+    return collect(tasks, model, observed, hidden, fitted)
+
+
+def _hidden_logits(
+    model: Mlp, method: Method[Any], observed: Tensor, tasks: Sequence[Task]
+) -> Tensor:
+    """Logits of the hidden nodes; propagated features reach them over the whole graph."""
+    if not len(tasks[0].hidden):
+        return observed[:, :0]
+    features = once_per_graph([task.graph for task in tasks], method.features)
+    rows = [f.rows(task.hidden) for f, task in zip(features, tasks, strict=True)]
+    logits: Tensor = model(row_inputs(rows, observed.device))
+    return logits

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import hashlib
+import http.server
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gkd_runner.data.download import download
+from gkd_runner.errors import DataError
+
+BODY = bytes(range(256)) * 4096  # 1 MiB
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves ``body``; can ignore ranges, cut the first answers short, or hide the length."""
+
+    daemon_threads = True
+    body = BODY
+    ranges = True
+    with_length = True
+    cuts: list[int]  # bytes after which each of the first answers is cut
+    asked: list[str | None]  # the Range header of every request so far
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/file.bin"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        server, wanted = self.server, self.headers.get("Range")
+        server.asked.append(wanted)
+        if self.path != "/file.bin":
+            self.send_error(404)
+            return
+        start = int(wanted[6:-1]) if wanted and server.ranges else 0
+        if start >= len(server.body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            span = f"bytes {start}-{len(server.body) - 1}/{len(server.body)}"
+            self.send_header("Content-Range", span)
+        if server.with_length:
+            self.send_header("Content-Length", str(len(server.body) - start))
+        self.end_headers()
+        stop = start + server.cuts.pop(0) if server.cuts else len(server.body)
+        self.wfile.write(server.body[start:stop])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.cuts, server.asked = [], []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "raw" / "file.bin"
+
+
+def test_a_file_arrives_whole_and_alone(server: Server, target: Path) -> None:
+    assert download(server.url, target, sha256=DIGEST) == target
+    assert target.read_bytes() == BODY
+    assert not target.with_name("file.bin.part").exists()
+
+
+def test_nothing_is_printed_off_a_terminal(
+    server: Server, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download(server.url, target, sha256=None)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_progress_on_standard_error(
+    server: Server,
+    target: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    download(server.url, target, sha256=None)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "file.bin" in printed.err
+
+
+def test_a_cut_connection_is_resumed_where_it_broke(server: Server, target: Path) -> None:
+    server.cuts = [300_000, 200_000]
+    download(server.url, target, sha256=DIGEST)
+    assert server.asked == [None, "bytes=300000-", "bytes=500000-"]
+    assert target.read_bytes() == BODY
+
+
+def test_a_later_call_resumes_what_an_earlier_one_left(server: Server, target: Path) -> None:
+    server.cuts = [100_000, 100_000, 100_000]
+    with pytest.raises(DataError, match=r"the connection was cut\. Try again"):
+        download(server.url, target, sha256=DIGEST)
+    assert not target.exists()
+    download(server.url, target, sha256=DIGEST)
+    assert server.asked[-1] == "bytes=300000-"
+    assert target.read_bytes() == BODY
+
+
+def test_without_range_support_the_download_starts_again(server: Server, target: Path) -> None:
+    server.ranges, server.cuts = False, [300_000]
+    download(server.url, target, sha256=DIGEST)
+    assert target.read_bytes() == BODY
+
+
+def test_a_partial_file_longer_than_the_source_is_thrown_away(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("file.bin.part").write_bytes(b"x" * (len(BODY) + 1))
+    download(server.url, target, sha256=DIGEST)
+    assert target.read_bytes() == BODY
+
+
+def test_an_answer_of_unknown_length_is_accepted(server: Server, target: Path) -> None:
+    server.with_length = False
+    download(server.url, target, sha256=DIGEST)
+    assert target.read_bytes() == BODY
+
+
+def test_a_wrong_digest_deletes_the_download_and_names_both(server: Server, target: Path) -> None:
+    with pytest.raises(DataError, match=f"SHA-256 is {DIGEST}, expected {'0' * 64}"):
+        download(server.url, target, sha256="0" * 64)
+    assert not target.exists()
+    assert not target.with_name("file.bin.part").exists()
+
+
+def test_a_file_that_is_there_is_kept_without_asking_the_server(
+    server: Server, target: Path
+) -> None:
+    target.parent.mkdir()
+    target.write_bytes(BODY)
+    download(server.url, target, sha256=DIGEST)
+    assert server.asked == []
+
+
+def test_a_wrong_file_that_is_there_is_reported_and_left_alone(
+    server: Server, target: Path
+) -> None:
+    target.parent.mkdir()
+    target.write_bytes(b"something else")
+    with pytest.raises(DataError, match=f"expected {DIGEST}; remove it"):
+        download(server.url, target, sha256=DIGEST)
+    assert target.read_bytes() == b"something else"
+
+
+def test_an_absent_page_names_url_status_and_the_manual_way(server: Server, target: Path) -> None:
+    url = server.url.replace("file.bin", "absent.bin")
+    with pytest.raises(DataError) as error:
+        download(url, target, sha256=None)
+    assert f"could not download {url}: the server answered 404" in str(error.value)
+    assert f"save it as {target}" in str(error.value)
+    assert len(server.asked) == 1
+
+
+def test_an_unreachable_server_names_url_and_the_manual_way(target: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/file.bin"
+    with pytest.raises(DataError) as error:
+        download(url, target, sha256=None, timeout=2)
+    assert url in str(error.value)
+    assert "refused" in str(error.value)
+    assert f"save it as {target}" in str(error.value)
+
+
+def test_a_silent_server_is_given_up(target: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/file.bin"
+        with pytest.raises(DataError, match="timed out"):
+            download(url, target, sha256=None, timeout=0.05)
+
+
+def test_something_that_is_no_url_is_refused(target: Path) -> None:
+    with pytest.raises(DataError, match="could not download nonsense"):
+        download("nonsense", target, sha256=None)
+
+
+def test_a_place_that_cannot_be_written_is_named(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        download(server.url, tmp_path / "file" / "x.bin", sha256=None)
+
+
+def test_two_downloads_of_one_file_at_once_share_one_transfer(server: Server, target: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(download, server.url, target, sha256=DIGEST) for _ in range(2)]
+        assert [run.result() for run in runs] == [target, target]
+    assert target.read_bytes() == BODY
+    assert len(server.asked) == 1

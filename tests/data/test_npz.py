@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from gkd_runner.data.graph import GraphData, Split
+from gkd_runner.data.npz import load_npz, save_npz
+from gkd_runner.errors import DataError
+
+Arrays = dict[str, Any]
+
+
+@pytest.fixture
+def arrays() -> Arrays:
+    """A path 0 - 1 - 2 - 3 with two classes, three words and a split."""
+    return {
+        "adj_indices": np.array([1, 0, 2, 1, 3, 2], dtype=np.int32),
+        "adj_indptr": np.array([0, 1, 3, 5, 6]),
+        "adj_shape": np.array([4, 4]),
+        "attr_data": np.array([1, 2, 1, 3], dtype=np.float32),
+        "attr_indices": np.array([0, 1, 2, 0], dtype=np.int32),
+        "attr_indptr": np.array([0, 1, 2, 3, 4]),
+        "attr_shape": np.array([4, 3]),
+        "labels": np.array([0, 1, 0, 1]),
+        "train_idx": np.array([0, 1]),
+        "val_idx": np.array([2]),
+        "test_idx": np.array([3]),
+    }
+
+
+def load(folder: Path, arrays: Arrays, **options: bool) -> GraphData:
+    path = folder / "g.npz"
+    np.savez(path, **arrays)
+    return load_npz(path, "g", **options)
+
+
+def set_edges(arrays: Arrays, edges: list[tuple[int, int]]) -> None:
+    """Write CSR by hand: SciPy would merge the very duplicates that tests need."""
+    rows, columns = np.array(sorted(edges)).T
+    arrays["adj_indices"] = columns.astype(np.int32)
+    arrays["adj_indptr"] = np.searchsorted(rows, np.arange(5))
+
+
+def refused(folder: Path, arrays: Arrays, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(folder, arrays)
+
+
+def test_a_sound_file_loads_as_published(tmp_path: Path, arrays: Arrays) -> None:
+    graph = load(tmp_path, arrays)
+    assert (graph.num_nodes, graph.num_edges, graph.num_features, graph.num_classes) == (4, 6, 3, 2)
+    assert graph.adjacency.dtype == graph.features.dtype == np.float32
+    assert graph.features.toarray().tolist() == [[1, 0, 0], [0, 2, 0], [0, 0, 1], [3, 0, 0]]
+    assert graph.split is not None
+    assert graph.split.train.tolist() == [0, 1]
+
+
+def test_saving_and_loading_gives_the_same_graph(tmp_path: Path, arrays: Arrays) -> None:
+    graph = load(tmp_path, arrays)
+    save_npz(graph, tmp_path / "copy.npz")
+    copy = load_npz(tmp_path / "copy.npz", "copy")
+    assert copy.fingerprint == graph.fingerprint
+    assert copy.split is not None
+    assert copy.split.fingerprint == graph.split.fingerprint  # type: ignore[union-attr]
+
+
+def test_saving_twice_gives_the_same_bytes_and_leaves_nothing_else(
+    tmp_path: Path, arrays: Arrays
+) -> None:
+    graph = load(tmp_path, arrays)
+    for name in ("a.npz", "b.npz"):
+        save_npz(graph, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz", "g.npz"]
+
+
+def test_dense_features_stay_dense_through_a_round_trip(tmp_path: Path, arrays: Arrays) -> None:
+    sparse = {key for key in arrays if key.startswith("attr_")}
+    dense = {key: value for key, value in arrays.items() if key not in sparse}
+    dense["attr_matrix"] = np.arange(8, dtype=np.float64).reshape(4, 2)
+    graph = load(tmp_path, dense)
+    assert isinstance(graph.features, np.ndarray)
+    assert graph.features.dtype == np.float32
+    save_npz(graph, tmp_path / "copy.npz")
+    assert load_npz(tmp_path / "copy.npz", "copy").fingerprint == graph.fingerprint
+
+
+def test_a_graph_without_split_has_none(tmp_path: Path, arrays: Arrays) -> None:
+    for key in ("train_idx", "val_idx", "test_idx"):
+        del arrays[key]
+    graph = load(tmp_path, arrays)
+    assert graph.split is None
+    save_npz(graph, tmp_path / "copy.npz")
+    assert load_npz(tmp_path / "copy.npz", "copy").split is None
+
+
+def test_stored_zeros_are_no_edges_and_weights_are_dropped(tmp_path: Path, arrays: Arrays) -> None:
+    arrays["adj_data"] = np.array([5.0, 5.0, 0.0, 0.0, 2.0, 2.0])
+    graph = load(tmp_path, arrays)
+    assert graph.num_edges == 4
+    assert set(graph.adjacency.data) == {1.0}
+
+
+def test_unknown_labels_are_allowed(tmp_path: Path, arrays: Arrays) -> None:
+    arrays["labels"] = np.array([0, 1, -1, 1])
+    arrays["val_idx"] = np.array([3])
+    arrays["test_idx"] = np.array([], dtype=np.int64)
+    refused(tmp_path, arrays, "test split is empty")
+    arrays |= {"train_idx": np.array([0]), "val_idx": np.array([1]), "test_idx": np.array([3])}
+    assert load(tmp_path, arrays).labels.tolist() == [0, 1, -1, 1]
+
+
+def test_other_peoples_pickled_extras_are_never_read(tmp_path: Path, arrays: Arrays) -> None:
+    arrays["node_names"] = np.array([{"a": 1}, "b"], dtype=object)
+    assert load(tmp_path, arrays).num_nodes == 4
+
+
+@pytest.mark.parametrize("key", ["labels", "adj_indices", "attr_data", "train_idx"])
+def test_pickled_object_arrays_are_refused(tmp_path: Path, arrays: Arrays, key: str) -> None:
+    arrays[key] = arrays[key].astype(object)
+    refused(tmp_path, arrays, "pickles.*are refused")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("labels", np.array([0, 1, 0]), r"adjacency is \(4, 4\), but there are 3 labels"),
+        ("labels", np.array([[0], [1], [0], [1]]), r"non-empty vector, got shape \(4, 1\)"),
+        ("labels", np.array(3), r"non-empty vector, got shape \(\)"),
+        ("labels", np.array([0.0, 1.0, 0.0, 1.0]), "must be integers, got dtype float64"),
+        ("labels", np.array([0, 1, -2, 1]), "label -2 is below -1"),
+        ("labels", np.array([0, 0, 0, 0]), "hold 1 known classes; at least 2"),
+        ("labels", np.array([0, 5, 0, 5]), r"4 classes below the largest label 5.*\(1, 2, 3, 4\)"),
+        ("labels", np.array([0, 9, 0, 9]), r"8 classes .*\(1, 2, 3, 4, 5, \.\.\.\)"),
+        ("labels", np.array([0, 1, 0, -1]), "test split holds 1 nodes without a label"),
+        ("adj_shape", np.array([4, 5]), r"adjacency is \(4, 5\)"),
+        ("adj_shape", np.array(4), "malformed arrays"),
+        ("adj_indptr", np.array([0, 1, 3, 5, 9]), "malformed arrays"),
+        ("adj_indices", np.array([1, 0, 2, 1, 7, 2]), "malformed arrays"),
+        ("adj_indices", np.array([1.0, 0, 2, 1, 3, 2]), "hold float64, not integers"),
+        ("attr_shape", np.array([5, 3]), "malformed arrays"),
+        ("attr_data", np.array([1, np.nan, np.inf, 3]), "2 values that are NaN or infinite"),
+        ("attr_data", np.array(["a", "b", "c", "d"]), "malformed arrays"),
+        ("attr_matrix", np.ones((3, 2)), r"features are \(3, 2\), but there are 4 labels"),
+        ("attr_matrix", np.ones(4), r"features are \(4,\)"),
+        ("attr_matrix", np.ones((4, 0)), "features have no column"),
+        ("train_idx", np.array([0, 4]), "train split names node 4; nodes are 0 to 3"),
+        ("train_idx", np.array([0, -1]), "train split names node -1"),
+        ("train_idx", np.array([0, 0]), "1 nodes stand in a split twice"),
+        ("val_idx", np.array([0]), "1 nodes stand in a split twice or in two splits"),
+        ("val_idx", np.array([], dtype=np.int64), "val split is empty"),
+        ("val_idx", np.array([True]), "must be a vector of node ids, got bool"),
+        ("val_idx", np.array([[2]]), r"vector of node ids, got int64 of shape \(1, 1\)"),
+    ],
+)
+def test_a_broken_array_is_refused_by_name(
+    tmp_path: Path, arrays: Arrays, key: str, value: Any, message: str
+) -> None:
+    arrays[key] = value
+    refused(tmp_path, arrays, message)
+
+
+def test_missing_arrays_are_named_with_what_was_found(tmp_path: Path, arrays: Arrays) -> None:
+    del arrays["labels"], arrays["adj_shape"]
+    refused(tmp_path, arrays, "lacks the arrays adj_shape, labels; found: adj_indices")
+
+
+def test_missing_features_name_both_layouts(tmp_path: Path) -> None:
+    refused(tmp_path, {"x": np.ones(3)}, r"attr_shape \(or attr_matrix\); found: x")
+
+
+def test_half_a_split_is_refused(tmp_path: Path, arrays: Arrays) -> None:
+    del arrays["val_idx"]
+    refused(tmp_path, arrays, "has train_idx, test_idx but not val_idx")
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path, arrays: Arrays) -> None:
+    arrays["labels"] = np.array([0, 1, -3, 1])
+    arrays["val_idx"] = np.array([0])
+    with pytest.raises(DataError) as error:
+        load(tmp_path, arrays)
+    assert "label -3" in str(error.value)
+    assert "stand in a split twice" in str(error.value)
+
+
+EDGE_DEFECTS = {
+    "2 edges lack their reverse": [(0, 1), (1, 2), (2, 3), (3, 2)],
+    "2 duplicate edges": [(0, 1), (0, 1), (1, 0), (1, 0), (1, 2), (2, 1)],
+    "1 self-loops": [(0, 0), (0, 1), (1, 0)],
+}
+
+
+@pytest.mark.parametrize("message", EDGE_DEFECTS)
+def test_an_edge_defect_is_refused_with_its_count_and_the_remedy(
+    tmp_path: Path, arrays: Arrays, message: str
+) -> None:
+    set_edges(arrays, EDGE_DEFECTS[message])
+    refused(tmp_path, arrays, f"{message}.*dataset.repair=true")
+
+
+@pytest.mark.parametrize("message", EDGE_DEFECTS)
+def test_repair_mends_an_edge_defect(tmp_path: Path, arrays: Arrays, message: str) -> None:
+    edges = EDGE_DEFECTS[message]
+    set_edges(arrays, edges)
+    adjacency = load(tmp_path, arrays, repair=True).adjacency.toarray()
+    expected = np.zeros((4, 4))
+    for row, column in edges:
+        expected[row, column] = expected[column, row] = row != column
+    assert adjacency.tolist() == expected.tolist()
+
+
+def test_repair_does_not_hide_other_defects(tmp_path: Path, arrays: Arrays) -> None:
+    arrays["adj_shape"] = np.array([4, 5])
+    with pytest.raises(DataError, match=r"adjacency is \(4, 5\)"):
+        load(tmp_path, arrays, repair=True)
+
+
+def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.npz: no such file"):
+        load_npz(tmp_path / "nowhere.npz", "g")
+    for content in (b"", b"<html>not found</html>", b"PK\x03\x04 cut short"):
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(DataError, match="not a readable"):
+            load_npz(tmp_path / "bad.npz", "g")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    with pytest.raises(DataError, match="not a readable"):
+        load_npz(tmp_path / "array.npy", "g")
+
+
+def test_the_fingerprint_ignores_the_name_and_sees_every_array(arrays: Arrays) -> None:
+    adjacency = sp.csr_array(
+        (np.ones(6, dtype=np.float32), arrays["adj_indices"], arrays["adj_indptr"]), shape=(4, 4)
+    )
+    ids = np.arange(4)
+    split = Split(ids[:2], ids[2:3], ids[3:])
+    features = np.ones((4, 2), dtype=np.float32)
+    base = GraphData("a", adjacency, features, arrays["labels"], split)
+    assert GraphData("b", adjacency, features, arrays["labels"], split).fingerprint == (
+        base.fingerprint
+    )
+    others = [
+        GraphData("a", adjacency, features * 2, arrays["labels"], split),
+        GraphData("a", adjacency, features, 1 - arrays["labels"], split),
+        GraphData("a", adjacency, features, arrays["labels"], None),
+        GraphData("a", sp.csr_array((4, 4)), features, arrays["labels"], split),
+    ]
+    assert base.fingerprint not in {other.fingerprint for other in others}

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gkd_runner.tracking.background import BackgroundTracker
+from gkd_runner.tracking.base import NullTracker, RunIdentity
+
+
+class Recorder(NullTracker):
+    """Remembers its calls; may raise in, or block on, one of them."""
+
+    def __init__(self, *, raises_at: int | None = None, blocks: bool = False) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.threads: set[str] = set()
+        self.raises_at = raises_at
+        self.release = threading.Event()
+        if not blocks:
+            self.release.set()
+
+    def begin(self, run: RunIdentity) -> None:
+        self._record("begin", run.seed)
+
+    def log(self, seed, metrics) -> None:
+        self._record("log", seed, metrics["teacher/epoch"])
+
+    def finish(self, seed, summary, *, failed=False) -> None:
+        self._record("finish", seed, failed)
+
+    def close(self, *, failed=False) -> None:
+        self._record("close", failed)
+
+    def hint(self) -> str:
+        return "look here"
+
+    def _record(self, *call: object) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.release.wait(20)
+        if len(self.calls) == self.raises_at:
+            self.raises_at = None
+            raise ConnectionError("service said no\nwith details")
+        self.calls.append(call)
+
+
+@pytest.fixture
+def blocked() -> Iterator[Recorder]:
+    recorder = Recorder(blocks=True)
+    yield recorder
+    recorder.release.set()
+
+
+def test_calls_keep_their_order_and_run_on_one_other_thread(identity) -> None:
+    recorder = Recorder()
+    tracker = BackgroundTracker(recorder)
+    for seed in (1, 2):
+        tracker.begin(identity(seed))
+    logged = [("log", seed, epoch) for epoch in range(100) for seed in (1, 2)]
+    for _, seed, epoch in logged:
+        tracker.log(seed, {"teacher/epoch": epoch})
+    tracker.finish(1, {})
+    tracker.close()
+    begun = [("begin", 1), ("begin", 2)]
+    assert recorder.calls == [*begun, *logged, ("finish", 1, False), ("close", False)]
+    assert recorder.threads == {"gkd-tracker-tracker"}
+    assert tracker.hint() == "look here"
+
+
+def test_metrics_are_those_of_the_call_even_if_the_dict_is_reused(identity, blocked) -> None:
+    tracker = BackgroundTracker(blocked)
+    metrics: dict[str, float] = {}
+    for epoch in (1, 2):
+        metrics["teacher/epoch"] = epoch
+        tracker.log(0, metrics)
+    blocked.release.set()
+    tracker.close()
+    assert blocked.calls[:2] == [("log", 0, 1), ("log", 0, 2)]
+
+
+def test_first_failure_is_reported_once_and_ends_the_tracking(identity, caplog) -> None:
+    recorder = Recorder(raises_at=1)
+    tracker = BackgroundTracker(recorder, name="wandb")
+    tracker.begin(identity(0))
+    for epoch in range(5):
+        tracker.log(0, {"teacher/epoch": epoch})
+    tracker.close(failed=True)
+    assert recorder.calls == [("begin", 0), ("close", True)]
+    [warning] = caplog.records
+    assert (warning.name, warning.levelno) == ("gkd_runner", logging.WARNING)
+    assert "wandb failed" in warning.message
+    assert "(ConnectionError: service said no)" in warning.message
+    assert tracker.hint() == ""
+
+
+def test_a_failing_close_is_reported_and_not_raised(caplog) -> None:
+    tracker = BackgroundTracker(Recorder(raises_at=0))
+    tracker.close()
+    assert "ConnectionError" in caplog.text
+
+
+def test_a_blocked_service_slows_neither_calls_nor_close(identity, blocked, caplog) -> None:
+    tracker = BackgroundTracker(blocked, close_timeout_s=0.2)
+    start = time.perf_counter()
+    tracker.begin(identity(0))
+    for epoch in range(10_000):
+        tracker.log(0, {"teacher/epoch": epoch})
+    assert time.perf_counter() - start < 1
+    tracker.close()
+    assert time.perf_counter() - start < 2
+    assert "not done after 0.2 s" in caplog.text
+    assert tracker.hint() == ""
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_close_passes_the_outcome_on_and_happens_once(failed: bool) -> None:
+    recorder = Recorder()
+    tracker = BackgroundTracker(recorder)
+    tracker.close(failed=failed)
+    tracker.close(failed=not failed)
+    tracker.log(0, {"teacher/epoch": 1})
+    assert recorder.calls == [("close", failed)]
+
+
+def test_ctrl_c_while_closing_is_prompt(blocked) -> None:
+    tracker = BackgroundTracker(blocked, close_timeout_s=15)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    start = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        tracker.close()
+    assert time.perf_counter() - start < 5
+    tracker.close()  # what a finally block would do next
+    assert time.perf_counter() - start < 5

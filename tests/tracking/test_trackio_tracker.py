@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trackio")
+
+READ_BACK = """
+import json
+from trackio.sqlite_storage import SQLiteStorage as storage
+
+runs = {run["name"]: run["id"] for run in storage.get_run_records("study")}
+print(json.dumps({
+    name: {
+        "logs": storage.get_logs("study", name, run_id=id),
+        "config": storage.get_run_config("study", name, run_id=id),
+    }
+    for name, id in runs.items()
+} | {"alerts": storage.get_alerts("study")}))
+"""
+
+
+def test_five_interleaved_seeds_are_read_back(python, five_seeds: str, tmp_path: Path) -> None:
+    printed = python("-c", five_seeds, "trackio", str(tmp_path / "job"))
+    assert printed.splitlines() == ["Trackio: trackio show --project study"]
+    read = json.loads(python("-c", READ_BACK))
+    alerts = read.pop("alerts")
+
+    assert sorted(read) == [f"glnn-{seed}" for seed in range(2022, 2027)]
+    assert {(a["run"], a["level"]) for a in alerts} == {
+        ("glnn-2025", "error"),
+        ("glnn-2026", "error"),
+    }
+    for name, run in read.items():
+        seed = int(name[-4:])
+        for stage in ("teacher", "student"):
+            key = f"{stage}/val_acc"
+            curve = [(row["step"], row[key]) for row in run["logs"] if key in row]
+            assert curve == [(epoch, epoch / 100 + seed) for epoch in range(1, 11)]
+        assert run["config"]["_Group"] == "glnn/gcn/cora"
+        assert run["config"]["method.tau"] == 2.0
+        assert run["config"]["seed"] == seed
+    [summary] = [row for row in read["glnn-2022"]["logs"] if "summary/test_acc" in row]
+    assert summary["summary/test_acc"] == 0.2022
+    assert summary["summary/student_best_epoch"] == 7
+    assert "summary/setting" not in summary

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gkd_runner.tracking.wandb_tracker import WandbTracker
+
+
+def test_five_interleaved_seeds_are_read_back(
+    python, five_seeds: str, tmp_path: Path, offline_env: dict[str, str]
+) -> None:
+    job = tmp_path / "job"
+    printed = python("-c", five_seeds, "wandb", str(job))
+    [hint] = printed.splitlines()  # and nothing of W&B's own
+    assert f"wandb sync {job}/wandb/offline-run-*" in hint
+
+    folders = sorted((job / "wandb").glob("offline-run-*"))
+    runs = {run["name"]: run for run in (inspect(folder, offline_env) for folder in folders)}
+    assert sorted(runs) == [f"glnn-{seed}" for seed in range(2022, 2027)]
+    for name, run in runs.items():
+        seed = int(name[-4:])
+        assert run["config"] == {"method": {"name": "glnn", "tau": 2.0}, "seed": seed}
+        assert run["tags"] == ["cora", "gcn"]
+        assert run["exit_code"] == (0 if seed < 2025 else 1)
+        assert run["group"] == ("study", "glnn/gcn/cora", "distil")
+        for stage in ("teacher", "student"):
+            expected = [(epoch, epoch / 100 + seed) for epoch in range(1, 11)]
+            assert run["curves"][stage] == expected
+    summary = {k: v for k, v in runs["glnn-2022"]["summary"].items() if k[0] != "_"}
+    assert summary == {"test_acc": 0.2022, "student/best_epoch": 7, "setting": "tran"}
+
+
+def inspect(folder: Path, env: dict[str, str]) -> dict[str, Any]:
+    run: dict[str, Any] = json.loads(leet("--summary", folder, env))
+    records = [json.loads(line) for line in leet("--json", folder, env).splitlines()]
+    [opened] = [record["run"] for record in records if record["type"] == "run"][:1]
+    run["group"] = (opened["project"], opened["run_group"], opened["job_type"])
+    rows = [record["history"] for record in records if record["type"] == "history"]
+    run["curves"] = {stage: curve(rows, stage) for stage in ("teacher", "student")}
+    return run
+
+
+def leet(option: str, folder: Path, env: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", option, str(folder)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def curve(rows: list[dict[str, Any]], stage: str) -> list[tuple[int, float]]:
+    items = [row.get("item", row) for row in rows]
+    return [(i[f"{stage}/epoch"], i[f"{stage}/val_acc"]) for i in items if f"{stage}/epoch" in i]
+
+
+class FakeWandb:
+    """Stands in for the package: its online init fails, its key is there or not."""
+
+    class Settings(SimpleNamespace):
+        model_fields = ("console", "silent", "init_timeout")
+
+    def __init__(self, *, key: bool, mode: str = "online", finish: Any = None) -> None:
+        self.key = key
+        self.finish = finish
+        self.mode = mode
+        self.inits: list[dict[str, Any]] = []
+
+    def setup(self, settings: Any) -> Any:
+        return SimpleNamespace(settings=SimpleNamespace(mode=self.mode))
+
+    def login(self, *, prompt: bool, verify: bool) -> bool:
+        assert not prompt, "a prompt would hang the job"
+        return self.key
+
+    def init(self, **kwargs: Any) -> Any:
+        self.inits.append(kwargs)
+        if kwargs["mode"] == "online":
+            raise ConnectionError("no route to host\nadvice")
+        return SimpleNamespace(
+            name=kwargs["name"],
+            dir="/job/wandb/run-1/files",
+            define_metric=lambda *_, **__: None,
+            summary={},
+            finish=self.finish,
+        )
+
+
+def use(monkeypatch: pytest.MonkeyPatch, fake: FakeWandb) -> FakeWandb:
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    return fake
+
+
+def test_failing_online_init_is_said_once_and_recorded_offline(
+    tmp_path: Path, monkeypatch, identity, caplog
+) -> None:
+    fake = use(monkeypatch, FakeWandb(key=True))
+    tracker = WandbTracker(tmp_path)
+    for seed in range(3):
+        tracker.begin(identity(seed))
+    assert [init["mode"] for init in fake.inits] == ["online", *["offline"] * 3]
+    assert {init["reinit"] for init in fake.inits} == {"create_new"}
+    [warning] = caplog.records
+    assert "(ConnectionError: no route to host)" in warning.message
+    assert f"wandb sync {tmp_path}/wandb/offline-run-*" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings_mode", "key", "used", "warns"),
+    [
+        (None, "online", False, "offline", False),
+        (None, "offline", True, "offline", False),
+        (None, "disabled", True, "disabled", False),
+        ("online", "offline", False, "offline", True),
+        ("offline", "online", True, "offline", False),
+    ],
+)
+def test_mode_follows_the_option_then_the_settings_then_the_key(
+    tmp_path: Path, monkeypatch, identity, caplog, mode, settings_mode, key, used, warns
+) -> None:
+    fake = use(monkeypatch, FakeWandb(key=key, mode=settings_mode))
+    tracker = WandbTracker(tmp_path, mode=mode)
+    tracker.begin(identity(0))
+    assert [init["mode"] for init in fake.inits] == [used]
+    assert bool(caplog.records) is warns
+    assert ("wandb sync" in tracker.hint()) is (used == "offline")
+
+
+def test_an_upload_that_takes_too_long_is_left_on_disk(
+    tmp_path: Path, monkeypatch, identity, caplog
+) -> None:
+    codes = []
+
+    def finish(exit_code: int) -> None:
+        codes.append(exit_code)
+        raise TimeoutError
+
+    use(monkeypatch, FakeWandb(key=False, finish=finish))
+    tracker = WandbTracker(tmp_path)
+    for seed in range(2):
+        tracker.begin(identity(seed))
+    tracker.finish(0, {})
+    tracker.close(failed=True)
+    assert codes == [0, 1]
+    assert [r.message.split("wandb sync ")[1] for r in caplog.records] == ["/job/wandb/run-1"] * 2
+
+
+def test_wandb_mode_of_the_environment_is_respected(
+    python, five_seeds: str, tmp_path: Path, offline_env: dict[str, str]
+) -> None:
+    offline_env["WANDB_MODE"] = "disabled"
+    assert python("-c", five_seeds, "wandb", str(tmp_path / "job")).strip() == ""
+    assert not list(tmp_path.glob("job/wandb/*run-*"))
