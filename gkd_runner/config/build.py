@@ -47,10 +47,9 @@ def to_config(composed: DictConfig) -> Config:
         if problem:
             mistakes.append(problem)
     mistakes += [f"{path} has no value; give {path}=..." for path in _missing(typed, mistakes)]
-    if mistakes:
-        raise ConfigError(mistakes)
-    config: Config = OmegaConf.to_object(typed)  # type: ignore[assignment]
-    mistakes = check_together(config)
+    if not OmegaConf.missing_keys(typed):
+        config: Config = OmegaConf.to_object(typed)  # type: ignore[assignment]
+        mistakes += check_together(config)
     if mistakes:
         raise ConfigError(mistakes)
     return config
@@ -83,7 +82,7 @@ def _leaves(composed: DictConfig, mistakes: list[str]) -> Iterator[tuple[str, An
     for key in composed:
         if OmegaConf.is_dict(composed._get_node(key)):  # groups
             for name in composed[key]:
-                yield from _leaf(composed, f"{key}.{name}", mistakes)
+                yield from _leaf(composed, f"{key!s}.{name!s}", mistakes)
         else:
             yield from _leaf(composed, str(key), mistakes)
 

@@ -97,7 +97,7 @@ def _row(table: str, dataset: str, teacher: str = "", setting: str = "") -> dict
 
 def _cell(root: Container) -> Cell:
     groups = ("preset", "dataset", "setting", "teacher", "method")
-    return Cell(*(str(OmegaConf.select(root, f"{group}.name")) for group in groups))  # type: ignore[call-overload]
+    return Cell(*(str(OmegaConf.select(root, f"{group}.name")) for group in groups))
 
 
 def _number(text: str) -> float | int:
@@ -122,5 +122,3 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
     OmegaConf.register_new_resolver("preset_source", _preset_source, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)
-
-

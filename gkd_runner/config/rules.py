@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 from gkd_runner.config.schema import Config, GatConfig
 from gkd_runner.errors import nearest
 
-_COMPARISONS = {
+_COMPARISONS: dict[str, tuple[Callable[[Any, float], bool], str]] = {
     "at_least": (lambda value, limit: value >= limit, ">="),
     "above": (lambda value, limit: value > limit, ">"),
     "at_most": (lambda value, limit: value <= limit, "<="),

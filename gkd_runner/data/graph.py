@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +72,7 @@ class GraphData:
             "adj_indices": self.adjacency.indices,
             "labels": self.labels,
         }
-        if sp.issparse(self.features):
+        if not isinstance(self.features, np.ndarray):
             arrays |= {
                 "attr_indptr": self.features.indptr,
                 "attr_indices": self.features.indices,
@@ -106,7 +108,7 @@ class GraphData:
         )
 
 
-def hash_arrays(arrays: dict[str, npt.NDArray[np.generic]]) -> str:
+def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """SHA-256 over names, shapes and values; index arrays hash alike whatever their width."""
     digest = hashlib.sha256()
     for name in sorted(arrays):

@@ -1,4 +1,4 @@
-"""Protocols: how a graph is cut, split into train/val/test, and what the inductive setting hides."""
+"""Protocols: how a graph is cut and split, and what the inductive setting hides."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) ->
         rest = order[rank >= need]
     else:
         rest = order[rank >= protocol.train_per_class]
-        val, rest = np.split(rest, [protocol.val_size])
+        val, rest = np.split(rest, [protocol.val_size or 0])
     test = rest if protocol.test_size is None else rest[: protocol.test_size]
     _check_sizes(graph, protocol, val, test)
     return Split(np.sort(train), np.sort(val), np.sort(test))

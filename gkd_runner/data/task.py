@@ -13,7 +13,6 @@ from gkd_runner.config.schema import Config
 from gkd_runner.data import protocols
 from gkd_runner.data.graph import GraphData, IntArray, Split
 
-
 T = TypeVar("T")
 
 

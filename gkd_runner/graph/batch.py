@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,9 +25,9 @@ class GraphBatch:
 
     replicas: int
     nodes: int
-    offsets: Int[Tensor, "N+1"]
-    senders: Int[Tensor, "E"]
-    receivers: Int[Tensor, "E"]
+    offsets: Int[Tensor, N_plus_1]
+    senders: Int[Tensor, E]
+    receivers: Int[Tensor, E]
 
     @property
     def device(self) -> torch.device:
@@ -38,7 +39,7 @@ class GraphBatch:
         return int(self.senders.shape[0])
 
     @cached_property
-    def degrees(self) -> Float[Tensor, "N"]:
+    def degrees(self) -> Float[Tensor, N]:
         """Edges into each node, its self-loop included."""
         return self.offsets.diff().float()
 
@@ -48,19 +49,19 @@ class GraphBatch:
         return self.senders == self.receivers
 
     @cached_property
-    def reverse(self) -> Int[Tensor, "E"]:
+    def reverse(self) -> Int[Tensor, E]:
         """For each edge (i, j) the position of (j, i): what transposes edge values."""
         return torch.argsort(self.senders, stable=True)
 
     @cached_property
     def compact(self) -> tuple[Tensor, Tensor]:
-        """``offsets`` and ``senders`` as int32 where they fit: sparse kernels run faster on them."""
+        """``offsets`` and ``senders`` as int32 where they fit: sparse kernels run faster so."""
         fits = max(self.num_edges, len(self.offsets)) < 2**31
         dtype = torch.int32 if fits else torch.int64
         return self.offsets.to(dtype), self.senders.to(dtype)
 
     @cached_property
-    def edge_replicas(self) -> Int[Tensor, "E"]:
+    def edge_replicas(self) -> Int[Tensor, E]:
         """Which replica each edge belongs to."""
         return self.receivers // self.nodes
 
@@ -68,7 +69,7 @@ class GraphBatch:
     def edge_counts(self) -> tuple[int, ...]:
         """Edges of each replica."""
         bounds = self.offsets[:: self.nodes].tolist()
-        return tuple(end - start for start, end in zip(bounds, bounds[1:], strict=False))
+        return tuple(end - start for start, end in pairwise(bounds))
 
 
 def batch_graphs(adjacencies: Sequence[sp.csr_array], device: torch.device) -> GraphBatch:

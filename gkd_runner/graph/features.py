@@ -70,4 +70,3 @@ def _tidy(matrix: Any) -> sp.csr_array | FloatArray:
     matrix = sp.csr_array(matrix, dtype=np.float32)
     matrix.sort_indices()
     return matrix
-

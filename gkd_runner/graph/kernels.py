@@ -7,7 +7,7 @@ matrix is the same structure with its edge values permuted (``GraphBatch.reverse
 from __future__ import annotations
 
 import weakref
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from gkd_runner.graph import dgl_compat
 from gkd_runner.graph.batch import GraphBatch
 
 
+@runtime_checkable
 class Kernels(Protocol):
     """What a backend must offer; both kernels work on plain values, without autograd."""
 
@@ -75,7 +76,7 @@ class TorchKernels:
         return torch.stack(heads, dim=1)
 
 
-def csr_tensor(graph: GraphBatch, values: Float[Tensor, "E"]) -> Tensor:
+def csr_tensor(graph: GraphBatch, values: Float[Tensor, E]) -> Tensor:
     """The block-diagonal matrix with ``values[e]`` at (receiver, sender), without copies."""
     size = (graph.replicas * graph.nodes,) * 2
     return torch.sparse_csr_tensor(

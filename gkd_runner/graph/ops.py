@@ -65,4 +65,3 @@ def edge_softmax(graph: GraphBatch, scores: Float[Tensor, "E H"]) -> Float[Tenso
 def _segment(graph: GraphBatch, values: Tensor, reduce: str) -> Tensor:
     """Reduce edge values ``[E, H]`` to the nodes that receive them, ``[N, H]``."""
     return torch.segment_reduce(values, reduce, offsets=graph.offsets, axis=0)
-

@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import scipy.sparse as sp
 import torch
@@ -60,7 +61,7 @@ class Convolutional(Teacher):
     def __init__(self, config: TeacherConfig, sizes: Sequence[int], init: Initializer) -> None:
         super().__init__()
         self.drop = config.dropout
-        shapes = list(zip(sizes, sizes[1:], strict=False))
+        shapes = list(pairwise(sizes))
         self.weights = nn.ParameterList(init.xavier_uniform(i, o, self.gain) for i, o in shapes)
         self.biases = nn.ParameterList(init.zeros(1, o) for _, o in shapes)
 
@@ -79,7 +80,7 @@ class Convolutional(Teacher):
 
     def forward(self, view: GraphView, streams: Streams | None = None) -> Tensor:
         assert view.operator is not None
-        h = view.inputs.matmul(self.weights[0]) + self.biases[0]
+        h: Tensor = view.inputs.matmul(self.weights[0]) + self.biases[0]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             h = relu_dropout(h, self.drop, streams)
             h = _convolve(view.operator, h, weight) + bias
@@ -129,7 +130,9 @@ class Gat(Teacher):
 
     def view(self, graphs: Sequence[GraphData], device: torch.device) -> GraphView:
         graph = batch_graphs([g.adjacency for g in graphs], device)
-        return GraphView(graph, make_inputs(once_per_graph(graphs, lambda g: Features(g.features)), graph))
+        return GraphView(
+            graph, make_inputs(once_per_graph(graphs, lambda g: Features(g.features)), graph)
+        )
 
     def forward(self, view: GraphView, streams: Streams | None = None) -> Tensor:
         inputs = view.inputs
@@ -154,7 +157,9 @@ class Gat(Teacher):
         scores = from_sender[graph.senders] + from_receiver[graph.receivers]
         attention = edge_softmax(graph, F.leaky_relu(scores, self.slope))
         attention = self._drop_attention(attention, graph, streams)
-        return gather(graph, attention, heads.flatten(0, 1)).view_as(z) + self.biases[layer]
+        gathered = gather(graph, attention, heads.flatten(0, 1)).view_as(z)
+        out: Tensor = gathered + self.biases[layer]
+        return out
 
     def _drop_attention(
         self, attention: Float[Tensor, "E H"], graph: GraphBatch, streams: Streams | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -30,10 +30,13 @@ its ratio of arithmetic to memory bandwidth.
 """
 
 
+@runtime_checkable
 class Inputs(Protocol):
     """Features ``[R, n, d]`` that a linear layer can be applied to."""
 
-    num_features: int
+    @property
+    def num_features(self) -> int:
+        """``d``."""
 
     def matmul(self, weight: Float[Tensor, "R d h"]) -> Float[Tensor, "R n h"]:
         """``X W``, differentiable in ``W``."""
@@ -64,8 +67,8 @@ class DenseInputs:
 class Sparse:
     """One CSR matrix on the device."""
 
-    offsets: Int[Tensor, "rows+1"]
-    columns: Int[Tensor, "nnz"]
+    offsets: Int[Tensor, rows_plus_1]
+    columns: Int[Tensor, nnz]
     size: tuple[int, int]
 
     @staticmethod
@@ -78,7 +81,7 @@ class Sparse:
         )
         return Sparse(offsets, columns, tuple(matrix.shape))
 
-    def matmul(self, values: Float[Tensor, "nnz"], x: Float[Tensor, "k h"]) -> Tensor:
+    def matmul(self, values: Float[Tensor, nnz], x: Float[Tensor, "k h"]) -> Tensor:
         """The matrix with these values times ``x``."""
         matrix = torch.sparse_csr_tensor(
             self.offsets, self.columns, values, size=self.size, check_invariants=False
@@ -110,8 +113,8 @@ class SparseInputs:
 
     rows: Sparse
     columns: Sparse
-    to_columns: Int[Tensor, "nnz"]
-    values: Float[Tensor, "nnz"]
+    to_columns: Int[Tensor, nnz]
+    values: Float[Tensor, nnz]
     counts: tuple[int, ...]
 
     @property
@@ -183,14 +186,15 @@ def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
         return False
     n, d = features.shape
     base = features.base
-    first = sparse_cost * base.nnz if sp.issparse(base) else n * d
+    first = n * d if isinstance(base, np.ndarray) else sparse_cost * base.nnz
     return bool(first + sparse_cost * features.hops * features.operator.nnz < n * d)
 
 
 def _stack(features: Sequence[Features], device: torch.device) -> DenseInputs | SparseInputs:
     first = features[0]
     n, d = first.shape
-    if sp.issparse(first.base) and SPARSE_COST[device.type] * first.base.nnz < n * d:
+    base = first.base
+    if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
         return _stack_sparse([f.base for f in features], device)
     return DenseInputs(torch.from_numpy(np.stack([f.dense() for f in features])).to(device))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -16,20 +17,20 @@ from gkd_runner.models.streams import Streams
 
 
 class Mlp(nn.Module):
-    """``num_layers`` linear layers (initialised as ``nn.Linear``), ReLU and dropout between them."""
+    """Linear layers, initialised as ``nn.Linear``, with ReLU and dropout between them."""
 
     def __init__(self, drop: float, sizes: Sequence[int], init: Initializer) -> None:
         super().__init__()
         self.drop = drop
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             bound = 1.0 / math.sqrt(fan_in)
             self.weights.append(init.uniform(fan_in, fan_out, bound=bound))
             self.biases.append(init.uniform(1, fan_out, bound=bound))
 
     def forward(self, inputs: Inputs, streams: Streams | None = None) -> Float[Tensor, "R n C"]:
         """Logits; with ``streams``, with dropout."""
-        h = inputs.matmul(self.weights[0]) + self.biases[0]
+        h: Tensor = inputs.matmul(self.weights[0]) + self.biases[0]
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             h = torch.baddbmm(bias, relu_dropout(h, self.drop, streams), weight)
         return h

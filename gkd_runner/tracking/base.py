@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gkd_runner.errors import GkdError, nearest
 
@@ -47,6 +47,7 @@ class RunIdentity:
     seed: int
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Where metrics are shown.
 

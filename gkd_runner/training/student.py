@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.config.schema import MethodConfig, StudentConfig, TrainingConfig
+from gkd_runner.config.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task, once_per_graph
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
@@ -24,6 +24,7 @@ from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
 from gkd_runner.seeding import Purpose
 from gkd_runner.training.fit import Schedule, Validation, fit
+from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
     OnEpochs,
     Trained,
@@ -79,13 +80,14 @@ class StudentLesson:
         self._val = val if self._watches else own_rows(val)
         self._watched: Tensor | None = None
 
-    def loss(self, epoch: int) -> Float[Tensor, "R"]:
+    def loss(self, epoch: int) -> Float[Tensor, R]:
         logits = self.model(self._inputs, self._streams)
-        total = logits.new_zeros(logits.shape[0])
+        total: Tensor = logits.new_zeros(logits.shape[0])
         if self._lam > 0:
             total = total + self._lam * cross_entropy(logits, self._train)
         if self._distils:
             target = self._method.soft_target(epoch, self._watched)
+            assert target is not None, "config rules: a method without soft targets has lam = 1"
             total = total + (1 - self._lam) * distillation(logits, target, self._tau)
         return total
 
@@ -94,6 +96,31 @@ class StudentLesson:
         if self._watches:
             self._watched = logits
         return validation(logits, self._val)
+
+
+def train_all_students(
+    tasks: Sequence[Task],
+    soft_labels: Sequence[SoftLabels],
+    config: Config,
+    device: torch.device,
+    replicas: int,
+    on_epochs: OnEpochs,
+) -> list[Trained]:
+    """Train every seed's student, ``replicas`` at once."""
+    pairs = list(zip(tasks, soft_labels, strict=True))
+    trained: list[Trained] = []
+    for start in range(0, len(pairs), replicas):
+        chunk = pairs[start : start + replicas]
+        trained += train_students(
+            [task for task, _ in chunk],
+            [labels.logits for _, labels in chunk],
+            config.method,
+            config.student,
+            config.training,
+            device,
+            on_epochs,
+        )
+    return trained
 
 
 def train_students(
@@ -117,9 +144,7 @@ def train_students(
     init = Initializer(seeds, Purpose.STUDENT_INIT)
     model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
     model = model.to(device)
-    lesson = StudentLesson(
-        model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device)
-    )
+    lesson = StudentLesson(model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device))
     schedule = Schedule(
         config.learning_rate, config.weight_decay, training.max_epochs, training.patience
     )

@@ -1,0 +1,118 @@
+"""What the user sees: a progress bar per stage, warnings, and the closing table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.training.fit import Epoch
+from gkd_runner.training.stage import OnEpochs
+
+PIPE_WIDTH = 100
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that is wide enough for the table when output goes to a pipe."""
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(
+        stderr=stderr, highlight=False, width=PIPE_WIDTH
+    )  # fmt: skip
+
+
+def show_log() -> None:
+    """Send the package's log to stderr, warnings in colour on a terminal."""
+    handler = RichHandler(console=make_console(stderr=True), show_time=False, show_path=False)
+    logger = logging.getLogger("gkd_runner")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+
+
+@contextmanager
+def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
+    """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
+    console = make_console(stderr=True)
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(stage, total=len(seeds), now="")
+        done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
+
+        def advance(chunk: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
+            nonlocal done, current
+            on_epochs(chunk, epoch, records)
+            if current != tuple(chunk):
+                done, current = done + len(current), tuple(chunk)
+            best = max((record.val_accuracy for record in records if record), default=0.0)
+            now = f"epoch {epoch}  val {100 * best:.1f}%"
+            progress.update(bar, completed=done, now=now)
+
+        yield advance
+        progress.update(bar, completed=len(seeds), now="")
+
+
+def report(result: RunResult) -> Group:
+    """The closing table, the warnings, and where to look next."""
+    lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    where = [Text(f"run      {result.path}", overflow="fold")]
+    where += [Text(f"look     {result.hint}", overflow="fold")] if result.hint else []
+    return Group(_heading(result), _table(result), *lines, *where)
+
+
+def _heading(result: RunResult) -> Text:
+    config = result.config
+    hits = sum(seed.teacher_cached for seed in result.seeds)
+    return Text(
+        f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
+        f" {config.teacher.name} teacher, {config.method.name}; seeds"
+        f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
+        f"hyperparameters: {config.preset.source}\n"
+        f"soft labels: {hits} of {len(result.seeds)} from the cache"
+    )
+
+
+def _table(result: RunResult) -> Table:
+    parts = {"prod": "test"} if result.config.setting.name == "transductive" else {
+        "tran": "test observed", "ind": "test hidden", "prod": "test all",
+    }  # fmt: skip
+    table = Table(caption="accuracy in %, mean ± population std over seeds", caption_justify="left")
+    for heading in ("", *parts.values(), "val", "best epoch", "seconds"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for name, stage in STAGES.items():
+        staged = [stage(seed) for seed in result.seeds]
+        epochs = [s.best_epoch for s in staged]
+        table.add_row(
+            name,
+            *(_cell(result.seeds, name, part) for part in (*parts, "val")),
+            f"{min(epochs)}-{max(epochs)}",
+            f"{result.seconds[name]:.1f}",
+        )
+    table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
+    return table
+
+
+def _cell(seeds: Sequence[SeedResult], name: str, part: str) -> str:
+    summary = summarize(seeds, STAGES[name], part)
+    return f"{100 * summary.mean:.2f} ± {100 * summary.std:.2f}" if summary else "no node"
+
+
+def _difference(seeds: Sequence[SeedResult], part: str) -> str:
+    student, teacher = (summarize(seeds, STAGES[name], part) for name in ("student", "teacher"))
+    return f"{100 * (student.mean - teacher.mean):+.2f}" if student and teacher else ""
+
+
+def _warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
+    for seed in seeds:
+        for warning in seed.warnings:
+            yield f"seed {seed.seed}: {warning}"

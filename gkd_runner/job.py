@@ -1,0 +1,157 @@
+"""One job's surroundings: its record, its tracker, its progress, and its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from gkd_runner.config.schema import Config
+from gkd_runner.console import stage_progress
+from gkd_runner.data.graph import GraphData
+from gkd_runner.data.task import Task
+from gkd_runner.environment import describe_environment, peak_memory
+from gkd_runner.results import RunResult, SeedResult, seed_result, table
+from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
+from gkd_runner.tracking.record import Record
+from gkd_runner.training.fit import Epoch
+from gkd_runner.training.soft_labels import SoftLabels
+from gkd_runner.training.stage import OnEpochs, Trained
+
+RESULT_FORMAT = 1
+
+
+class Job:
+    """Context of one job; on leaving it, record and tracker are closed, as failed or not."""
+
+    def __init__(self, config: Config, graph: GraphData, device: torch.device) -> None:
+        self._config, self._graph, self._device = config, graph, device
+        self.replicas = config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
+        self._seconds: dict[str, float] = {}
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Job:
+        config = self._config
+        with ExitStack() as stack:
+            tracker = open_tracker(
+                config.tracker.name, directory=Path(config.output_dir).expanduser()
+            )
+            self._tracker = stack.enter_context(closing(tracker))
+            self.record = Record(config)
+            stack.callback(self.record.close)
+            for seed in config.seeds:
+                self._tracker.begin(_identity(config, self.record.key, seed))
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._resources.__exit__(kind, error, trace)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[OnEpochs]:
+        """Time one stage; what it yields records epochs and shows progress."""
+
+        def record(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
+            for seed, entry in zip(seeds, records, strict=True):
+                if entry:
+                    self._epoch(name, seed, entry)
+
+        started = time.perf_counter()
+        with stage_progress(name, self._config.seeds, record) as on_epochs:
+            yield on_epochs
+        self._seconds[name] = time.perf_counter() - started
+
+    def finish(
+        self, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels], students: Sequence[Trained]
+    ) -> RunResult:
+        """Score every seed, save the students, write ``result.json``, end the tracked runs."""
+        distils = self._config.method.lam < 1
+        seeds = []
+        for task, labels, student in zip(tasks, soft_labels, students, strict=True):
+            if labels.cached:
+                for entry in labels.teacher.history:
+                    self._epoch("teacher", task.seed, entry)
+            self.record.weights(task.seed, student.state)
+            seeds.append(seed_result(task, labels, student, distils=distils))
+            self._tracker.finish(task.seed, _tracked_summary(seeds[-1]))
+        keys = [labels.key for labels in soft_labels]
+        self.record.result(self._as_json(seeds, keys))
+        self._tracker.close()
+        hint = self._tracker.hint()
+        return RunResult(self._config, self.record.path, tuple(seeds), self._seconds, hint)
+
+    def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
+        self.record.epoch(stage, seed, entry)
+        values = {f"{stage}/{name}": value for name, value in entry._asdict().items()}
+        self._tracker.log(seed, values)
+
+    def _as_json(self, seeds: Sequence[SeedResult], teacher_keys: Sequence[str]) -> dict[str, Any]:
+        config, graph = self._config, self._graph
+        return {
+            "format": RESULT_FORMAT,
+            "key": self.record.key,
+            "identity": {
+                "dataset": config.dataset.name,
+                "protocol": config.protocol.name,
+                "setting": config.setting.name,
+                "teacher": config.teacher.name,
+                "method": config.method.name,
+                "preset": config.preset.name,
+                "preset_source": config.preset.source,
+            },
+            "started": self.record.started.isoformat(),
+            "graph": {
+                "fingerprint": graph.fingerprint,
+                "nodes": graph.num_nodes,
+                "edges": graph.num_edges,
+                "features": graph.num_features,
+                "classes": graph.num_classes,
+            },
+            "summary": table(seeds),
+            "seconds": self._seconds,
+            "peak_memory_bytes": peak_memory(self._device),
+            "seeds": [
+                {"teacher_key": key, **asdict(seed)}
+                for key, seed in zip(teacher_keys, seeds, strict=True)
+            ],
+            **describe_environment(self._device),
+        }
+
+
+def _identity(config: Config, key: str, seed: int) -> RunIdentity:
+    method, teacher, dataset = config.method.name, config.teacher.name, config.dataset.name
+    protocol, setting = config.protocol.name, config.setting.name
+    return RunIdentity(
+        project=config.tracker.project,
+        name=f"{method}-{seed}-{teacher}-{dataset}",
+        group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
+        job_type="distil",
+        tags=(method, teacher, dataset, protocol, setting, *config.tracker.tags),
+        config={**asdict(config), "seed": seed, "key": key},
+        seed=seed,
+    )
+
+
+def _tracked_summary(result: SeedResult) -> dict[str, Any]:
+    flat: dict[str, Any] = {
+        "teacher_confidence": result.teacher_confidence,
+        "temperature": result.temperature,
+        "warnings": list(result.warnings),
+    }
+    for name, stage in (("teacher", result.teacher), ("student", result.student)):
+        flat |= {f"{name}/best_epoch": stage.best_epoch}
+        parts = asdict(stage.scores)
+        flat |= {f"{name}/{part}_accuracy": value for part, value in parts.items()
+                 if value is not None}  # fmt: skip
+    return flat

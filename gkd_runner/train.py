@@ -1,0 +1,78 @@
+"""The single train entrypoint: config -> graph -> tasks -> soft labels -> students -> result."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from gkd_runner.config.schema import Config
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from gkd_runner.results import RunResult
+
+
+def train(config: Config) -> RunResult:
+    """Run one job: train (or fetch) a teacher per seed, distil a student from each, record it.
+
+    Raises ``GkdError`` for data, configurations and training that cannot work.
+    """
+    from gkd_runner.config.build import data_dir
+    from gkd_runner.data.datasets import load_dataset
+    from gkd_runner.data.task import make_task
+    from gkd_runner.environment import choose_device
+    from gkd_runner.job import Job
+    from gkd_runner.training.soft_labels import make_soft_labels
+    from gkd_runner.training.student import train_all_students
+
+    device = choose_device(config.device)
+    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    tasks = [make_task(graph, config, seed) for seed in config.seeds]
+    with Job(config, graph, device) as job:
+        with job.stage("teacher") as on_epochs:
+            soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs)
+        with job.stage("student") as on_epochs:
+            students = train_all_students(
+                tasks, soft_labels, config, device, job.replicas, on_epochs
+            )
+        return job.finish(tasks, soft_labels, students)
+
+
+def run(composed: DictConfig) -> float:
+    """Hydra's task function; returns the mean validation accuracy, what a search maximises."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from gkd_runner.config.build import to_config
+    from gkd_runner.console import make_console, report, show_log
+    from gkd_runner.errors import GkdError
+
+    show_log()
+    try:
+        result = train(to_config(composed))
+    except GkdError as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise
+        sys.exit(f"gkd-train: {error}")
+    make_console().print(report(result))
+    return result.val_accuracy
+
+
+def main() -> None:
+    """Console script ``gkd-train``."""
+    import hydra
+
+    from gkd_runner.config.command_line import check_command_line
+    from gkd_runner.config.paths import conf_dir
+    from gkd_runner.errors import ConfigError
+
+    try:
+        check_command_line(sys.argv[1:])
+    except ConfigError as error:
+        sys.exit(f"gkd-train: {error}")
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)()
+
+
+if __name__ == "__main__":
+    main()

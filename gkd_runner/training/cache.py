@@ -1,0 +1,172 @@
+"""The cache of trained teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
+
+A teacher is kept in ``<key>.safetensors``: its weights and logits as tensors, its history as JSON
+in the header. The key hashes everything that shaped it, so a changed option, graph, split or line
+of teacher code can never meet a stale file.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from gkd_runner.config.paths import PACKAGE
+from gkd_runner.config.schema import TeacherConfig, TrainingConfig
+from gkd_runner.data.graph import hash_arrays
+from gkd_runner.data.task import Task
+from gkd_runner.training.fit import Epoch
+from gkd_runner.training.stage import Trained
+
+logger = logging.getLogger("gkd_runner")
+
+TEACHER_CODE = (
+    "seeding.py", "graph/batch.py", "graph/features.py", "graph/kernels.py", "graph/operators.py",
+    "graph/ops.py", "methods/objective.py", "models/gnn.py", "models/inputs.py",
+    "models/layers.py", "models/streams.py", "training/fit.py", "training/stage.py",
+    "training/teacher.py",
+)  # fmt: skip
+"""The files whose code shapes a teacher."""
+
+
+def teacher_key(
+    task: Task, teacher: TeacherConfig, training: TrainingConfig, device: torch.device
+) -> str:
+    """SHA-256 of all that shapes the teacher of ``task`` and its logits.
+
+    Protocol and setting enter by what they do: which nodes are observed, hidden, trained and
+    validated on. So protocols that agree on these share a teacher.
+    """
+    nodes = {
+        "train": task.split.train,
+        "val": task.split.val,
+        "observed": task.observed,
+        "hidden": task.hidden,
+    }
+    parts = {
+        "graph": task.graph.fingerprint,
+        "nodes": hash_arrays(nodes),
+        "seed": task.seed,
+        "teacher": asdict(teacher),
+        "training": asdict(training),
+        "device": device.type,
+        "torch": torch.__version__,
+        "code": code_version(TEACHER_CODE),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_version(files: tuple[str, ...]) -> str:
+    """SHA-256 of the syntax trees of package files: comments and docstrings do not count."""
+    digest = hashlib.sha256()
+    for name in files:
+        tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list):
+                node.body = [line for line in body if not _is_docstring(line)]  # type: ignore[attr-defined]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+class TeacherCache:
+    """Teachers on disk under ``folder``; ``mode`` is use, refresh or off."""
+
+    def __init__(self, folder: Path, mode: str) -> None:
+        self._folder, self._mode = folder, mode
+
+    def get_or_train(
+        self, keys: Sequence[str], train: Callable[[Sequence[int]], list[Trained]]
+    ) -> tuple[list[Trained], list[bool]]:
+        """The teachers of ``keys`` in order, and which of them came from disk.
+
+        ``train`` gets the positions that must be trained. Another job that trains one of them at
+        this moment is waited for, and its result used.
+        """
+        if self._mode == "off":
+            return train(range(len(keys))), [False] * len(keys)
+        found = [self._read(key) for key in keys]
+        if all(found):
+            return [teacher for teacher in found if teacher], [True] * len(keys)
+        with ExitStack() as locks:
+            for key in sorted(key for key, teacher in zip(keys, found, strict=True) if not teacher):
+                locks.callback(self._locked(key).release)
+            found = [teacher or self._read(key) for key, teacher in zip(keys, found, strict=True)]
+            missing = [position for position, teacher in enumerate(found) if not teacher]
+            trained = dict(zip(missing, train(missing) if missing else [], strict=True))
+            for position, teacher in trained.items():
+                self._write(keys[position], teacher)
+        hits = [position not in trained for position in range(len(keys))]
+        return [trained.get(p) or t for p, t in enumerate(found)], hits  # type: ignore[misc]
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.safetensors"
+
+    def _locked(self, key: str) -> FileLock:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._folder / f"{key}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            logger.warning("waiting for another job that trains teacher %s", key[:12])
+            lock.acquire()
+        return lock
+
+    def _read(self, key: str) -> Trained | None:
+        path = self._path(key)
+        if self._mode == "refresh" or not path.is_file():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = json.loads(file.metadata()["teacher"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, OSError, json.JSONDecodeError) as error:
+            logger.warning("%s is unreadable (%s); training that teacher anew", path, error)
+            return None
+        return Trained(
+            seed=header["seed"],
+            observed_logits=tensors.pop("logits.observed").numpy(),
+            hidden_logits=tensors.pop("logits.hidden").numpy(),
+            state=tensors,
+            best_epoch=header["best_epoch"],
+            history=[Epoch(*row) for row in header["history"]],
+            seconds=header["seconds"],
+        )
+
+    def _write(self, key: str, teacher: Trained) -> None:
+        tensors = {
+            **teacher.state,
+            "logits.observed": torch.from_numpy(teacher.observed_logits.copy()),
+            "logits.hidden": torch.from_numpy(teacher.hidden_logits.copy()),
+        }
+        header = {
+            "seed": teacher.seed,
+            "best_epoch": teacher.best_epoch,
+            "history": teacher.history,
+            "seconds": teacher.seconds,
+        }
+        path = self._path(key)
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        save_file(tensors, partial, metadata={"teacher": json.dumps(header)})
+        partial.replace(path)

@@ -1,0 +1,65 @@
+"""The teacher stage as methods see it: one teacher's soft labels per seed, cached, calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gkd_runner.config.schema import Config
+from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.task import Task
+from gkd_runner.training.cache import TeacherCache, teacher_key
+from gkd_runner.training.calibration import fit_temperature
+from gkd_runner.training.stage import OnEpochs, Trained, chunks
+from gkd_runner.training.teacher import train_teachers
+
+
+@dataclass(frozen=True, eq=False)
+class SoftLabels:
+    """One seed's teacher, where it came from, and the temperature that calibrates it."""
+
+    teacher: Trained
+    key: str
+    cached: bool
+    temperature: float
+
+    @property
+    def logits(self) -> FloatArray:
+        """Calibrated logits of the observed nodes, ``[n_observed, C]``."""
+        return self.teacher.observed_logits / np.float32(self.temperature)
+
+
+def make_soft_labels(
+    tasks: Sequence[Task],
+    config: Config,
+    device: torch.device,
+    replicas: int,
+    on_epochs: OnEpochs,
+) -> list[SoftLabels]:
+    """Take each seed's teacher from the cache or train it, ``replicas`` at once; calibrate."""
+    store = TeacherCache(Path(config.cache_dir).expanduser(), config.cache)
+    found: list[SoftLabels] = []
+    for chunk in chunks(tasks, replicas):
+        keys = [teacher_key(task, config.teacher, config.training, device) for task in chunk]
+
+        def train(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained]:
+            wanted = [chunk[position] for position in positions]
+            return train_teachers(wanted, config.teacher, config.training, device, on_epochs)
+
+        teachers, hits = store.get_or_train(keys, train)
+        for task, teacher, key, hit in zip(chunk, teachers, keys, hits, strict=True):
+            temperature = 1.0
+            if config.calibration == "temperature":
+                temperature = validation_temperature(task, teacher)
+            found.append(SoftLabels(teacher, key, hit, temperature))
+    return found
+
+
+def validation_temperature(task: Task, teacher: Trained) -> float:
+    """The temperature fitted on the task's validation nodes."""
+    val = task.seen.val
+    return fit_temperature(teacher.observed_logits[val], task.training_graph.labels[val])
