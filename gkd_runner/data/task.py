@@ -13,6 +13,7 @@ from gkd_runner.config.schema import Config
 from gkd_runner.data import protocols
 from gkd_runner.data.graph import GraphData, IntArray, Split
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -64,8 +65,7 @@ def make_task(graph: GraphData, config: Config, seed: int) -> Task:
     return Task(seed, graph, split, np.setdiff1d(seen, hidden, assume_unique=True), hidden)
 
 
-def once_per_graph(graphs: Sequence[GraphData], compute: Callable[[GraphData], T]) -> list[T]:
-    """``compute`` each graph's value, once for replicas that share one graph object."""
-    values = {id(graph): graph for graph in graphs}
-    computed = {key: compute(graph) for key, graph in values.items()}
-    return [computed[id(graph)] for graph in graphs]
+def once_per_object(items: Sequence[S], compute: Callable[[S], T]) -> list[T]:
+    """``compute`` of each item, once for items that are one object (replicas on one graph)."""
+    computed = {key: compute(item) for key, item in {id(item): item for item in items}.items()}
+    return [computed[id(item)] for item in items]

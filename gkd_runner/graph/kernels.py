@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gkd_runner.graph import dgl_compat
 from gkd_runner.graph.batch import GraphBatch
+from gkd_runner.graph.sparse import csr_matrix
 
 
 @runtime_checkable
@@ -79,9 +80,7 @@ class TorchKernels:
 def csr_tensor(graph: GraphBatch, values: Float[Tensor, E]) -> Tensor:
     """The block-diagonal matrix with ``values[e]`` at (receiver, sender), without copies."""
     size = (graph.replicas * graph.nodes,) * 2
-    return torch.sparse_csr_tensor(
-        *graph.compact, values.contiguous(), size=size, check_invariants=False
-    )
+    return csr_matrix(*graph.compact, values.contiguous(), size)
 
 
 _BACKENDS: dict[str, Kernels] = {}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gkd_runner.config.schema import InfgrandConfig
 from gkd_runner.data.graph import FloatArray, GraphData
-from gkd_runner.data.task import Task, once_per_graph
+from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
@@ -40,7 +40,7 @@ class InfGraND(Method[InfgrandConfig]):
         super().prepare(classroom)
         if self.config.influence_graph == "observed":
             graphs = [task.training_graph for task in classroom.tasks]
-            scores = once_per_graph(graphs, self._influence)
+            scores = once_per_object(graphs, self._influence)
         else:
             scores = [self._published_influence(task) for task in classroom.tasks]
         stacked = np.stack(scores)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gkd_runner.config.schema import GatConfig, TeacherConfig
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.task import once_per_graph
+from gkd_runner.data.task import once_per_object
 from gkd_runner.errors import ConfigError
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
@@ -72,7 +72,7 @@ class Convolutional(Teacher):
 
     def view(self, graphs: Sequence[GraphData], device: torch.device) -> GraphView:
         graph = batch_graphs([g.adjacency for g in graphs], device)
-        first = once_per_graph(
+        first = once_per_object(
             graphs, lambda g: Features(g.features, self.matrix(g.adjacency), (0.0, 1.0))
         )
         operator = to_device([features.operator for features in first], graph)
@@ -131,7 +131,7 @@ class Gat(Teacher):
     def view(self, graphs: Sequence[GraphData], device: torch.device) -> GraphView:
         graph = batch_graphs([g.adjacency for g in graphs], device)
         return GraphView(
-            graph, make_inputs(once_per_graph(graphs, lambda g: Features(g.features)), graph)
+            graph, make_inputs(once_per_object(graphs, lambda g: Features(g.features)), graph)
         )
 
     def forward(self, view: GraphView, streams: Streams | None = None) -> Tensor:

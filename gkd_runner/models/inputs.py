@@ -16,9 +16,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import Operator, to_device
+from gkd_runner.graph.sparse import csr_matrix
 from gkd_runner.models.layers import dropout
 from gkd_runner.models.streams import Streams, keep_scale
 
@@ -83,10 +85,7 @@ class Sparse:
 
     def matmul(self, values: Float[Tensor, nnz], x: Float[Tensor, "k h"]) -> Tensor:
         """The matrix with these values times ``x``."""
-        matrix = torch.sparse_csr_tensor(
-            self.offsets, self.columns, values, size=self.size, check_invariants=False
-        )
-        return matrix @ x
+        return csr_matrix(self.offsets, self.columns, values, self.size) @ x
 
 
 class _SparseMatmul(torch.autograd.Function):
@@ -136,11 +135,15 @@ class SparseInputs:
 
 @dataclass(frozen=True, eq=False)
 class PropagatedInputs:
-    """``sum_k c_k A^k X``, applied as ``sum_k c_k A^k (X W)`` by Horner's rule."""
+    """``sum_k c_k A^k X``, applied as ``sum_k A^k (c X W)`` by Horner's rule.
+
+    All ``c_k`` that are not 0 are equal and part of ``base`` already; ``adds[k]`` says which of
+    the hops below the last count.
+    """
 
     base: SparseInputs | DenseInputs
     operator: Operator
-    coefficients: tuple[float, ...]
+    adds: tuple[bool, ...]
 
     @property
     def num_features(self) -> int:
@@ -148,11 +151,10 @@ class PropagatedInputs:
 
     def matmul(self, weight: Tensor) -> Tensor:
         product = self.base.matmul(weight)
-        flat = product.reshape(-1, weight.shape[2])
-        total = flat * self.coefficients[-1]
-        for coefficient in reversed(self.coefficients[:-1]):
+        total = flat = product.reshape(-1, weight.shape[2])
+        for adds in reversed(self.adds):
             total = self.operator(total)
-            total = total + coefficient * flat if coefficient else total
+            total = total + flat if adds else total
         return total.view_as(product)
 
     def with_dropout(self, drop: float, streams: Streams) -> Inputs:
@@ -163,9 +165,11 @@ def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
     """Put one replica's features after another on ``graph``'s device, in the cheapest form."""
     device = graph.device
     if _cheaper_factored(features[0], SPARSE_COST[device.type]):
-        base = _stack([Features(f.base) for f in features], device)
+        *lower, last = features[0].coefficients
+        scaled = once_per_object(features, lambda f: Features(f.base * np.float32(last)))
         operator = to_device([f.operator for f in features], graph)
-        return PropagatedInputs(base, operator, features[0].coefficients)
+        return PropagatedInputs(_stack(_unshared(scaled), device), operator,
+                                tuple(c == last for c in lower))  # fmt: skip
     return row_inputs(features, device)
 
 
@@ -182,7 +186,7 @@ def _unshared(features: Sequence[Features]) -> Sequence[Features]:
 
 def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
     """Decided for one replica alone, so that a seed is computed alike in any company."""
-    if features.operator is None:
+    if features.operator is None or len(set(features.coefficients) - {0.0}) != 1:
         return False
     n, d = features.shape
     base = features.base

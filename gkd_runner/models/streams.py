@@ -62,14 +62,14 @@ class Streams:
         """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
         words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
         high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2
-        return ((high * _LEVELS + low + 0.5) / _LEVELS**2).float()
+        return ((high * _LEVELS + low + 0.5) / _LEVELS**2).float().clamp_max(1 - 2**-24)
 
 
 def _threshold(drop: float) -> int:
     """Words below it are dropped."""
-    return round(drop * _LEVELS) - _LEVELS // 2
+    return min(round(drop * _LEVELS), _LEVELS - 1) - _LEVELS // 2
 
 
 def keep_scale(drop: float) -> float:
     """What kept values are multiplied by: one over the exact share of words that are kept."""
-    return _LEVELS / (_LEVELS - round(drop * _LEVELS))
+    return _LEVELS / (_LEVELS - min(round(drop * _LEVELS), _LEVELS - 1))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gkd_runner.config.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.data.graph import FloatArray
-from gkd_runner.data.task import Task, once_per_graph
+from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.methods import build_method
@@ -137,7 +137,7 @@ def train_students(
     method = build_method(method_config)
     graphs = [task.training_graph for task in tasks]
     graph = batch_graphs([g.adjacency for g in graphs], device)
-    data = StudentData(tasks, graph, once_per_graph(graphs, method.features))
+    data = StudentData(tasks, graph, once_per_object(graphs, method.features))
     logits = torch.stack([torch.from_numpy(array) for array in soft_labels]).to(device)
     edge_streams = Streams(seeds, Purpose.EDGE_SAMPLING, device)
     method.prepare(Classroom(tasks, graph, logits, edge_streams, training.max_epochs))
@@ -161,7 +161,7 @@ def _hidden_logits(
     """Logits of the hidden nodes; propagated features reach them over the whole graph."""
     if not len(tasks[0].hidden):
         return observed[:, :0]
-    features = once_per_graph([task.graph for task in tasks], method.features)
+    features = once_per_object([task.graph for task in tasks], method.features)
     rows = [f.rows(task.hidden) for f, task in zip(features, tasks, strict=True)]
     logits: Tensor = model(row_inputs(rows, observed.device))
     return logits
