@@ -126,7 +126,7 @@ def _type_name(field: dataclasses.Field[Any]) -> str:
              types.NoneType: "null"}  # fmt: skip
     if typing.get_origin(hint) is list:
         (item,) = typing.get_args(hint)
-        return f"a list, each item {names[item]}"
+        return f"a list such as [{'0, 1' if item is int else 'a, b'}] (each item {names[item]})"
     return " or ".join(names[part] for part in typing.get_args(hint) or (hint,))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -80,7 +79,9 @@ def _check(overrides: Sequence[Override], folders: Sequence[Path]) -> list[str]:
     groups = _groups(folders)
     chosen, mistakes = [], []
     for override in overrides:
-        if override.key_or_group in groups and not override.is_delete():
+        if override.is_delete():
+            mistakes.append(f"{override.input_line} removes what every job needs; leave it out")
+        elif override.key_or_group in groups:
             problem = _choice(override, groups[override.key_or_group])
             mistakes += [problem] if problem else []
             chosen += [] if problem else [override.input_line or ""]
@@ -88,21 +89,14 @@ def _check(overrides: Sequence[Override], folders: Sequence[Path]) -> list[str]:
     composed = hydra.compose("train", chosen + (search_path if folders[1:] else []))
     OmegaConf.set_struct(composed, False)
     for override in overrides:
-        if override.key_or_group not in groups:
-            _apply(composed, override)
+        if override.key_or_group not in groups and not override.is_delete():
+            key, value = override.key_or_group, override.value()
+            OmegaConf.update(composed, key, value, force_add=True)
     try:
         to_config(composed)
     except ConfigError as error:
         mistakes += error.mistakes
     return mistakes
-
-
-def _apply(composed: Any, override: Override) -> None:
-    key = override.key_or_group
-    if override.is_delete():
-        OmegaConf.update(composed, key, "???", force_add=True)
-    else:
-        OmegaConf.update(composed, key, override.value(), force_add=True)
 
 
 def _groups(folders: Sequence[Path]) -> dict[str, list[str]]:

@@ -80,7 +80,8 @@ def _mark(table: str, row: str, exact: bool) -> str:
 
 
 @cache
-def _table(name: str) -> tuple[dict[str, str], ...]:
+def read_table(name: str) -> tuple[dict[str, str], ...]:
+    """The rows of ``conf/preset/<name>.csv``, as text."""
     with (conf_dir() / "preset" / f"{name}.csv").open(newline="", encoding="utf-8") as lines:
         return tuple(csv.DictReader(lines))
 
@@ -89,7 +90,7 @@ def _row(table: str, dataset: str, teacher: str = "", setting: str = "") -> dict
     wanted = {"dataset": dataset}
     if teacher:
         wanted |= {"teacher": teacher, "setting": setting}
-    for row in _table(table):
+    for row in read_table(table):
         if wanted.items() <= row.items():
             return {key: value for key, value in row.items() if key not in wanted and value}
     return {}

@@ -89,9 +89,11 @@ def _objective(config: Config) -> list[str]:
     method = config.method
     if method.name == "mlp" and method.lam != 1:
         return [f"method.lam={method.lam} with method=mlp, which has no teacher: it must be 1"]
+    if method.name != "mlp" and method.lam == 1:
+        return [f"method.lam=1.0 with method={method.name} leaves the teacher out; use method=mlp"]
     delta = [getattr(method, name, 1.0) for name in ("delta_1", "delta_2")]
     gamma = [getattr(method, name, 1.0) for name in ("gamma_1", "gamma_2")]
-    if (method.lam == 0 or not any(delta)) and (method.lam == 1 or not any(gamma)):
+    if (method.lam == 0 or not any(delta)) and (method.name == "mlp" or not any(gamma)):
         return [
             f"method.lam={method.lam}, delta={delta}, gamma={gamma} leave nothing to learn from"
         ]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from gkd_runner.data.checks import check_graph, without_defects
@@ -98,7 +99,7 @@ def save_npz(graph: GraphData, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from jaxtyping import Float
@@ -35,14 +36,14 @@ def sage_mean(adjacency: sp.csr_array) -> sp.csr_array:
     return _scaled(looped, 1.0 / _row_sums(looped), np.ones(adjacency.shape[0]))
 
 
-def _row_sums(matrix: sp.csr_array) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _row_sums(matrix: sp.csr_array) -> npt.NDArray[np.float64]:
     return np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
 
 
 def _scaled(
     matrix: sp.csr_array,
-    left: np.ndarray[tuple[int], np.dtype[np.float64]],
-    right: np.ndarray[tuple[int], np.dtype[np.float64]],
+    left: npt.NDArray[np.float64],
+    right: npt.NDArray[np.float64],
 ) -> sp.csr_array:
     scaled = sp.csr_array(sp.diags_array(left) @ matrix @ sp.diags_array(right), dtype=np.float32)
     scaled.sort_indices()

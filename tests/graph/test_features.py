@@ -97,5 +97,5 @@ def test_an_operator_on_the_device_is_the_block_diagonal_matrix() -> None:
 
 def test_an_operator_that_does_not_fit_the_graph_is_refused() -> None:
     graph = made_up("dense")
-    with pytest.raises(ValueError, match="stored values for .* edges"):
+    with pytest.raises(ValueError, match=r"stored values for .* edges"):
         to_device([graph.adjacency], looped_batch([graph]))

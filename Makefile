@@ -1,0 +1,24 @@
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: train test check env
+
+train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
+	$(BIN)/gkd-train $(ARGS)
+
+test: env  ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: env  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+env: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,trackio]"
+	touch $@

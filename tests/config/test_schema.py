@@ -1,0 +1,124 @@
+"""The YAML files and the schema describe the same options."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import time
+
+import pytest
+from omegaconf import OmegaConf
+
+from gkd_runner.config.build import compose
+from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.presets import METHOD_COLUMNS, read_table
+from gkd_runner.config.schema import GROUPS, Config, schema_of
+
+OPTIONS = sorted(
+    (path.parent.name, path.stem)
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name in GROUPS
+)
+ROWS = [(name, row) for name in ("infgrand", "hgmd") for row in read_table(name)]
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_yaml_has_exactly_the_fields_of_its_schema(group: str, name: str) -> None:
+    keys = set(OmegaConf.load(conf_dir() / group / f"{name}.yaml"))
+
+    assert keys == {field.name for field in dataclasses.fields(schema_of(group, name))}
+
+
+@pytest.mark.parametrize("schema", [Config, *GROUPS.values()])
+def test_every_option_says_what_it_means(schema: type) -> None:
+    for field in dataclasses.fields(schema):
+        assert len(field.metadata["help"]) > 5
+
+
+@pytest.mark.parametrize(
+    ("table", "row"), ROWS, ids=lambda value: value if isinstance(value, str) else value["dataset"]
+)
+def test_every_published_row_composes_to_its_own_values(table: str, row: dict[str, str]) -> None:
+    method = "infgrand" if table == "infgrand" else "hgmd-mixup"
+    protocol = "infgrand" if table == "infgrand" else "krd"
+    teacher, setting = row.get("teacher", "gcn"), row.get("setting", "transductive")
+
+    config = compose(
+        [
+            f"dataset={row['dataset']}",
+            f"protocol={protocol}",
+            f"teacher={teacher}",
+            f"setting={setting}",
+            f"method={method}",
+        ]
+    )
+
+    assert config.preset.source.startswith("published")
+    assert config.teacher.num_layers == config.student.num_layers == int(row["num_layers"])
+    assert config.teacher.hidden_dim == config.student.hidden_dim == int(row["hidden_dim"])
+    assert config.teacher.dropout == float(row["dropout_teacher"])
+    assert config.student.dropout == float(row["dropout_student"])
+    assert config.student.learning_rate == float(row["learning_rate"])
+    assert config.teacher.learning_rate == float(row["teacher_learning_rate"])
+    assert config.teacher.weight_decay == float(row["weight_decay"])
+    assert config.training.max_epochs == int(row["max_epochs"])
+    assert config.training.patience == int(row["patience"])
+    for column in METHOD_COLUMNS:
+        if row.get(column):
+            assert getattr(config.method, column) == float(row[column])
+
+
+def test_the_command_line_wins_over_a_preset() -> None:
+    config = compose(["teacher.hidden_dim=64", "method.tau=3", "training.patience=7"])
+
+    assert config.teacher.hidden_dim == config.student.hidden_dim == 64
+    assert config.method.tau == 3
+    assert config.training.patience == 7
+    assert config.teacher.num_layers == 3  # the rest is still the preset's
+
+
+def test_common_gives_every_method_the_same_teacher_and_student() -> None:
+    methods = ("mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand")
+    configs = [compose(["preset=common", f"method={method}"]) for method in methods]
+
+    assert all(config.teacher == configs[-1].teacher for config in configs)
+    assert all(config.student == configs[-1].student for config in configs)
+    assert configs[3].method.alpha == 5.0  # type: ignore[attr-defined]  # HGMD's own row
+
+
+def test_paper_gives_hgmd_its_own_teacher() -> None:
+    assert compose(["method=hgmd-mixup"]).teacher.dropout == 0.6
+    assert compose(["method=infgrand"]).teacher.dropout == 0.5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "source"),
+    [
+        (["preset=none"], "plain defaults"),
+        (["dataset=amazon-computers"], "plain defaults (nothing published for amazon-computers)"),
+        (["method=hgmd-weight"], "inferred from: HGMD row cora/gcn/transductive/hgmd-mixup"),
+        (["method=hgmd-mixup", "teacher=gat"], "inferred from: HGMD row"),
+        (["method=glnn"], "inferred from: InfGraND row cora/gcn/transductive"),
+        (["preset=common"], "common: InfGraND row cora/gcn/transductive"),
+    ],
+)
+def test_the_source_of_hyperparameters_is_named(overrides: list[str], source: str) -> None:
+    assert compose(overrides).preset.source.startswith(source)
+
+
+@pytest.mark.parametrize("flag", ["--help", "--cfg=job", "--hydra-help"])
+def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = ['gkd-train', {flag!r}]\n"
+        "from gkd_runner.train import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "assert not {'torch', 'dgl', 'wandb', 'pandas'} & set(sys.modules)\n"
+    )
+
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 20  # hangs, not speed: speed is in scripts/benchmark.py
