@@ -39,7 +39,7 @@ class SeedResult:
     """One seed."""
 
     seed: int
-    split: str
+    split_hash: str
     teacher: StageResult
     student: StageResult
     teacher_cached: bool
@@ -79,7 +79,7 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bo
     confidence = mean_confidence(teacher.observed_logits)
     return SeedResult(
         seed=task.seed,
-        split=task.split.fingerprint,
+        split_hash=task.split.fingerprint,
         teacher=teacher_result,
         student=student_result,
         teacher_cached=labels.cached,

@@ -1,0 +1,101 @@
+"""Warnings that matter are raised when they must and only then; the table tells the truth."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from gkd_runner.console import report
+from gkd_runner.data.graph import FloatArray
+from gkd_runner.results import STAGES, RunResult, SeedResult, seed_result, summarize
+from gkd_runner.training.soft_labels import SoftLabels
+from gkd_runner.training.stage import Trained, scores
+from tests.support import config, small_tasks
+
+
+def logits_that_hit(share: float, scale: float) -> FloatArray:
+    """Logits on the small graph that are right on the first ``share`` of each split part."""
+    (task,) = small_tasks(config(), [0])
+    labels, n = task.graph.labels, task.graph.num_nodes
+    predicted = labels.copy()
+    for part in (task.split.train, task.split.val, task.split.test):
+        wrong = part[round(share * len(part)) :]
+        predicted[wrong] = (labels[wrong] + 1) % 4
+    return (np.eye(4, dtype=np.float32)[predicted] * scale).reshape(n, 4)
+
+
+def trained(logits: FloatArray) -> Trained:
+    return Trained(0, {}, logits, logits[:0], 3, [], 1.0)
+
+
+def result_for(
+    teacher: FloatArray, student: FloatArray, *, temperature: float = 1.0, distils: bool = True
+) -> SeedResult:
+    (task,) = small_tasks(config(), [0])
+    labels = SoftLabels(trained(teacher), "key", False, temperature)
+    return seed_result(task, labels, trained(student), distils=distils)
+
+
+def test_scores_count_each_part_of_the_split() -> None:
+    (task,) = small_tasks(config("setting=inductive"), [0])
+    right = np.eye(4, dtype=np.float32)[task.graph.labels]
+
+    perfect = scores(task, right[task.observed], right[task.hidden])
+    blind = scores(task, right[task.observed], np.roll(right[task.hidden], 1, axis=1))
+
+    assert (perfect.val, perfect.tran, perfect.ind, perfect.prod) == (1, 1, 1, 1)
+    assert (blind.tran, blind.ind, blind.prod) == (1, 0, 0.8)
+
+
+def test_a_confident_teacher_and_a_good_student_raise_no_warning() -> None:
+    assert result_for(logits_that_hit(0.8, 6), logits_that_hit(0.8, 6)).warnings == ()
+
+
+def test_a_flat_teacher_is_reported_with_its_confidence() -> None:
+    flat = logits_that_hit(0.8, 0.3)
+    (warning,) = result_for(flat, logits_that_hit(0.8, 6)).warnings
+
+    assert warning.startswith("flat teacher: mean top probability 0.31 at 80.0%")
+    assert "use calibration=temperature" in warning
+
+
+def test_a_flat_teacher_that_was_calibrated_says_so() -> None:
+    (warning,) = result_for(
+        logits_that_hit(0.8, 0.3), logits_that_hit(0.8, 6), temperature=0.2
+    ).warnings
+
+    assert "calibrated with temperature 0.20" in warning
+
+
+def test_a_collapsed_student_is_reported() -> None:
+    (warning,) = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6)).warnings
+
+    assert warning == (
+        "collapsed student: 40.0% validation accuracy, 40.0 points below its teacher"
+    )
+
+
+def test_a_baseline_without_a_teacher_cannot_collapse() -> None:
+    weak = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6), distils=False)
+    assert weak.warnings == ()
+
+
+def test_the_report_shows_means_population_deviations_and_the_difference() -> None:
+    good = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.9, 6))
+    better = replace(good, student=replace(good.student, scores=replace(
+        good.student.scores, prod=1.0)))  # fmt: skip
+    result = RunResult(config(), Path("there"), (good, better), {"teacher": 1, "student": 2}, "go")
+    text = io.StringIO()
+    Console(file=text, width=100).print(report(result))
+
+    summary = summarize(result.seeds, STAGES["student"], "prod")
+    assert summary is not None
+    assert (summary.mean, summary.std) == (pytest.approx(0.95), pytest.approx(0.05))
+    assert "95.00 ± 5.00" in text.getvalue()
+    assert "+15.00" in text.getvalue()
+    assert "run      there" in text.getvalue()
