@@ -65,8 +65,10 @@ def main() -> None:
 
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.paths import conf_dir
+    from gkd_runner.config.presets import register_resolvers
     from gkd_runner.errors import ConfigError
 
+    register_resolvers()
     try:
         check_command_line(sys.argv[1:])
     except ConfigError as error:

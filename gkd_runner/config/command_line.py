@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from gkd_runner.config.build import to_config
 from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.presets import register_resolvers
 from gkd_runner.errors import ConfigError, nearest
 
 _UNCHECKED_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
@@ -29,7 +28,6 @@ def check_command_line(argv: Sequence[str]) -> None:
     args = get_args_parser().parse_args(argv)
     if args.help or args.hydra_help or args.shell_completion or args.info:
         return
-    register_resolvers()
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
 
+from gkd_runner.config.help import options_text
 from gkd_runner.config.paths import conf_dir
 
 METHOD_COLUMNS = (
@@ -119,7 +120,8 @@ def _on_planetoid(yes: Any, no: Any, *, _root_: DictConfig) -> Any:
 
 
 def register_resolvers() -> None:
-    """Make ``${preset:...}``, ``${preset_source:}`` and ``${on_planetoid:...}`` known."""
+    """Make known what the YAML files interpolate."""
+    OmegaConf.register_new_resolver("options", options_text, replace=True)
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
     OmegaConf.register_new_resolver("preset_source", _preset_source, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)

@@ -30,9 +30,16 @@ def check_field(path: str, value: Any, field: dataclasses.Field[Any]) -> str | N
             allowed = ", ".join(choices)
             return f"{path}={item} is not one of {allowed}{nearest(str(item), choices)}"
         if rules and not (math.isfinite(item) and _within(item, rules)):
-            wanted = " and ".join(f"{_COMPARISONS[rule][1]} {rules[rule]}" for rule in rules)
-            return f"{path}={item} is out of range; it must be {wanted}"
+            return f"{path}={item} is out of range; it must be {limits_text(field)}"
     return None
+
+
+def limits_text(field: dataclasses.Field[Any]) -> str:
+    """The values a field may take, in words; empty where it has no rule."""
+    if field.metadata["choices"]:
+        return "one of " + ", ".join(field.metadata["choices"])
+    rules: dict[str, float] = field.metadata["rules"]
+    return " and ".join(f"{_COMPARISONS[rule][1]} {rules[rule]}" for rule in rules)
 
 
 def _within(value: float, rules: dict[str, float]) -> bool:

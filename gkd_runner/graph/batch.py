@@ -25,9 +25,9 @@ class GraphBatch:
 
     replicas: int
     nodes: int
-    offsets: Int[Tensor, N_plus_1]
-    senders: Int[Tensor, E]
-    receivers: Int[Tensor, E]
+    offsets: Int[Tensor, " N_plus_1"]
+    senders: Int[Tensor, " E"]
+    receivers: Int[Tensor, " E"]
 
     @property
     def device(self) -> torch.device:
@@ -39,7 +39,7 @@ class GraphBatch:
         return int(self.senders.shape[0])
 
     @cached_property
-    def degrees(self) -> Float[Tensor, N]:
+    def degrees(self) -> Float[Tensor, " N"]:
         """Edges into each node, its self-loop included."""
         return self.offsets.diff().float()
 
@@ -49,7 +49,7 @@ class GraphBatch:
         return self.senders == self.receivers
 
     @cached_property
-    def reverse(self) -> Int[Tensor, E]:
+    def reverse(self) -> Int[Tensor, " E"]:
         """For each edge (i, j) the position of (j, i): what transposes edge values."""
         return torch.argsort(self.senders, stable=True)
 
@@ -61,7 +61,7 @@ class GraphBatch:
         return self.offsets.to(dtype), self.senders.to(dtype)
 
     @cached_property
-    def edge_replicas(self) -> Int[Tensor, E]:
+    def edge_replicas(self) -> Int[Tensor, " E"]:
         """Which replica each edge belongs to."""
         return self.receivers // self.nodes
 

@@ -19,7 +19,7 @@ def hardness(probabilities: Float[Tensor, "R n C"]) -> Float[Tensor, "R n"]:
     return torch.where(relative <= 0, FLOOR, relative)
 
 
-def edge_cosines(graph: GraphBatch, probabilities: Float[Tensor, "R n C"]) -> Float[Tensor, E]:
+def edge_cosines(graph: GraphBatch, probabilities: Float[Tensor, "R n C"]) -> Float[Tensor, " E"]:
     """Cosine of the predictions at both ends of each edge."""
     unit = torch.nn.functional.normalize(probabilities, dim=2).flatten(0, 1)
     return (unit[graph.receivers] * unit[graph.senders]).sum(1)
@@ -27,11 +27,11 @@ def edge_cosines(graph: GraphBatch, probabilities: Float[Tensor, "R n C"]) -> Fl
 
 def keep_probability(
     graph: GraphBatch,
-    cosines: Float[Tensor, E],
+    cosines: Float[Tensor, " E"],
     teacher: Float[Tensor, "R n"],
     student: Float[Tensor, "R n"],
     alpha: float,
-) -> Float[Tensor, E]:
+) -> Float[Tensor, " E"]:
     """``1 - exp(-alpha cos(t_i, t_j) sqrt(Ht(i) Hs(i)) / Ht(j))``; 1 on self-loops.
 
     ``i`` is the student node (receiver), ``j`` its neighbour (sender); ``teacher`` and

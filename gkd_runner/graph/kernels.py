@@ -77,7 +77,7 @@ class TorchKernels:
         return torch.stack(heads, dim=1)
 
 
-def csr_tensor(graph: GraphBatch, values: Float[Tensor, E]) -> Tensor:
+def csr_tensor(graph: GraphBatch, values: Float[Tensor, " E"]) -> Tensor:
     """The block-diagonal matrix with ``values[e]`` at (receiver, sender), without copies."""
     size = (graph.replicas * graph.nodes,) * 2
     return csr_matrix(*graph.compact, values.contiguous(), size)

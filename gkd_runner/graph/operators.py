@@ -55,7 +55,7 @@ class Operator:
     """The matrices of all replicas on the device: ``operator(x) = M x``, differentiable in x."""
 
     graph: GraphBatch
-    values: Float[Tensor, E]
+    values: Float[Tensor, " E"]
 
     def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
         return gather(self.graph, self.values.unsqueeze(1), x.unsqueeze(1)).squeeze(1)

@@ -43,13 +43,13 @@ class Classroom:
         return torch.softmax(self.teacher_logits / temperature, dim=2)
 
     @cached_property
-    def edges_of_node(self) -> Float[Tensor, E]:
+    def edges_of_node(self) -> Float[Tensor, " E"]:
         """For each edge, how many edges its replica has (self-loops included)."""
         counts = torch.tensor(self.graph.edge_counts, device=self.graph.device)
         return counts.float()[self.graph.edge_replicas]
 
     def aggregate(
-        self, weights: Float[Tensor, E], probabilities: Float[Tensor, "R n C"]
+        self, weights: Float[Tensor, " E"], probabilities: Float[Tensor, "R n C"]
     ) -> SoftTarget:
         """``Q_i = sum_j w_ij t_j``, with the constant of ``sum_ij w_ij KL(t_j || s_i)``."""
         flat = probabilities.flatten(0, 1)
@@ -57,7 +57,7 @@ class Classroom:
         per_edge = weights * negative_entropy(flat)[self.graph.senders]
         return SoftTarget(mass.view_as(probabilities), self.sum_edges(per_edge))
 
-    def sum_edges(self, values: Float[Tensor, E]) -> Float[Tensor, R]:
+    def sum_edges(self, values: Float[Tensor, " E"]) -> Float[Tensor, " R"]:
         """Sum edge values to their replicas."""
         per_node = torch.segment_reduce(values, "sum", offsets=self.graph.offsets)
         return per_node.view(self.graph.replicas, -1).sum(1)

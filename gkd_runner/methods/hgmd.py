@@ -46,7 +46,7 @@ class _Hgmd(Method[HgmdT]):
 
     def _extract(
         self, epoch: int, student_logits: Tensor | None
-    ) -> tuple[Float[Tensor, E], Bool[Tensor, E]]:
+    ) -> tuple[Float[Tensor, " E"], Bool[Tensor, " E"]]:
         """Probabilities of the edges, and which of them this epoch keeps."""
         graph = self.classroom.graph
         if student_logits is None:
@@ -74,7 +74,7 @@ class HgmdWeight(_Hgmd[HgmdConfig]):
         weights = share * self.coefficients(probability, share > 0)
         return self.classroom.aggregate(weights, self._targets)
 
-    def coefficients(self, probability: Tensor, kept: Tensor) -> Float[Tensor, E]:
+    def coefficients(self, probability: Tensor, kept: Tensor) -> Float[Tensor, " E"]:
         """The coefficient of each kept edge, 0 of the others."""
         graph = self.classroom.graph
         strength = probability * self._cosines * kept
@@ -106,7 +106,7 @@ class HgmdMixup(_Hgmd[HgmdMixupConfig]):
         constant = self.classroom.sum_edges(share * negative_entropy(mixed))
         return SoftTarget(mass.view_as(self._targets), constant)
 
-    def _draw_beta(self) -> Float[Tensor, E]:
+    def _draw_beta(self) -> Float[Tensor, " E"]:
         """Beta draws by inversion, on any device: a 16-bit uniform picks a tabulated quantile."""
         words = self.classroom.streams.words(self.classroom.graph.edge_counts)
         return self._beta_quantiles[words.int() + _LEVELS // 2]

@@ -59,7 +59,7 @@ class InfGraND(Method[InfgrandConfig]):
         probabilities = classroom.probabilities(self.config.tau)
         return classroom.aggregate(self._edge_weights(), probabilities)
 
-    def _edge_weights(self) -> Float[Tensor, E]:
+    def _edge_weights(self) -> Float[Tensor, " E"]:
         graph = self.classroom.graph
         weights = self.config.gamma_1 + self.config.gamma_2 * self._scores.flatten()[graph.senders]
         if self.config.edge_average == "degree":

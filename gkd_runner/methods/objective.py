@@ -30,10 +30,10 @@ class SoftTarget:
     """The aggregated soft target ``Q`` and what makes its loss a KL divergence."""
 
     mass: Float[Tensor, "R n C"]
-    constant: Float[Tensor, R]
+    constant: Float[Tensor, " R"]
 
 
-def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[Tensor, R]:
+def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[Tensor, " R"]:
     """``sum_i a_i CE(y_i, p_i)`` over the labelled rows."""
     log_p = torch.log_softmax(take_rows(logits, target.rows), dim=2)
     picked = log_p.gather(2, target.classes.unsqueeze(2)).squeeze(2)
@@ -42,7 +42,7 @@ def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[
 
 def distillation(
     logits: Float[Tensor, "R n C"], target: SoftTarget, tau: float
-) -> Float[Tensor, R]:
+) -> Float[Tensor, " R"]:
     """``constant - sum_i sum_c Q_ic log p_ic(tau)``: a weighted sum of KL divergences."""
     log_p = torch.log_softmax(logits / tau, dim=2)
     return target.constant - (target.mass * log_p).sum((1, 2))

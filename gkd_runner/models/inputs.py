@@ -69,8 +69,8 @@ class DenseInputs:
 class Sparse:
     """One CSR matrix on the device."""
 
-    offsets: Int[Tensor, rows_plus_1]
-    columns: Int[Tensor, nnz]
+    offsets: Int[Tensor, " rows_plus_1"]
+    columns: Int[Tensor, " nnz"]
     size: tuple[int, int]
 
     @staticmethod
@@ -83,7 +83,7 @@ class Sparse:
         )
         return Sparse(offsets, columns, tuple(matrix.shape))
 
-    def matmul(self, values: Float[Tensor, nnz], x: Float[Tensor, "k h"]) -> Tensor:
+    def matmul(self, values: Float[Tensor, " nnz"], x: Float[Tensor, "k h"]) -> Tensor:
         """The matrix with these values times ``x``."""
         return csr_matrix(self.offsets, self.columns, values, self.size) @ x
 
@@ -112,8 +112,8 @@ class SparseInputs:
 
     rows: Sparse
     columns: Sparse
-    to_columns: Int[Tensor, nnz]
-    values: Float[Tensor, nnz]
+    to_columns: Int[Tensor, " nnz"]
+    values: Float[Tensor, " nnz"]
     counts: tuple[int, ...]
 
     @property
@@ -186,7 +186,9 @@ def _unshared(features: Sequence[Features]) -> Sequence[Features]:
 
 def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
     """Decided for one replica alone, so that a seed is computed alike in any company."""
-    if features.operator is None or len(set(features.coefficients) - {0.0}) != 1:
+    if features.operator is None or set(features.coefficients) - {0.0} != {
+        features.coefficients[-1]
+    }:
         return False
     n, d = features.shape
     base = features.base

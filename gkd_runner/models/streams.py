@@ -32,12 +32,12 @@ class Streams:
     def replicas(self) -> int:
         return len(self._host) or len(self._device)
 
-    def words(self, counts: Sequence[int]) -> Int16[Tensor, total]:
+    def words(self, counts: Sequence[int]) -> Int16[Tensor, " total"]:
         """``counts[r]`` uniform 16-bit words from stream ``r``, one replica after another."""
         parts = [self._words(replica, count) for replica, count in enumerate(counts)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _words(self, replica: int, count: int) -> Int16[Tensor, count]:
+    def _words(self, replica: int, count: int) -> Int16[Tensor, " count"]:
         quads = -(-count // 4)
         if self._on_host:
             draws = self._host[replica].integers(
@@ -58,7 +58,7 @@ class Streams:
         """The same for ``counts[r]`` values of replica ``r`` laid end to end."""
         return self.words(counts) >= _threshold(drop)
 
-    def uniform(self, counts: Sequence[int]) -> Float[Tensor, total]:
+    def uniform(self, counts: Sequence[int]) -> Float[Tensor, " total"]:
         """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
         words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
         high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from gkd_runner.errors import GkdError, nearest
@@ -142,7 +141,7 @@ def closing(tracker: Tracker) -> Iterator[Tracker]:
     tracker.close()
 
 
-def import_backend(module: str, *, install: str, instead: str) -> ModuleType:
+def import_backend(module: str, *, install: str, instead: str) -> Any:
     """Import a tracker's package.
 
     Args:

@@ -18,8 +18,8 @@ from gkd_runner.errors import TrainingError
 class Validation(NamedTuple):
     """One epoch's evaluation on the validation nodes, per replica."""
 
-    accuracy: Float[Tensor, R]
-    loss: Float[Tensor, R]
+    accuracy: Float[Tensor, " R"]
+    loss: Float[Tensor, " R"]
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class Lesson(Protocol):
     def model(self) -> nn.Module:
         """The module whose parameters are trained, each ``[R, ...]``."""
 
-    def loss(self, epoch: int) -> Float[Tensor, R]:
+    def loss(self, epoch: int) -> Float[Tensor, " R"]:
         """The training loss of each replica at ``epoch`` (from 1), with dropout."""
 
     def validate(self) -> Validation:
@@ -132,7 +132,7 @@ class Stopping:
         return False
 
 
-def _step(lesson: Lesson, optimizer: torch.optim.Optimizer, epoch: int) -> Float[Tensor, R]:
+def _step(lesson: Lesson, optimizer: torch.optim.Optimizer, epoch: int) -> Float[Tensor, " R"]:
     optimizer.zero_grad(set_to_none=True)
     loss = lesson.loss(epoch)
     loss.sum().backward()  # type: ignore[no-untyped-call]
@@ -157,7 +157,7 @@ def _keep(best: list[Tensor], parameters: list[nn.Parameter], improved: Sequence
         if all(improved):
             torch._foreach_copy_(best, list(parameters))
             return
-        mask: Bool[Tensor, R] = torch.tensor(improved, device=best[0].device)
+        mask: Bool[Tensor, " R"] = torch.tensor(improved, device=best[0].device)
         for kept, parameter in zip(best, parameters, strict=True):
             shape = (-1,) + (1,) * (kept.dim() - 1)
             kept.copy_(torch.where(mask.view(shape), parameter, kept))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ class StudentData:
     graph: GraphBatch
     features: Sequence[Features]
 
+    @cached_property
     def observed(self) -> Inputs:
         """All observed nodes."""
         return make_inputs(self.features, self.graph)
@@ -73,14 +75,14 @@ class StudentLesson:
         train = replace(train, weights=method.label_weights(train.rows))
         val = label_target(data.tasks, "val", device)
         self._distils = self._lam < 1
-        self._inputs = data.observed() if self._distils else data.part("train")
+        self._inputs = data.observed if self._distils else data.part("train")
         self._train = train if self._distils else own_rows(train)
         self._watches = self._distils and method.watches_student
         self._val_inputs = self._inputs if self._watches else data.part("val")
         self._val = val if self._watches else own_rows(val)
         self._watched: Tensor | None = None
 
-    def loss(self, epoch: int) -> Float[Tensor, R]:
+    def loss(self, epoch: int) -> Float[Tensor, " R"]:
         logits = self.model(self._inputs, self._streams)
         total: Tensor = logits.new_zeros(logits.shape[0])
         if self._lam > 0:
@@ -150,7 +152,7 @@ def train_students(
     )
     fitted = fit(lesson, schedule, lambda epoch, records: on_epochs(seeds, epoch, records))
     with torch.no_grad():
-        observed = model(data.observed())
+        observed = model(data.observed)
         hidden = _hidden_logits(model, method, observed, tasks)
     return collect(tasks, model, observed, hidden, fitted)
 

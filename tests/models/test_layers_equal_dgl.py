@@ -11,6 +11,8 @@ from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
+from gkd_runner.data.task import once_per_object
+from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.dgl_compat import import_dgl
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric, to_device
@@ -191,32 +193,53 @@ def value_and_gradient(features: Inputs, replicas: int) -> tuple[Tensor, Tensor]
 
 
 @pytest.mark.parametrize("replicas", REPLICAS)
-@pytest.mark.parametrize("coefficients", [(0.0, 1.0), (0.5, 0.0, 0.25), (0.25,) * 4])
+def forms_of(
+    features: list[Features], graph: GraphBatch, monkeypatch: pytest.MonkeyPatch
+) -> dict[type, tuple[Tensor, Tensor]]:
+    """What the inputs compute where sparse products cost nothing, and where they cost a lot."""
+    forms = {}
+    for cost in (1e-3, 1e6):
+        monkeypatch.setitem(inputs.SPARSE_COST, "cpu", cost)
+        made = make_inputs(features, graph)
+        forms[type(made)] = value_and_gradient(made, graph.replicas)
+    return forms
+
+
+@pytest.mark.parametrize("replicas", REPLICAS)
+@pytest.mark.parametrize("coefficients", [(0.0, 1.0), (0.5, 0.0, 0.5), (0.25,) * 4])
 def test_factored_and_multiplied_out_inputs_are_the_same_features(
     replicas: str, coefficients: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graphs = graphs_of(replicas, "sparse")
-    graph = looped_batch(graphs)
-    features = [Features(g.features, symmetric(g.adjacency), coefficients) for g in graphs]
-    forms: dict[type, tuple[Tensor, Tensor]] = {}
-    for cost in (1e-3, 1e6):
-        monkeypatch.setitem(inputs.SPARSE_COST, "cpu", cost)
-        made = make_inputs(features, graph)
-        forms[type(made)] = value_and_gradient(made, len(graphs))
+    features = once_per_object(
+        graphs, lambda g: Features(g.features, symmetric(g.adjacency), coefficients)
+    )
+    forms = forms_of(features, looped_batch(graphs), monkeypatch)
     factored, multiplied = forms[PropagatedInputs], forms[DenseInputs]
     torch.testing.assert_close(factored, multiplied, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("coefficients", [(0.5, 0.25), (0.5, 0.0), (1.0, -1.0)])
+def test_coefficients_that_differ_give_the_same_features_at_any_cost(
+    coefficients: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (graph,) = graphs_of("one", "sparse")
+    features = Features(graph.features, symmetric(graph.adjacency), coefficients)
+    operator = dense_symmetric(graph.adjacency, 1.0)
+    x = graph.features.toarray()
+    rows = torch.from_numpy(coefficients[0] * x + coefficients[1] * (operator @ x)).float()
+    expected = value_and_gradient(DenseInputs(rows.unsqueeze(0)), 1)
+    for found in forms_of([features], looped_batch([graph]), monkeypatch).values():
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("replicas", REPLICAS)
 def test_dense_bases_can_be_kept_factored_too(replicas: str) -> None:
     graphs = graphs_of(replicas, "dense")
-    graph = looped_batch(graphs)
     operators = [symmetric(g.adjacency) for g in graphs]
-    factored = PropagatedInputs(
-        row_inputs([Features(g.features) for g in graphs], CPU),
-        to_device(operators, graph),
-        (0.0, 0.5, 0.5),
-    )
+    halves = row_inputs([Features(g.features / 2) for g in graphs], CPU)
+    operator = to_device(operators, looped_batch(graphs))
+    factored = PropagatedInputs(halves, operator, (False, True))
     multiplied = [
         Features(g.features, operator, (0.0, 0.5, 0.5))
         for g, operator in zip(graphs, operators, strict=True)
