@@ -401,7 +401,7 @@ def test_a_student_learns_from_labels_and_soft_labels_in_the_shares_of_lambda(la
     method.prepare(room)
     model = Mlp(0.0, [6, 5, CLASSES], Initializer(SEEDS, Purpose.STUDENT_INIT))
     data = StudentData(room.tasks, room.graph, [method.features(graph) for graph in graphs])
-    student = model(data.observed()).detach()
+    student = model(data.observed).detach()
     rows = torch.stack([torch.from_numpy(task.split.train) for task in room.tasks])
     classes = torch.stack([torch.from_numpy(graph.labels[:4]) for graph in graphs])
     on_labels = cross_entropy(student, LabelTarget(rows, classes, method.label_weights(rows)))
