@@ -42,7 +42,7 @@ def choose_device(name: str) -> torch.device:
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions, machine and git state, for ``result.json``."""
-    packages = ("torch", "dgl", "numpy", "scipy", "hydra-core")
+    packages = ("torch", "numpy", "scipy", "hydra-core")
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "versions": {"gkd-runner": __version__, "python": platform.python_version()}

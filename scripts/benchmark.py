@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from dgl_oracle import DglKernels
 from rich.console import Console
 from rich.table import Table
 from torch.utils.benchmark import Timer
@@ -24,9 +25,9 @@ from gkd_runner.config.build import compose, data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import make_task
+from gkd_runner.graph import kernels
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.kernels import DglKernels, Kernels, TorchKernels
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.objective import SoftTarget, distillation
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
@@ -84,14 +85,15 @@ def dropout(nodes: int, width: int) -> Iterator[Row]:
     yield what, "relu_dropout", lambda: relu_dropout(x, 0.5, streams)
 
 
-def message_passing(graph: GraphBatch, width: int) -> Iterator[Row]:
+def message_passing(graph: GraphBatch, heads: int, width: int) -> Iterator[Row]:
     """DGL's kernels against torch's."""
-    values, x = torch.rand(graph.num_edges, 1), torch.randn(graph.nodes, 1, width)
-    backends: dict[str, Kernels] = {"DGL": DglKernels(), "torch CSR": TorchKernels()}
-    for name, kernels in backends.items():
-        yield f"gather, width {width}", name, partial(kernels.gather, graph, values, x)
-    for name, kernels in backends.items():
-        yield f"edge dot, width {width}", name, partial(kernels.edge_dot, graph, x, x)
+    values, x = torch.rand(graph.num_edges, heads), torch.randn(graph.nodes, heads, width)
+    backends = {"DGL": DglKernels(graph), "torch CSR": kernels}
+    what = f"{graph.num_edges} edges, {heads} heads, width {width}"
+    for name, backend in backends.items():
+        yield f"spmm, {what}", name, partial(backend.spmm, graph, values, x)
+    for name, backend in backends.items():
+        yield f"sddmm, {what}", name, partial(backend.sddmm, graph, x, x)
 
 
 def measure(rows: Iterator[Row], threads: int) -> Table:
@@ -149,12 +151,15 @@ def main() -> None:
     big = compose(["dataset=synthetic", "dataset.nodes=20000", "dataset.mean_degree=14"])
     dense_graph = load_dataset(big.dataset, big.protocol, data_dir(big))
 
+    large = batch_graphs([dense_graph.adjacency], CPU)
+
     def rows() -> Iterator[Row]:
-        yield from objective(batch_graphs([dense_graph.adjacency], CPU), classes=40)
+        yield from objective(large, classes=40)
         yield from first_layer(cora, graph, 512)
         yield from dropout(cora.num_nodes, 512)
-        for width in (7, 512):
-            yield from message_passing(graph, width)
+        for heads, width in ((1, 7), (1, 512), (4, 64)):
+            yield from message_passing(graph, heads, width)
+            yield from message_passing(large, heads, width)
 
     console = Console()
     console.print(measure(rows(), arguments.threads))

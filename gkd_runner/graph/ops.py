@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gkd_runner.graph.batch import GraphBatch
-from gkd_runner.graph.kernels import kernels_for
+from gkd_runner.graph.kernels import sddmm, spmm
 
 
 class _Gather(torch.autograd.Function):
@@ -17,17 +17,15 @@ class _Gather(torch.autograd.Function):
     def forward(ctx: Any, graph: GraphBatch, values: Tensor, x: Tensor) -> Tensor:
         ctx.graph = graph
         ctx.save_for_backward(values, x)
-        return kernels_for(x.device).gather(graph, values, x)
+        return spmm(graph, values, x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
         values, x = ctx.saved_tensors
-        graph, kernels = ctx.graph, kernels_for(x.device)
+        graph = ctx.graph
         grad = grad.contiguous()
-        of_values = kernels.edge_dot(graph, grad, x) if ctx.needs_input_grad[1] else None
-        of_x = (
-            kernels.gather(graph, values[graph.reverse], grad) if ctx.needs_input_grad[2] else None
-        )
+        of_values = sddmm(graph, grad, x) if ctx.needs_input_grad[1] else None
+        of_x = spmm(graph, values[graph.reverse], grad) if ctx.needs_input_grad[2] else None
         return None, of_values, of_x
 
 

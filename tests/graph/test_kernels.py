@@ -3,16 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from dgl_oracle import DglKernels
 from support import CPU, dense, looped_batch, random_features, random_graph
 from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.graph import kernels
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
-from gkd_runner.graph.kernels import DglKernels, Kernels, TorchKernels
 from gkd_runner.graph.ops import edge_softmax, gather
-
-BACKENDS = {"dgl": DglKernels, "torch": TorchKernels}
 
 
 def graphs(replicas: int, nodes: int = 12) -> list[GraphData]:
@@ -27,14 +25,6 @@ def edge_matrix(graph: GraphBatch, values: Tensor) -> Tensor:
     """``[N, N]`` with ``values[e]`` (``[E]``) at (receiver, sender)."""
     size = graph.replicas * graph.nodes
     return values.new_zeros(size, size).index_put((graph.receivers, graph.senders), values)
-
-
-@pytest.fixture(params=list(BACKENDS))
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernels:
-    """The kernels that message passing on the CPU uses during the test."""
-    chosen: Kernels = BACKENDS[request.param]()
-    monkeypatch.setitem(kernels._BACKENDS, "cpu", chosen)
-    return chosen
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -73,18 +63,16 @@ def test_reverse_transposes_edge_values(replicas: int) -> None:
 
 @pytest.mark.parametrize("heads", [1, 3])
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_gather_is_a_matrix_product_per_head(backend: Kernels, replicas: int, heads: int) -> None:
+def test_spmm_is_a_matrix_product_per_head(replicas: int, heads: int) -> None:
     batch = looped_batch(graphs(replicas))
     values, x = drawn(batch.num_edges, heads), drawn(replicas * batch.nodes, heads, 5, seed=1)
     expected = [edge_matrix(batch, values[:, head]) @ x[:, head] for head in range(heads)]
-    torch.testing.assert_close(backend.gather(batch, values, x), torch.stack(expected, dim=1))
+    torch.testing.assert_close(kernels.spmm(batch, values, x), torch.stack(expected, dim=1))
 
 
 @pytest.mark.parametrize("heads", [1, 3])
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_edge_dot_is_a_sampled_matrix_product_per_head(
-    backend: Kernels, replicas: int, heads: int
-) -> None:
+def test_sddmm_is_a_sampled_matrix_product_per_head(replicas: int, heads: int) -> None:
     batch = looped_batch(graphs(replicas))
     receiver, sender = (drawn(replicas * batch.nodes, heads, 5, seed=seed) for seed in (1, 2))
     expected = torch.stack(
@@ -94,7 +82,7 @@ def test_edge_dot_is_a_sampled_matrix_product_per_head(
         ],
         dim=1,
     )
-    torch.testing.assert_close(backend.edge_dot(batch, receiver, sender), expected)
+    torch.testing.assert_close(kernels.sddmm(batch, receiver, sender), expected)
 
 
 @pytest.mark.parametrize("heads", [1, 4])
@@ -102,12 +90,12 @@ def test_dgl_and_torch_kernels_agree_on_a_larger_graph(heads: int) -> None:
     batch = looped_batch(graphs(2, nodes=200))
     values, x = drawn(batch.num_edges, heads), drawn(400, heads, 16, seed=1)
     y = drawn(400, heads, 16, seed=2)
-    ours, theirs = TorchKernels(), DglKernels()
-    torch.testing.assert_close(ours.gather(batch, values, x), theirs.gather(batch, values, x))
-    torch.testing.assert_close(ours.edge_dot(batch, x, y), theirs.edge_dot(batch, x, y))
+    theirs = DglKernels(batch)
+    torch.testing.assert_close(kernels.spmm(batch, values, x), theirs.spmm(batch, values, x))
+    torch.testing.assert_close(kernels.sddmm(batch, x, y), theirs.sddmm(batch, x, y))
 
 
-def test_gradients_of_gather_are_right(backend: Kernels) -> None:
+def test_gradients_of_gather_are_right() -> None:
     batch = looped_batch(graphs(2, nodes=5))
     values = drawn(batch.num_edges, 2, dtype=torch.float64).requires_grad_()
     x = drawn(10, 2, 3, dtype=torch.float64, seed=1).requires_grad_()

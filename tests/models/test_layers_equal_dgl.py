@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from dgl_oracle import import_dgl
 from support import CPU, as_dense_features, config, dense_symmetric, looped_batch
 from torch import Tensor
 
@@ -13,7 +14,6 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.batch import GraphBatch
-from gkd_runner.graph.dgl_compat import import_dgl
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric, to_device
 from gkd_runner.models import inputs

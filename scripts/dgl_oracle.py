@@ -1,4 +1,4 @@
-"""DGL under a current torch: the one place that imports it.
+"""DGL under a current torch, as the oracle of tests and benchmark: the one place that imports it.
 
 DGL 2.1.0 (the newest on PyPI) fails to import beside a current torch and setuptools, three
 times over: it wants ``setuptools.extern.packaging`` (gone; the ``packaging`` distribution is
@@ -16,6 +16,10 @@ import warnings
 from functools import cache
 from typing import Any
 
+from torch import Tensor
+
+from gkd_runner.graph.batch import GraphBatch
+
 
 @cache
 def import_dgl() -> Any:
@@ -30,20 +34,23 @@ def import_dgl() -> Any:
     return dgl
 
 
-@cache
-def serves(device_type: str) -> bool:
-    """Whether the installed DGL has kernels for tensors on ``device_type``."""
-    try:
-        dgl = import_dgl()
-    except ImportError:
-        return False
-    if device_type == "cpu":
-        return True
-    try:
-        dgl.graph(([0], [0])).to(device_type)
-    except Exception:  # DGLError, RuntimeError or AttributeError, by DGL version
-        return False
-    return True
+class DglKernels:
+    """DGL's ``gspmm`` and ``gsddmm`` with the signatures of ``gkd_runner.graph.kernels``."""
+
+    def __init__(self, graph: GraphBatch) -> None:
+        self._ops = import_dgl().ops
+        csc = (graph.offsets, graph.senders, graph.senders.new_empty(0))
+        self._graph = import_dgl().graph(("csc", csc))
+
+    def spmm(self, _: GraphBatch, values: Tensor, x: Tensor) -> Tensor:
+        """Weighted sums of neighbours."""
+        out: Tensor = self._ops.u_mul_e_sum(self._graph, x, values.unsqueeze(-1))
+        return out
+
+    def sddmm(self, _: GraphBatch, receiver: Tensor, sender: Tensor) -> Tensor:
+        """Dot products along edges."""
+        out: Tensor = self._ops.u_dot_v(self._graph, sender, receiver)
+        return out.squeeze(-1)
 
 
 def _alias_setuptools_extern() -> None:
