@@ -20,10 +20,8 @@ def spmm(
     graph: GraphBatch, values: Float[Tensor, "E H"], x: Float[Tensor, "N H D"]
 ) -> Float[Tensor, "N H D"]:
     """``out[i] = sum over edges e = (j -> i) of values[e] * x[j]``, head by head; no autograd."""
-    heads = [
-        _edge_matrix(graph, values[:, head]) @ x[:, head].contiguous() for head in range(x.shape[1])
-    ]
-    return torch.stack(heads, dim=1)
+    heads = range(x.shape[1])
+    return _join([_edge_matrix(graph, values[:, h]) @ x[:, h].contiguous() for h in heads])
 
 
 def sddmm(
@@ -35,7 +33,12 @@ def sddmm(
         torch.sparse.sampled_addmm(pattern, receiver[:, head], sender[:, head].T, beta=0.0).values()
         for head in range(receiver.shape[1])
     ]
-    return torch.stack(heads, dim=1)
+    return _join(heads)
+
+
+def _join(heads: list[Tensor]) -> Tensor:
+    """``[..., H, ...]`` along dimension 1; a single head without a copy."""
+    return heads[0].unsqueeze(1) if len(heads) == 1 else torch.stack(heads, dim=1)
 
 
 def _edge_matrix(graph: GraphBatch, values: Float[Tensor, " E"]) -> Tensor:
