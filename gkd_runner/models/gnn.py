@@ -25,7 +25,7 @@ from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import Operator, sage_mean, symmetric, to_device
 from gkd_runner.graph.ops import edge_softmax, gather
-from gkd_runner.models.inputs import Inputs, make_inputs
+from gkd_runner.models.inputs import Inputs, RawInputs, make_inputs
 from gkd_runner.models.layers import Initializer, relu_dropout
 from gkd_runner.models.streams import Streams, keep_scale
 
@@ -137,6 +137,7 @@ class Gat(Teacher):
     def forward(self, view: GraphView, streams: Streams | None = None) -> Tensor:
         inputs = view.inputs
         if streams is not None:
+            assert isinstance(inputs, RawInputs)
             inputs = inputs.with_dropout(self.drop, streams)
         h = self._attend(0, inputs.matmul(self.weights[0]), view.graph, streams)
         for layer in range(1, len(self.weights)):

@@ -43,9 +43,6 @@ class Inputs(Protocol):
     def matmul(self, weight: Float[Tensor, "R d h"]) -> Float[Tensor, "R n h"]:
         """``X W``, differentiable in ``W``."""
 
-    def with_dropout(self, drop: float, streams: Streams) -> Inputs:
-        """The same features with dropout applied."""
-
 
 @dataclass(frozen=True, eq=False)
 class DenseInputs:
@@ -157,8 +154,9 @@ class PropagatedInputs:
             total = total + flat if adds else total
         return total.view_as(product)
 
-    def with_dropout(self, drop: float, streams: Streams) -> Inputs:
-        raise NotImplementedError("dropout on propagated features: no model here needs it")
+
+RawInputs = DenseInputs | SparseInputs
+"""Features that are not factored, so that dropout can be applied to them."""
 
 
 def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
@@ -173,7 +171,7 @@ def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
     return row_inputs(features, device)
 
 
-def row_inputs(features: Sequence[Features], device: torch.device) -> DenseInputs | SparseInputs:
+def row_inputs(features: Sequence[Features], device: torch.device) -> RawInputs:
     """The same, always multiplied out: for features of single rows, apart from their graph."""
     return _stack([f.multiplied_out() for f in _unshared(features)], device)
 
@@ -196,7 +194,7 @@ def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
     return bool(first + sparse_cost * features.hops * features.operator.nnz < n * d)
 
 
-def _stack(features: Sequence[Features], device: torch.device) -> DenseInputs | SparseInputs:
+def _stack(features: Sequence[Features], device: torch.device) -> RawInputs:
     first = features[0]
     n, d = first.shape
     base = first.base
