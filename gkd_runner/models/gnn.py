@@ -130,9 +130,8 @@ class Gat(Teacher):
 
     def view(self, graphs: Sequence[GraphData], device: torch.device) -> GraphView:
         graph = batch_graphs([g.adjacency for g in graphs], device)
-        return GraphView(
-            graph, make_inputs(once_per_object(graphs, lambda g: Features(g.features)), graph)
-        )
+        features = once_per_object(graphs, lambda g: Features(g.features))
+        return GraphView(graph, row_inputs(features, device))
 
     def forward(self, view: GraphView, streams: Streams | None = None) -> Tensor:
         inputs = view.inputs
