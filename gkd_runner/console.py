@@ -83,18 +83,16 @@ def _heading(result: RunResult) -> Text:
 
 
 def _table(result: RunResult) -> Table:
-    parts = {"prod": "test"} if result.config.setting.name == "transductive" else {
-        "tran": "test observed", "ind": "test hidden", "prod": "test all",
-    }  # fmt: skip
+    parts = result.seeds[0].student.scores.parts
     table = Table(caption="accuracy in %, mean ± population std over seeds", caption_justify="left")
-    for heading in ("", *parts.values(), "val", "best epoch", "seconds"):
+    for heading in ("", *parts.values(), "best epoch", "seconds"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, stage in STAGES.items():
         staged = [stage(seed) for seed in result.seeds]
         epochs = [s.best_epoch for s in staged]
         table.add_row(
             name,
-            *(_cell(result.seeds, name, part) for part in (*parts, "val")),
+            *(_cell(result.seeds, name, part) for part in parts),
             f"{min(epochs)}-{max(epochs)}",
             f"{result.seconds[name]:.1f}",
         )
@@ -104,7 +102,8 @@ def _table(result: RunResult) -> Table:
 
 def _cell(seeds: Sequence[SeedResult], name: str, part: str) -> str:
     summary = summarize(seeds, STAGES[name], part)
-    return f"{100 * summary.mean:.2f} ± {100 * summary.std:.2f}" if summary else "no node"
+    assert summary is not None, "parts lists what the setting has"
+    return f"{100 * summary.mean:.2f} ± {100 * summary.std:.2f}"
 
 
 def _difference(seeds: Sequence[SeedResult], part: str) -> str:

@@ -150,8 +150,8 @@ def _tracked_summary(result: SeedResult) -> dict[str, Any]:
         "warnings": list(result.warnings),
     }
     for name, stage in (("teacher", result.teacher), ("student", result.student)):
-        flat |= {f"{name}/best_epoch": stage.best_epoch}
-        parts = asdict(stage.scores)
-        flat |= {f"{name}/{part}_accuracy": value for part, value in parts.items()
-                 if value is not None}  # fmt: skip
+        flat[f"{name}/best_epoch"] = stage.best_epoch
+        for part, heading in stage.scores.parts.items():
+            key = f"{name}/{heading.replace(' ', '_')}_accuracy"
+            flat[key] = getattr(stage.scores, part)
     return flat

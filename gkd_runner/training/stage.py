@@ -47,9 +47,14 @@ class Scores:
     prod: float
 
     @property
-    def test(self) -> float:
-        """The headline: hidden nodes where there are any, else all test nodes."""
-        return self.prod if self.ind is None else self.ind
+    def parts(self) -> dict[str, str]:
+        """The accuracies that this setting has, and what they are called wherever shown."""
+        test = {"tran": "test observed", "ind": "test hidden", "prod": "test"}
+        if self.ind is None:
+            del test["tran"], test["ind"]
+        elif self.tran is None:
+            del test["tran"]
+        return test | {"val": "val"}
 
 
 OnEpochs = Callable[[Sequence[int], int, Sequence[Epoch | None]], None]
