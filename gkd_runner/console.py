@@ -6,15 +6,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console, Group
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from gkd_runner.config.presets import preset_source
 from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
-from gkd_runner.training.fit import Epoch
-from gkd_runner.training.stage import OnEpochs
+from gkd_runner.training.fit import Epoch, OnEpochs
 
 PIPE_WIDTH = 100
 
@@ -65,8 +66,10 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
 def report(result: RunResult) -> Group:
     """The closing table, the warnings, and where to look next."""
     lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
-    where = [Text(f"run      {result.path}", overflow="fold")]
-    where += [Text(f"look     {result.hint}", overflow="fold")] if result.hint else []
+    where = [
+        Text(f"{label:<9}{what}", overflow="fold")
+        for label, what in (("run", str(result.path)), *result.hint)
+    ]
     return Group(_heading(result), _table(result), *lines, *where)
 
 
@@ -77,33 +80,48 @@ def _heading(result: RunResult) -> Text:
         f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
         f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
-        f"hyperparameters: {config.preset.source}\n"
+        f"hyperparameters: {preset_source(config)}\n"
         f"soft labels: {hits} of {len(result.seeds)} from the cache"
     )
 
 
 def _table(result: RunResult) -> Table:
     parts = result.seeds[0].student.scores.parts
-    table = Table(caption="accuracy in %, mean ± population std over seeds", caption_justify="left")
-    for heading in ("", *parts.values(), "best epoch", "seconds"):
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    caption = "accuracy in %" if len(result.seeds) == 1 else (
+        "accuracy in %, mean ± population std over seeds"
+    )  # fmt: skip
+    table = Table(
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("", *parts.values(), "epoch", "seconds"):
+        table.add_column(heading.replace(" ", "\n"), justify="right" if heading else "left",
+                         no_wrap=True)  # fmt: skip
     for name, stage in STAGES.items():
-        staged = [stage(seed) for seed in result.seeds]
-        epochs = [s.best_epoch for s in staged]
+        cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
         table.add_row(
             name,
             *(_cell(result.seeds, name, part) for part in parts),
-            f"{min(epochs)}-{max(epochs)}",
-            f"{result.seconds[name]:.1f}",
+            _span([stage(seed).best_epoch for seed in result.seeds]),
+            "cached" if cached else f"{result.seconds[name]:.1f}",
         )
     table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
     return table
 
 
+def _span(epochs: Sequence[int]) -> str:
+    low, high = min(epochs), max(epochs)
+    return str(low) if low == high else f"{low}-{high}"
+
+
 def _cell(seeds: Sequence[SeedResult], name: str, part: str) -> str:
     summary = summarize(seeds, STAGES[name], part)
     assert summary is not None, "parts lists what the setting has"
-    return f"{100 * summary.mean:.2f} ± {100 * summary.std:.2f}"
+    spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""
+    return f"{100 * summary.mean:.2f}{spread}"
 
 
 def _difference(seeds: Sequence[SeedResult], part: str) -> str:

@@ -55,7 +55,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory(device: torch.device) -> dict[str, int | None]:
-    """Largest resident set of this process and largest GPU allocation so far, in bytes."""
+    """Largest resident set and largest GPU allocation of this process so far, in bytes."""
     scale = 1 if sys.platform == "darwin" else 1024
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
     gpu = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gkd_runner.config.presets import preset_source
 from gkd_runner.config.schema import Config
 from gkd_runner.console import stage_progress
 from gkd_runner.data.graph import GraphData
@@ -19,10 +20,10 @@ from gkd_runner.data.task import Task
 from gkd_runner.environment import describe_environment, peak_memory
 from gkd_runner.results import RunResult, SeedResult, seed_result, table
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
-from gkd_runner.tracking.record import Record
-from gkd_runner.training.fit import Epoch
+from gkd_runner.tracking.record import Record, config_key
+from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
-from gkd_runner.training.stage import OnEpochs, Trained
+from gkd_runner.training.stage import Trained
 
 RESULT_FORMAT = 1
 
@@ -33,17 +34,17 @@ class Job:
     def __init__(self, config: Config, graph: GraphData, device: torch.device) -> None:
         self._config, self._graph, self._device = config, graph, device
         self.replicas = config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
+        self._environment = describe_environment(device)  # now: the checkout may change meanwhile
         self._seconds: dict[str, float] = {}
         self._resources = ExitStack()
 
     def __enter__(self) -> Job:
         config = self._config
         with ExitStack() as stack:
-            tracker = open_tracker(
-                config.tracker.name, directory=Path(config.output_dir).expanduser()
-            )
+            tracker = open_tracker(config.tracker, Path(config.output_dir).expanduser())
             self._tracker = stack.enter_context(closing(tracker))
-            self.record = Record(config)
+            key = config_key(config, self._graph, self._device)
+            self.record = Record(config, key)
             stack.callback(self.record.close)
             for seed in config.seeds:
                 self._tracker.begin(_identity(config, self.record.key, seed))
@@ -108,7 +109,7 @@ class Job:
                 "teacher": config.teacher.name,
                 "method": config.method.name,
                 "preset": config.preset.name,
-                "preset_source": config.preset.source,
+                "preset_source": preset_source(config),
             },
             "started": self.record.started.isoformat(),
             "graph": {
@@ -125,7 +126,7 @@ class Job:
                 {"teacher_key": key, **asdict(seed)}
                 for key, seed in zip(teacher_keys, seeds, strict=True)
             ],
-            **describe_environment(self._device),
+            **self._environment,
         }
 
 
@@ -136,7 +137,7 @@ def _identity(config: Config, key: str, seed: int) -> RunIdentity:
         project=config.tracker.project,
         name=f"{method}-{seed}-{teacher}-{dataset}",
         group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
-        job_type="distil",
+        job_type="baseline" if method == "mlp" else "distil",
         tags=(method, teacher, dataset, protocol, setting, *config.tracker.tags),
         config={**asdict(config), "seed": seed, "key": key},
         seed=seed,

@@ -58,13 +58,16 @@ class Summary:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished job. ``seconds`` is wall time per stage; ``hint`` says how to look at it."""
+    """One finished job.
+
+    ``seconds`` is wall time per stage; ``hint`` has labelled commands to look at the job with.
+    """
 
     config: Config
     path: Path
     seeds: tuple[SeedResult, ...]
     seconds: dict[str, float]
-    hint: str
+    hint: tuple[tuple[str, str], ...]
 
     @property
     def val_accuracy(self) -> float:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from gkd_runner.config.schema import Config
+
+MAIN_PROCESS = os.getpid()
+FAILED_CELLS: list[str] = []
+"""Cells of this process's sweep that failed, with their causes."""
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -51,16 +57,24 @@ def run(composed: DictConfig) -> float:
     show_log()
     try:
         result = train(to_config(composed))
-    except GkdError as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+    except (GkdError, OSError) as error:
+        hydra_config = HydraConfig.get()
+        if hydra_config.mode != RunMode.MULTIRUN:
+            sys.exit(f"gkd-train: {error}")
+        if os.getpid() != MAIN_PROCESS:  # a launcher's worker: only an exception gets back
             raise
-        sys.exit(f"gkd-train: {error}")
+        FAILED_CELLS.append(f"{' '.join(hydra_config.overrides.task)}: {error}")
+        print(f"gkd-train: failed: {FAILED_CELLS[-1]}", file=sys.stderr)
+        return math.nan
     make_console().print(report(result))
     return result.val_accuracy
 
 
 def main() -> None:
     """Console script ``gkd-train``."""
+    # Threads that wait sleep instead of spinning: as fast on an idle machine, and several times
+    # faster beside another busy process. OpenMP reads it when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import hydra
 
     from gkd_runner.config.command_line import check_command_line
@@ -71,9 +85,15 @@ def main() -> None:
     register_resolvers()
     try:
         check_command_line(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)()
     except ConfigError as error:
         sys.exit(f"gkd-train: {error}")
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)()
+    except KeyboardInterrupt:
+        print("gkd-train: interrupted; trained teachers stay in the cache", file=sys.stderr)
+        sys.exit(130)
+    if FAILED_CELLS:
+        cells = "\n".join(f"  - {cell}" for cell in FAILED_CELLS)
+        sys.exit(f"gkd-train: {len(FAILED_CELLS)} cells failed:\n{cells}")
 
 
 if __name__ == "__main__":

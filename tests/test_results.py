@@ -89,13 +89,19 @@ def test_the_report_shows_means_population_deviations_and_the_difference() -> No
     good = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.9, 6))
     better = replace(good, student=replace(good.student, scores=replace(
         good.student.scores, prod=1.0)))  # fmt: skip
-    result = RunResult(config(), Path("there"), (good, better), {"teacher": 1, "student": 2}, "go")
+    hint = (("look", "wandb leet there/wandb"), ("upload", "wandb sync there/wandb/offline-run-*"))
+    seconds = {"teacher": 1.0, "student": 2.0}
+    result = RunResult(config(), Path("there"), (good, better), seconds, hint)
     text = io.StringIO()
     Console(file=text, width=100).print(report(result))
 
     summary = summarize(result.seeds, STAGES["student"], "prod")
     assert summary is not None
     assert (summary.mean, summary.std) == (pytest.approx(0.95), pytest.approx(0.05))
-    assert "95.00 ± 5.00" in text.getvalue()
+    assert "95.00±5.00" in text.getvalue()
     assert "+15.00" in text.getvalue()
-    assert "run      there" in text.getvalue()
+    assert [line.rstrip() for line in text.getvalue().splitlines()[-3:]] == [
+        "run      there",
+        "look     wandb leet there/wandb",
+        "upload   wandb sync there/wandb/offline-run-*",
+    ]

@@ -15,8 +15,18 @@ from omegaconf.errors import OmegaConfBaseException
 from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.rules import check_field, check_together
-from gkd_runner.config.schema import GROUPS, SCHEMAS, Config, schema_of
+from gkd_runner.config.schema import GROUPS, Config, ProtocolConfig, schema_of
 from gkd_runner.errors import ConfigError, nearest
+
+SYNONYMS = {
+    "epochs": "training.max_epochs",
+    "lr": "student.learning_rate",
+    "layers": "teacher.num_layers",
+    "hidden": "teacher.hidden_dim",
+    "temperature": "method.tau",
+    "lambda": "method.lam",
+}
+"""What newcomers type for options that have another name here."""
 
 
 def compose(overrides: list[str] | None = None) -> Config:
@@ -37,7 +47,7 @@ def to_config(composed: DictConfig) -> Config:
     Refuses unknown keys however they came in, wrong types, values out of range, missing values
     and combinations that cannot run; raises one ``ConfigError`` that lists them all.
     """
-    mistakes: list[str] = []
+    mistakes: dict[str, str] = {}  # by option
     schemas = _schemas(composed)
     typed = OmegaConf.structured(Config)
     for group, schema in schemas.items():
@@ -45,32 +55,61 @@ def to_config(composed: DictConfig) -> Config:
     for path, value in _leaves(composed, mistakes):
         problem = _set(typed, path, value, schemas)
         if problem:
-            mistakes.append(problem)
-    mistakes += [f"{path} has no value; give {path}=..." for path in _missing(typed, mistakes)]
-    if not OmegaConf.missing_keys(typed):
+            mistakes[path] = problem
+    missing = sorted(map(str, OmegaConf.missing_keys(typed)))
+    for path in missing:
+        mistakes.setdefault(path, f"{path} has no value; give {path}=...")
+    found = list(mistakes.values())
+    if not missing:
         config: Config = OmegaConf.to_object(typed)  # type: ignore[assignment]
-        mistakes += check_together(config)
-    if mistakes:
-        raise ConfigError(mistakes)
+        found += check_together(config)
+    if found:
+        raise ConfigError(found)
+    config.protocol.name = _protocol_name(config.protocol)
     return config
+
+
+def _protocol_name(protocol: ProtocolConfig) -> str:
+    """``<name>-modified`` where options differ from the shipped protocol of that name."""
+    path = conf_dir() / "protocol" / f"{protocol.name}.yaml"
+    if not path.is_file():
+        return protocol.name
+    shipped = OmegaConf.to_container(OmegaConf.load(path))
+    return protocol.name if shipped == dataclasses.asdict(protocol) else f"{protocol.name}-modified"
 
 
 def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | str:
     """The schema's field for a dotted path, or the message that says there is none."""
-    head, _, rest = path.partition(".")
-    owner: type = schemas.get(head, Config) if rest else Config
-    name = rest or head
-    fields = {field.name: field for field in dataclasses.fields(owner)}
-    if head in GROUPS and not rest:
-        return f"{path} is a group; choose an option with {path}=<name>"
-    if name in fields and (not rest or head in schemas):
-        return fields[name]
-    allowed = [f"{head}.{name}" if rest else name for name in fields]
-    if rest and head not in schemas:
-        allowed = [*schemas, *(field.name for field in dataclasses.fields(Config))]
-    shown = ", ".join(key.rpartition(".")[2] for key in allowed)
-    where = f"{head} has: {shown}" if rest and head in schemas else f"the options are: {shown}"
-    return f"{path} is not an option{nearest(path, allowed)} ({where})"
+    group, _, name = path.partition(".")
+    if not name and group in GROUPS:
+        options = ", ".join(f"{group}.{name}" for name in _fields(schemas[group]))
+        return f"{group} is a group of options; set one of {options}"
+    if name and group in schemas:
+        fields = _fields(schemas[group])
+        listed = f"{group} has: {', '.join(fields)}"
+    else:
+        fields = {} if name else {k: f for k, f in _fields(Config).items() if k not in GROUPS}
+        listed = f"at the top: {', '.join(fields or _fields(Config))}; the rest: gkd-train --help"
+    if (name or group) in fields:
+        return fields[name or group]
+    return f"{path} is not an option{_nearest_option(path, schemas)} ({listed})"
+
+
+def _nearest_option(path: str, schemas: dict[str, type]) -> str:
+    """The most similar option, looked for in its group first and then by its last name anywhere."""
+    group, _, name = path.rpartition(".")
+    inside = [f"{group}.{field}" for field in _fields(schemas[group])] if group in schemas else []
+    if SYNONYMS.get(name):
+        return f"; did you mean {SYNONYMS[name]!r}?"
+    top = [field for field in _fields(Config) if field not in GROUPS]
+    by_leaf = {f: f"{g}.{f}" for g, schema in schemas.items() for f in _fields(schema)}
+    by_leaf |= {field: field for field in top}
+    hint = nearest(path, inside) if inside else ""
+    return hint or nearest(name, by_leaf, shown=by_leaf)
+
+
+def _fields(schema: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(schema)}
 
 
 def _schemas(composed: DictConfig) -> dict[str, type]:
@@ -78,29 +117,24 @@ def _schemas(composed: DictConfig) -> dict[str, type]:
     return {group: schema_of(group, str(name)) for group, name in names.items()}
 
 
-def _leaves(composed: DictConfig, mistakes: list[str]) -> Iterator[tuple[str, Any]]:
+def _leaves(composed: DictConfig, mistakes: dict[str, str]) -> Iterator[tuple[str, Any]]:
     for key in composed:
-        if OmegaConf.is_dict(composed._get_node(key)):  # groups
-            for name in composed[key]:
-                yield from _leaf(composed, f"{key!s}.{name!s}", mistakes)
-        else:
-            yield from _leaf(composed, str(key), mistakes)
+        node = composed._get_node(key)
+        names = [f"{key!s}.{name!s}" for name in composed[key]] if OmegaConf.is_dict(node) else []
+        for path in names or [str(key)]:
+            yield from _leaf(composed, path, mistakes)
 
 
-def _leaf(composed: DictConfig, path: str, mistakes: list[str]) -> Iterator[tuple[str, Any]]:
+def _leaf(composed: DictConfig, path: str, mistakes: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    head, _, name = path.rpartition(".")
     try:
-        if OmegaConf.is_missing(*_parent(composed, path)):
+        if OmegaConf.is_missing(composed[head] if head else composed, name):
             return
         value = OmegaConf.select(composed, path)
     except OmegaConfBaseException as error:
-        mistakes.append(f"{path} cannot be resolved: {str(error).splitlines()[0]}")
+        mistakes[path] = f"{path} cannot be resolved: {str(error).splitlines()[0]}"
         return
     yield path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-
-
-def _parent(composed: DictConfig, path: str) -> tuple[Any, str]:
-    head, _, rest = path.rpartition(".")
-    return (composed[head] if head else composed), rest
 
 
 def _set(typed: DictConfig, path: str, value: Any, schemas: dict[str, type]) -> str | None:
@@ -110,34 +144,24 @@ def _set(typed: DictConfig, path: str, value: Any, schemas: dict[str, type]) -> 
     try:
         OmegaConf.update(typed, path, value)
     except OmegaConfBaseException:
-        return f"{path}={value!r} is not {_type_name(field)}"
+        owner = schemas[path.partition(".")[0]] if "." in path else Config
+        return f"{path}={value!r} is not {_type_name(typing.get_type_hints(owner)[field.name])}"
     return check_field(path, OmegaConf.select(typed, path), field)
 
 
-def _missing(typed: DictConfig, mistakes: list[str]) -> list[str]:
-    named = {mistake.split("=")[0].split(" ")[0] for mistake in mistakes}
-    return sorted(str(key) for key in OmegaConf.missing_keys(typed) if key not in named)
-
-
-def _type_name(field: dataclasses.Field[Any]) -> str:
-    hints = {name: hint for schema in _all_schemas() for name, hint in _hints(schema).items()}
-    hint = hints[field.name]
-    names = {int: "an integer", float: "a number", str: "text", bool: "true or false",
-             types.NoneType: "null"}  # fmt: skip
+def _type_name(hint: Any) -> str:
+    names = {
+        int: "an integer",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        types.NoneType: "null",
+    }
     if typing.get_origin(hint) is list:
         (item,) = typing.get_args(hint)
-        return f"a list such as [{'0, 1' if item is int else 'a, b'}] (each item {names[item]})"
+        example = "[0, 1]" if item is int else "[a, b]"
+        return f"a list such as {example} (each item {names[item]})"
     return " or ".join(names[part] for part in typing.get_args(hint) or (hint,))
-
-
-def _all_schemas() -> list[type]:
-    special = [schema for options in SCHEMAS.values() for schema in options.values()]
-    return [Config, *GROUPS.values(), *special]
-
-
-def _hints(schema: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(schema)
-    return {name: hint for name, hint in hints.items() if not dataclasses.is_dataclass(hint)}
 
 
 def data_dir(config: Config) -> Path:

@@ -6,6 +6,9 @@ sweeps value by value, and nothing is written before all are sound.
 
 from __future__ import annotations
 
+import copy
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,11 +17,14 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.config.build import to_config
 from gkd_runner.config.paths import conf_dir
 from gkd_runner.errors import ConfigError, nearest
+
+CELLS_CHECKED = 200
+"""Sweeps of more cells are checked value by value instead of cell by cell."""
 
 _UNCHECKED_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 
@@ -31,8 +37,9 @@ def check_command_line(argv: Sequence[str]) -> None:
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        for variant in _variants(overrides):
-            mistakes += _check(variant, folders)
+        checker = _Checker(folders)
+        for cell in _cells(overrides):
+            mistakes += checker.mistakes(cell)
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
 
@@ -52,15 +59,15 @@ def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], lis
     return overrides, mistakes
 
 
-def _variants(overrides: Sequence[Override]) -> Iterator[list[Override]]:
-    """Each swept value in turn, the other sweeps at their first value."""
-    options = [_single_values(override) for override in overrides]
-    first = [choices[0] for choices in options if choices]
-    yield first
+def _cells(overrides: Sequence[Override]) -> Iterator[list[Override]]:
+    """The cells of a sweep; of a very large one, each value once beside the others' first."""
+    options = [choices for choices in map(_single_values, overrides) if choices]
+    if math.prod(map(len, options)) <= CELLS_CHECKED:
+        yield from map(list, itertools.product(*options))
+        return
     for position, choices in enumerate(options):
-        for choice in choices[1:]:
-            rest = [other[0] for index, other in enumerate(options) if index != position and other]
-            yield [*rest, choice]
+        for choice in choices:
+            yield [*(other[0] for other in options[:position] + options[position + 1 :]), choice]
 
 
 def _single_values(override: Override) -> list[Override]:
@@ -73,28 +80,44 @@ def _single_values(override: Override) -> list[Override]:
     return parser.parse_overrides(texts)
 
 
-def _check(overrides: Sequence[Override], folders: Sequence[Path]) -> list[str]:
-    groups = _groups(folders)
-    chosen, mistakes = [], []
-    for override in overrides:
+class _Checker:
+    """Checks cells; composes once per combination of group choices."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._groups = _groups(folders)
+        paths = ",".join(f"file://{folder}" for folder in folders[1:])
+        self._search = [f"hydra.searchpath=[{paths}]"] if paths else []
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def mistakes(self, cell: Sequence[Override]) -> list[str]:
+        """Everything wrong with one combination of overrides."""
+        problems = [self._problem(override) for override in cell]
+        sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
+        chosen = tuple(o.input_line or "" for o in sound if o.key_or_group in self._groups)
+        if chosen not in self._composed:
+            self._composed[chosen] = hydra.compose("train", [*chosen, *self._search])
+        composed = copy.deepcopy(self._composed[chosen])
+        OmegaConf.set_struct(composed, False)
+        for override in sound:
+            if override.key_or_group not in self._groups:
+                OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
+        found = [problem for problem in problems if problem]
+        try:
+            to_config(composed)
+        except ConfigError as error:
+            found += error.mistakes
+        return found
+
+    def _problem(self, override: Override) -> str | None:
+        key = override.key_or_group
+        group, _, name = key.partition(".")
         if override.is_delete():
-            mistakes.append(f"{override.input_line} removes what every job needs; leave it out")
-        elif override.key_or_group in groups:
-            problem = _choice(override, groups[override.key_or_group])
-            mistakes += [problem] if problem else []
-            chosen += [] if problem else [override.input_line or ""]
-    search_path = [f"hydra.searchpath=[{','.join(f'file://{f}' for f in folders[1:])}]"]
-    composed = hydra.compose("train", chosen + (search_path if folders[1:] else []))
-    OmegaConf.set_struct(composed, False)
-    for override in overrides:
-        if override.key_or_group not in groups and not override.is_delete():
-            key, value = override.key_or_group, override.value()
-            OmegaConf.update(composed, key, value, force_add=True)
-    try:
-        to_config(composed)
-    except ConfigError as error:
-        mistakes += error.mistakes
-    return mistakes
+            return f"{override.input_line} removes what every job needs; leave it out"
+        if key in self._groups:
+            return _choice(override, self._groups[key])
+        if name == "name" and group in self._groups and key != "dataset.name":
+            return f"{override.input_line} renames what it does not change; choose with {group}=..."
+        return None
 
 
 def _groups(folders: Sequence[Path]) -> dict[str, list[str]]:
@@ -107,7 +130,7 @@ def _groups(folders: Sequence[Path]) -> dict[str, list[str]]:
 
 def _choice(override: Override, allowed: Sequence[str]) -> str | None:
     value = override.value()
-    if value in allowed or value is None:
+    if value in allowed:
         return None
     shown = ", ".join(allowed)
     return f"{override.key_or_group}={value} is not one of {shown}{nearest(str(value), allowed)}"

@@ -10,16 +10,39 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
 
 from gkd_runner.config.help import options_text
 from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.schema import Config
 
 METHOD_COLUMNS = (
-    "lam", "tau", "alpha", "beta", "delta_1", "delta_2", "gamma_1", "gamma_2", "propagation_hops",
-)  # fmt: skip
+    "lam",
+    "tau",
+    "alpha",
+    "beta",
+    "delta_1",
+    "delta_2",
+    "gamma_1",
+    "gamma_2",
+    "propagation_hops",
+)
+COLUMN_OPTIONS: dict[str, tuple[str, ...]] = {
+    "num_layers": ("teacher.num_layers", "student.num_layers"),
+    "hidden_dim": ("teacher.hidden_dim", "student.hidden_dim"),
+    "dropout_teacher": ("teacher.dropout",),
+    "dropout_student": ("student.dropout",),
+    "teacher_learning_rate": ("teacher.learning_rate",),
+    "learning_rate": ("student.learning_rate",),
+    "weight_decay": ("teacher.weight_decay", "student.weight_decay"),
+    "max_epochs": ("training.max_epochs",),
+    "patience": ("training.patience",),
+    "gat_heads": ("teacher.heads",),
+} | {column: (f"method.{column}",) for column in METHOD_COLUMNS}
+"""Which options each column of the tables stands for."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +59,19 @@ class Cell:
     def is_hgmd(self) -> bool:
         return self.method.startswith("hgmd")
 
+    @property
+    def published(self) -> bool:
+        """Whether the paper of the method has this very cell in its table."""
+        hgmd = ("gcn", "transductive", "hgmd-mixup")
+        return (self.teacher, self.setting, self.method) == hgmd or self.method == "infgrand"
+
 
 @dataclass(frozen=True)
 class Preset:
-    """The values that a cell gets from the tables, and where they come from."""
+    """The values that a cell gets from the tables, and the rows they stand in."""
 
     values: dict[str, str]
-    source: str
+    rows: tuple[str, ...]
 
 
 @cache
@@ -54,30 +83,48 @@ def find_preset(cell: Cell) -> Preset:
     InfGraND table for every method; what is the method's own still from its own table.
     """
     if cell.preset == "none":
-        return Preset({}, "plain defaults")
+        return Preset({}, ())
     infgrand = _row("infgrand", cell.dataset, cell.teacher, cell.setting)
     hgmd = _row("hgmd", cell.dataset)
     own = hgmd if cell.is_hgmd else infgrand if cell.method == "infgrand" else {}
     architecture = hgmd if cell.is_hgmd and cell.preset == "paper" else infgrand
     values = {key: value for key, value in architecture.items() if key not in METHOD_COLUMNS}
     values |= {key: value for key, value in own.items() if key in METHOD_COLUMNS}
-    return Preset(values, _source(cell, architecture))
+    names = {
+        f"InfGraND row {cell.dataset}/{cell.teacher}/{cell.setting}": infgrand,
+        f"HGMD row {cell.dataset}/gcn/transductive": hgmd,
+    }
+    used = [name for name, row in names.items() if row and (row is own or row is architecture)]
+    return Preset(values, tuple(used))
 
 
-def _source(cell: Cell, architecture: dict[str, str]) -> str:
-    if not architecture:
-        return f"plain defaults (nothing published for {cell.dataset})"
-    if cell.preset == "common":
-        return f"common: InfGraND row {cell.dataset}/{cell.teacher}/{cell.setting}"
-    if cell.is_hgmd:
-        exact = (cell.teacher, cell.setting, cell.method) == ("gcn", "transductive", "hgmd-mixup")
-        return _mark("HGMD", f"{cell.dataset}/gcn/transductive/hgmd-mixup", exact)
-    row = f"{cell.dataset}/{cell.teacher}/{cell.setting}"
-    return _mark("InfGraND", row, cell.method == "infgrand")
+def preset_source(config: Config) -> str:
+    """Where the hyperparameters of ``config`` come from, and what was changed since."""
+    cell = Cell(*(getattr(config, group).name for group in _CELL_GROUPS))
+    preset = find_preset(cell)
+    if not preset.rows:
+        none_asked = cell.preset == "none"
+        return "plain defaults" + ("" if none_asked else f" (nothing published for {cell.dataset})")
+    kind = "published" if cell.published else "inferred from"
+    parts = [f"{'common' if cell.preset == 'common' else kind}: {' and '.join(preset.rows)}"]
+    changed = [
+        option
+        for column, text in preset.values.items()
+        for option in COLUMN_OPTIONS[column]
+        if _differs(config, option, text)
+    ]
+    if changed:
+        parts.append(f"changed: {', '.join(changed)}")
+    if config.calibration != "none" and config.method.lam < 1:
+        parts.append("teacher calibrated")
+    return "; ".join(parts)
 
 
-def _mark(table: str, row: str, exact: bool) -> str:
-    return f"{'published' if exact else 'inferred from'}: {table} row {row}"
+def _differs(config: Config, option: str, text: str) -> bool:
+    try:
+        return bool(attrgetter(option)(config) != _number(text))
+    except AttributeError:  # a column that this teacher or method has no use for
+        return False
 
 
 @cache
@@ -97,9 +144,11 @@ def _row(table: str, dataset: str, teacher: str = "", setting: str = "") -> dict
     return {}
 
 
+_CELL_GROUPS = ("preset", "dataset", "setting", "teacher", "method")
+
+
 def _cell(root: Container) -> Cell:
-    groups = ("preset", "dataset", "setting", "teacher", "method")
-    return Cell(*(str(OmegaConf.select(root, f"{group}.name")) for group in groups))
+    return Cell(*(str(OmegaConf.select(root, f"{group}.name")) for group in _CELL_GROUPS))
 
 
 def _number(text: str) -> float | int:
@@ -111,10 +160,6 @@ def _preset(column: str, default: Any, *, _root_: DictConfig) -> Any:
     return default if value is None else _number(value)
 
 
-def _preset_source(*, _root_: DictConfig) -> str:
-    return find_preset(_cell(_root_)).source
-
-
 def _on_planetoid(yes: Any, no: Any, *, _root_: DictConfig) -> Any:
     return yes if OmegaConf.select(_root_, "dataset.family") == "planetoid" else no
 
@@ -123,5 +168,4 @@ def register_resolvers() -> None:
     """Make known what the YAML files interpolate."""
     OmegaConf.register_new_resolver("options", options_text, replace=True)
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
-    OmegaConf.register_new_resolver("preset_source", _preset_source, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,12 @@ def check_field(path: str, value: Any, field: dataclasses.Field[Any]) -> str | N
     for item in items:
         if item is None:
             continue
+        if item == "":
+            return f"{path}= is empty; give it a value"
         if choices and item not in choices:
             allowed = ", ".join(choices)
-            return f"{path}={item} is not one of {allowed}{nearest(str(item), choices)}"
+            hint = "; did you mean 'cuda'?" if item == "gpu" else nearest(str(item), choices)
+            return f"{path}={item} is not one of {allowed}{hint}"
         if rules and not (math.isfinite(item) and _within(item, rules)):
             return f"{path}={item} is out of range; it must be {limits_text(field)}"
     return None
@@ -108,6 +112,10 @@ def _objective(config: Config) -> list[str]:
 
 
 def _dataset(config: Config) -> list[str]:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.dataset.name):
+        return [
+            f"dataset.name={config.dataset.name} names folders: letters, digits, '.', '_' and '-'"
+        ]
     classes = getattr(config.dataset, "classes", 0)
     nodes = getattr(config.dataset, "nodes", 0)
     if classes > nodes:

@@ -178,7 +178,6 @@ class PresetConfig:
     """Where hyperparameters come from that the command line does not give."""
 
     name: str = option("Which table of hyperparameters.", choices=("paper", "common", "none"))
-    source: str = option("Filled in: the rows used, and whether published or inferred.")
 
 
 @dataclass
@@ -187,6 +186,9 @@ class TrackerConfig:
 
     name: str = option("Tracker.", choices=("wandb", "trackio", "none"))
     project: str = option("Project that runs are filed under.")
+    entity: str | None = option("W&B: user or team that owns the runs; null: W&B's default.")
+    mode: str | None = option("W&B: null finds out (its settings; offline without a key).",
+                              choices=("online", "offline", "disabled"))  # fmt: skip
     tags: list[str] = option("Extra tags on each tracked run.")
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
 from gkd_runner.errors import DataError
 
+logger = logging.getLogger("gkd_runner")
+
 _REPAIR = "set dataset.repair=true to mend it on loading"
+_SHOWN = 10  # classes that a message names before it stops with dots
 
 
 def check_graph(graph: GraphData, source: str) -> None:
-    """Raise one ``DataError`` that lists everything wrong with ``graph``; silent when sound."""
+    """Raise one ``DataError`` that lists everything wrong with ``graph``.
+
+    Warns of classes without a training node; silent when sound.
+    """
     problems = [*_shapes(graph)]
     if not problems:
         problems = [*_values(graph), *_edges(graph.adjacency), *_split(graph)]
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise DataError(f"{source}: not a usable graph:\n{lines}")
+    _warn_of_untrained_classes(graph, source)
 
 
 def without_defects(adjacency: sp.csr_array) -> sp.csr_array:
@@ -62,12 +71,29 @@ def _values(graph: GraphData) -> list[str]:
         problems.append(f"labels hold {len(known)} known classes; at least 2 are needed")
     elif len(known) <= known.max():
         absent = sorted(set(range(int(known.max()) + 1)) - set(known.tolist()))
-        shown = ", ".join(map(str, absent[:5]))
         problems.append(
             f"{len(absent)} classes below the largest label {known.max()} have no node"
-            f" ({shown}{', ...' if len(absent) > 5 else ''}); number the classes from 0 on"
+            f" ({_named(absent)}); number the classes from 0 on"
         )
     return problems
+
+
+def _named(classes: list[int]) -> str:
+    return ", ".join(map(str, classes[:_SHOWN])) + (", ..." if len(classes) > _SHOWN else "")
+
+
+def _warn_of_untrained_classes(graph: GraphData, source: str) -> None:
+    if graph.split is None:
+        return
+    trained = set(graph.labels[graph.split.train].tolist())
+    untrained = sorted(set(range(graph.num_classes)) - trained)
+    if untrained:
+        logger.warning(
+            "%s: no node of the train split belongs to class %s; models cannot learn what has no"
+            " example",
+            source,
+            _named(untrained),
+        )
 
 
 def _edges(adjacency: sp.csr_array) -> list[str]:
@@ -80,6 +106,8 @@ def _edges(adjacency: sp.csr_array) -> list[str]:
     loops = int(np.count_nonzero(merged.diagonal()))
     if loops:
         problems.append(f"{loops} self-loops (they are added where a model wants them); {_REPAIR}")
+    if merged.nnz == loops:
+        problems.append("no edge joins two different nodes; this is not a graph to learn from")
     merged.data[:] = 1.0
     one_way = int(abs(merged - merged.T).sum()) // 2
     if one_way:

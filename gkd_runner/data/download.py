@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -31,6 +30,10 @@ TIMEOUT = 30.0  # seconds without any byte
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError, ValueError)
 
 
+class DownloadError(DataError):
+    """An address that does not serve the file, with the reason, on one line."""
+
+
 @dataclass(frozen=True)
 class _Transfer:
     """One answer of the server; ``start`` and ``total`` count bytes of the whole file."""
@@ -47,21 +50,21 @@ def download(url: str, target: Path, *, sha256: str | None, timeout: float = TIM
     starts again where the server does not support it), and are renamed once their number
     equals the announced length and their digest equals ``sha256`` (lower-case hexadecimal;
     ``None`` where no digest is known). A ``target`` that is already there is verified and
-    kept. A lock file beside it makes a second process wait for the first. The progress bar
+    kept. The caller sees to it that no other process fetches the same file. The progress bar
     appears on standard error, on a terminal only. ``timeout`` is in seconds per network wait.
 
-    Raises ``DataError`` when the network, the disk or the digest fails.
+    Raises ``DownloadError`` when ``url`` does not serve the file, another ``DataError`` when
+    the disk fails or ``target`` is there already with another digest.
     """
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f"{target.name}.lock")):
-            if target.is_file():
-                _verify_present(target, sha256)
-                return target
-            _collect(url, part, target, timeout)
-            _verify_downloaded(url, part, sha256)
-            part.replace(target)
+        if target.is_file():
+            _verify_present(target, sha256)
+            return target
+        _collect(url, part, timeout)
+        _verify_downloaded(url, part, sha256)
+        part.replace(target)
     except OSError as error:
         raise DataError(f"{target}: cannot be written: {error}") from error
     return target
@@ -76,19 +79,16 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _collect(url: str, part: Path, target: Path, timeout: float) -> None:
+def _collect(url: str, part: Path, timeout: float) -> None:
     """Fill ``part`` to its full length; a cut connection is resumed a few times."""
-    with _progress(target.name) as progress:
+    with _progress(part.stem) as progress:
         for _ in range(ATTEMPTS):
             failure, worth_retrying = _attempt(url, part, timeout, progress)
             if failure is None:
                 return
             if not worth_retrying:
                 break
-    raise DataError(
-        f"could not download {url}: {failure}. Try again (a partial download is continued),"
-        f" or fetch it by hand on any machine and save it as {target.resolve()}"
-    )
+    raise DownloadError(f"{url}: {' '.join(str(failure).split())}")
 
 
 def _attempt(url: str, part: Path, timeout: float, progress: Progress) -> tuple[str | None, bool]:
@@ -164,7 +164,7 @@ def _verify_present(target: Path, sha256: str | None) -> None:
 def _verify_downloaded(url: str, part: Path, sha256: str | None) -> None:
     if sha256 is not None and (found := file_sha256(part)) != sha256:
         part.unlink()
-        raise DataError(
-            f"{url}: the downloaded file's SHA-256 is {found}, expected {sha256}; it was deleted."
-            " Either the transfer was damaged (try again) or the file has changed at its source"
+        raise DownloadError(
+            f"{url}: the downloaded file's SHA-256 is {found}, expected {sha256}; it was deleted"
+            " (a damaged transfer, or the file has changed at its source)"
         )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gkd_runner.data.checks import check_graph, without_defects
-from gkd_runner.data.graph import GraphData, Split
+from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
 from gkd_runner.errors import DataError
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
@@ -31,16 +31,12 @@ _SPARSE_FEATURES = ("attr_indptr", "attr_indices", "attr_data", "attr_shape")
 _DENSE_FEATURES = "attr_matrix"
 _KNOWN = (*_REQUIRED, "adj_data", *_SPARSE_FEATURES, _DENSE_FEATURES, *SPLIT_ARRAYS)
 
-# What np.load and the zip reader raise for files that are damaged or of another kind.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    OSError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_WRITER = "gkd_runner.data.npz.save_npz writes one"
+_NPY_MAGIC = b"\x93NUMPY"
+
+# What np.load and the zip reader raise for archives that are damaged or of another kind.
+_UNREADABLE = (ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile,
+               zlib.error)  # fmt: skip
 
 
 def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
@@ -54,15 +50,13 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
     try:
         adjacency = _csr(arrays, "adj", binary=True)
         features = _features(arrays)
-        labels = np.asarray(arrays["labels"])
+        labels = _labels(arrays["labels"])
         split = _split(arrays, path)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: malformed arrays: {error}") from error
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: labels must be integers, got dtype {labels.dtype}")
     if repair and adjacency.shape[0] == adjacency.shape[1]:
         adjacency = without_defects(adjacency)
-    graph = GraphData(name, adjacency, features, labels.astype(np.int64), split)
+    graph = GraphData(name, adjacency, features, labels, split)
     check_graph(graph, str(path))
     return graph
 
@@ -70,26 +64,28 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
 def save_npz(graph: GraphData, path: Path) -> None:
     """Write ``graph`` in the format that ``load_npz`` reads: compressed, and atomically.
 
-    The same graph gives the same bytes. Raises ``OSError`` when ``path`` cannot be written.
+    The same graph gives the same bytes. Raises ``OSError`` when ``path`` cannot be written,
+    ``DataError`` for labels that are no integers and features that float32 cannot hold.
+
+    A graph of four nodes, for ``gkd-train dataset=custom dataset.path=mine.npz``:
+
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gkd_runner.data.graph import GraphData
+    >>> from gkd_runner.data.npz import save_npz
+    >>> edges = np.array([[0, 1], [1, 2], [2, 3]])
+    >>> row, col = np.concatenate([edges, edges[:, ::-1]]).T  # each edge in both directions
+    >>> ones = np.ones(len(row), dtype=np.float32)
+    >>> adjacency = sp.csr_array((ones, (row, col)), shape=(4, 4))
+    >>> features = np.eye(4, dtype=np.float32)  # a row per node; may be a sp.csr_array
+    >>> labels = np.array([0, 0, 1, 1])  # classes from 0 on; -1 for unknown
+    >>> save_npz(GraphData("mine", adjacency, features, labels), Path("mine.npz"))
     """
-    arrays: dict[str, Any] = {
-        "adj_indices": graph.adjacency.indices.astype(np.int32),
-        "adj_indptr": graph.adjacency.indptr.astype(np.int64),
-        "adj_shape": np.asarray(graph.adjacency.shape, dtype=np.int64),
-        "labels": graph.labels.astype(np.int64),
-    }
-    if isinstance(graph.features, np.ndarray):
-        arrays[_DENSE_FEATURES] = graph.features.astype(np.float32)
-    else:
-        arrays |= {
-            "attr_data": graph.features.data.astype(np.float32),
-            "attr_indices": graph.features.indices.astype(np.int32),
-            "attr_indptr": graph.features.indptr.astype(np.int64),
-            "attr_shape": np.asarray(graph.features.shape, dtype=np.int64),
-        }
-    if graph.split is not None:
-        ids = (graph.split.train, graph.split.val, graph.split.test)
-        arrays |= dict(zip(SPLIT_ARRAYS, ids, strict=True))
+    try:
+        arrays = _arrays_of(graph)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: not written: {error}") from error
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
@@ -99,18 +95,71 @@ def save_npz(graph: GraphData, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def _arrays_of(graph: GraphData) -> dict[str, Any]:
+    arrays: dict[str, Any] = {
+        "adj_indices": graph.adjacency.indices.astype(np.int32),
+        "adj_indptr": graph.adjacency.indptr.astype(np.int64),
+        "adj_shape": np.asarray(graph.adjacency.shape, dtype=np.int64),
+        "labels": _labels(graph.labels),
+    }
+    if isinstance(graph.features, np.ndarray):
+        arrays[_DENSE_FEATURES] = _float32(graph.features, "features")
+    else:
+        arrays |= {
+            "attr_data": _float32(graph.features.data, "features"),
+            "attr_indices": graph.features.indices.astype(np.int32),
+            "attr_indptr": graph.features.indptr.astype(np.int64),
+            "attr_shape": np.asarray(graph.features.shape, dtype=np.int64),
+        }
+    if graph.split is not None:
+        ids = (graph.split.train, graph.split.val, graph.split.test)
+        arrays |= dict(zip(SPLIT_ARRAYS, ids, strict=True))
+    return arrays
+
+
 def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    _check_kind(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            _require(archive.files, path)
+            return {key: _member(archive, key, path) for key in _KNOWN if key in archive.files}
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
+
+
+def _check_kind(path: Path) -> None:
+    """Raise unless ``path`` is a zip file, which is what an ``.npz`` is."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name the .npz file of a graph")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            _require(archive.files, path)
-            return {key: archive[key] for key in _KNOWN if key in archive.files}
+        with path.open("rb") as stream:
+            start = stream.read(len(_NPY_MAGIC))
+            if start[:2] == b"PK" and zipfile.is_zipfile(stream):
+                return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    found = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
+    raise DataError(f"{path}: {found}, so not a graph file, which is an .npz of several arrays;"
+                    f" {_WRITER}")  # fmt: skip
+
+
+def _member(archive: Any, key: str, path: Path) -> npt.NDArray[Any]:
+    try:
+        array = archive[key]
     except _UNREADABLE as error:
-        raise DataError(
-            f"{path}: not a readable .npz archive of plain arrays ({error}); object arrays"
-            " (pickles) are refused"
-        ) from error
+        raise _unreadable(path, key) from error
+    if not isinstance(array, np.ndarray):  # NumPy returns the bytes of what is no array
+        raise _unreadable(path, key)
+    return array
+
+
+def _unreadable(path: Path, key: str) -> DataError:
+    return DataError(
+        f"{path}: the array {key} is damaged or holds Python objects (pickles), which are refused;"
+        " store numbers only"
+    )
 
 
 def _require(found: list[str], path: Path) -> None:
@@ -134,7 +183,7 @@ def _csr(arrays: Mapping[str, Any], prefix: str, *, binary: bool) -> sp.csr_arra
         stored = arrays.get(f"{prefix}_data", np.ones(len(indices)))
         data = (np.asarray(stored) != 0).astype(np.float32)
     else:
-        data = np.asarray(arrays[f"{prefix}_data"], dtype=np.float32)
+        data = _float32(arrays[f"{prefix}_data"], f"{prefix}_data")
     matrix = sp.csr_array((data, indices, indptr), shape=shape)
     matrix.check_format(full_check=True)
     if binary:
@@ -145,8 +194,30 @@ def _csr(arrays: Mapping[str, Any], prefix: str, *, binary: bool) -> sp.csr_arra
 
 def _features(arrays: Mapping[str, Any]) -> Any:
     if _DENSE_FEATURES in arrays:
-        return np.ascontiguousarray(arrays[_DENSE_FEATURES], dtype=np.float32)
+        return _float32(arrays[_DENSE_FEATURES], _DENSE_FEATURES)
     return _csr(arrays, "attr", binary=False)
+
+
+def _float32(values: npt.NDArray[Any], name: str) -> FloatArray:
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got dtype {values.dtype}")
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(values, dtype=np.float32)
+    except FloatingPointError:
+        raise ValueError(
+            f"{name} holds values beyond what float32 can hold"
+            f" ({np.finfo(np.float32).max:.1e}); rescale them"
+        ) from None
+
+
+def _labels(values: npt.NDArray[Any]) -> IntArray:
+    if values.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels must be integers, got dtype {values.dtype}; map the classes to 0, 1, 2, ...,"
+            " for example by np.unique(labels, return_inverse=True)[1]"
+        )
+    return values.astype(np.int64)
 
 
 def _split(arrays: Mapping[str, Any], path: Path) -> Split | None:
@@ -159,6 +230,7 @@ def _split(arrays: Mapping[str, Any], path: Path) -> Split | None:
     ids = [np.asarray(arrays[key]) for key in SPLIT_ARRAYS]
     for key, array in zip(SPLIT_ARRAYS, ids, strict=True):
         if array.ndim != 1 or array.dtype.kind not in "iu":
+            hint = "; turn a mask into ids by np.flatnonzero(mask)" if array.dtype == bool else ""
             raise DataError(f"{path}: {key} must be a vector of node ids, got {array.dtype}"
-                            f" of shape {array.shape}")  # fmt: skip
+                            f" of shape {array.shape}{hint}")  # fmt: skip
     return Split(*(array.astype(np.int64) for array in ids))

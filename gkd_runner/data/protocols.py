@@ -31,7 +31,8 @@ def split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) ->
     order = rng.permutation(graph.num_nodes)
     order = order[graph.labels[order] != UNKNOWN_LABEL]
     need = protocol.train_per_class + (protocol.val_per_class or 0)
-    _check_classes(graph, protocol, need)
+    _check_classes(graph, protocol, family, need)
+    _check_total(graph, protocol, family, len(order))
     rank = _rank_within_class(graph.labels[order])
     train = order[rank < protocol.train_per_class]
     if protocol.val_per_class is not None:
@@ -41,7 +42,6 @@ def split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) ->
         rest = order[rank >= protocol.train_per_class]
         val, rest = np.split(rest, [protocol.val_size or 0])
     test = rest if protocol.test_size is None else rest[: protocol.test_size]
-    _check_sizes(graph, protocol, val, test)
     return Split(np.sort(train), np.sort(val), np.sort(test))
 
 
@@ -67,25 +67,55 @@ def _rank_within_class(labels: IntArray) -> IntArray:
     return rank
 
 
-def _check_classes(graph: GraphData, protocol: ProtocolConfig, need: int) -> None:
+def _check_classes(graph: GraphData, protocol: ProtocolConfig, family: str, need: int) -> None:
     sizes = np.bincount(graph.labels[graph.labels != UNKNOWN_LABEL])
     smallest = int(sizes.argmin())
     if sizes[smallest] < need:
+        parts = "training" if protocol.val_per_class is None else "training and validation"
         raise DataError(
             f"{graph.name}: class {smallest} has {sizes[smallest]} labelled nodes, but protocol"
-            f" {protocol.name} draws {need} per class for training and validation; lower"
-            " protocol.train_per_class or protocol.val_per_class, or give the file its own split"
+            f" {protocol.name} draws {need} per class for {parts};"
+            f" lower {_per_class_options(protocol)}{_own_split_hint(protocol, family)}"
         )
 
 
-def _check_sizes(graph: GraphData, protocol: ProtocolConfig, val: IntArray, test: IntArray) -> None:
-    for part, ids, wanted in (
-        ("val", val, protocol.val_size),
-        ("test", test, protocol.test_size),
-    ):
-        if len(ids) == 0 or (wanted is not None and len(ids) < wanted):
-            raise DataError(
-                f"{graph.name}: {len(ids)} nodes are left for {part}, but protocol"
-                f" {protocol.name} wants {wanted or 'at least one'}; lower protocol.{part}_size"
-                " or use another protocol"
-            )
+def _check_total(graph: GraphData, protocol: ProtocolConfig, family: str, labelled: int) -> None:
+    """Raise unless all parts together fit into the ``labelled`` nodes."""
+    per_class = protocol.train_per_class + (protocol.val_per_class or 0)
+    drawn = per_class * graph.num_classes
+    val, test = protocol.val_size, protocol.test_size or 1
+    need = drawn + (val or 0) + test
+    if labelled < need:
+        parts = [f"{per_class} x {graph.num_classes} classes", *([f"{val} val"] if val else [])]
+        parts.append(f"{test} test" if protocol.test_size else "at least 1 test")
+        raise DataError(
+            f"{graph.name}: protocol {protocol.name} needs {' + '.join(parts)} = {need} labelled"
+            f" nodes, but the graph has {labelled}; {_ways_out(protocol, labelled - drawn)}"
+            f"{_own_split_hint(protocol, family)}"
+        )
+
+
+def _ways_out(protocol: ProtocolConfig, spare: int) -> str:
+    """What to lower when all parts together do not fit, and which protocol may fit.
+
+    ``spare`` nodes are left after those drawn per class.
+    """
+    fixed = [name for name in ("val_size", "test_size") if getattr(protocol, name) is not None]
+    options = [f"protocol.{name}" for name in fixed]
+    least = 1 if protocol.val_size is None else 2  # a node for each part that is still to come
+    other = ""
+    if spare < least or not fixed:
+        options.insert(0, _per_class_options(protocol))
+    elif protocol.val_size is not None and protocol.name != "krd":
+        other = ", use protocol=krd, whose sizes follow the graph"
+    parts = "test" if protocol.val_size is None else "val and test"
+    return f"lower {' / '.join(options)} ({spare} nodes are left for {parts}){other}"
+
+
+def _per_class_options(protocol: ProtocolConfig) -> str:
+    also = "" if protocol.val_per_class is None else " / protocol.val_per_class"
+    return f"protocol.train_per_class{also}"
+
+
+def _own_split_hint(protocol: ProtocolConfig, family: str) -> str:
+    return ", or give the file its own split" if family in protocol.own_split else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from gkd_runner.data.checks import check_graph
-from gkd_runner.data.download import download, file_sha256
+from gkd_runner.data.download import DownloadError, download, file_sha256
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import load_npz, save_npz
 from gkd_runner.data.ogb import read_ogb
@@ -84,9 +86,9 @@ def fetch(name: str, directory: Path, sources: Mapping[str, Source] | None = Non
     """Download dataset ``name``, convert it and return ``directory/<name>.npz``.
 
     Raw files go to ``directory/raw/<name>/`` and are kept; a result that is already there is
-    returned as it is. Safe against a second process doing the same. Raises ``DataError`` when
-    ``name`` has no source, nothing can be downloaded or converted, or ``directory`` cannot be
-    written.
+    returned as it is. Safe against a second process doing the same: ``directory/<name>.lock``
+    is there meanwhile. Raises ``DataError`` when ``name`` has no source, nothing can be
+    downloaded or converted, or ``directory`` cannot be written.
     """
     known = SOURCES if sources is None else sources
     if name not in known:
@@ -96,8 +98,8 @@ def fetch(name: str, directory: Path, sources: Mapping[str, Source] | None = Non
         )
     target, raw = directory / f"{name}.npz", directory / "raw" / name
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        with FileLock(raw / "fetch.lock"):
+        directory.mkdir(parents=True, exist_ok=True)
+        with _alone(directory / f"{name}.lock"):
             if not target.is_file():
                 _build(known[name], raw, target)
     except OSError as error:
@@ -107,9 +109,29 @@ def fetch(name: str, directory: Path, sources: Mapping[str, Source] | None = Non
     return target
 
 
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` and remove it at the end.
+
+    Removing it while it is held is safe: whoever waits for it notices and starts over, which
+    filelock does by itself.
+    """
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows removes it on release
+                path.unlink()
+
+
 def _build(source: Source, raw: Path, target: Path) -> None:
-    for file in source.files:
-        _obtain(file, raw)
+    try:
+        for file in source.files:
+            _obtain(file, raw)
+    except DownloadError as error:
+        raise DataError(f"{error}\n{_ways_out(source, raw, target)}") from error
+    finally:
+        _remove_if_empty(raw, raw.parent)
     try:
         graph = source.convert(raw)
         check_graph(graph, str(raw))
@@ -118,29 +140,41 @@ def _build(source: Source, raw: Path, target: Path) -> None:
     save_npz(graph, target)
 
 
+def _ways_out(source: Source, raw: Path, target: Path) -> str:
+    names = ", ".join(file.name for file in source.files)
+    return (
+        "Try again (a partial download is continued), or do without the network in one of two"
+        f" ways:\n  - save the graph as {target.resolve()}"
+        ' (its layout: "Your own graph" in the README)\n'
+        f"  - put the raw files into {raw.resolve()}: {names}"
+    )
+
+
+def _remove_if_empty(*folders: Path) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def _obtain(file: RawFile, raw: Path) -> None:
     """Get one raw file from the first address that serves it."""
     failures = []
     for url in file.urls:
-        failure = _failure_of(url, file, raw / file.name)
-        if failure is None:
-            return
-        failures.append(f"\n  - {failure}")
-    raise DataError(f"{file.name}: no address could serve it:{''.join(failures)}")
+        try:
+            return _obtain_from(url, file, raw / file.name)
+        except DownloadError as error:
+            failures.append(f"\n  - {error}")
+    raise DownloadError(f"could not download {file.name}:{''.join(failures)}")
 
 
-def _failure_of(url: str, file: RawFile, target: Path) -> str | None:
+def _obtain_from(url: str, file: RawFile, target: Path) -> None:
     address, _, member = url.partition("#")
-    try:
-        if not member or target.is_file():
-            download(address, target, sha256=file.sha256)
-        else:
-            archive = target.with_name(address.rsplit("/", 1)[-1])
-            download(address, archive, sha256=None)
-            _extract(archive, member, target, file.sha256)
-    except DataError as error:
-        return str(error)
-    return None
+    if not member or target.is_file():
+        download(address, target, sha256=file.sha256)
+        return
+    archive = target.with_name(address.rsplit("/", 1)[-1])
+    download(address, archive, sha256=None)
+    _extract(archive, member, target, file.sha256)
 
 
 def _extract(archive: Path, member: str, target: Path, sha256: str | None) -> None:
@@ -151,12 +185,14 @@ def _extract(archive: Path, member: str, target: Path, sha256: str | None) -> No
             with files.open(inside) as packed, part.open("wb") as stream:
                 shutil.copyfileobj(packed, stream)
     except StopIteration:
-        raise DataError(f"{archive}: holds no {member}") from None
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{archive}: not a zip file ({error}); delete it and try again") from error
+        raise DownloadError(f"{archive}: holds no {member}") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        for file in (archive, part):
+            file.unlink(missing_ok=True)
+        raise DownloadError(f"{archive}: not a sound zip file ({error}); it was deleted") from error
     if sha256 is not None and (found := file_sha256(part)) != sha256:
         part.unlink()
-        raise DataError(f"{archive}: SHA-256 of its {member} is {found}, expected {sha256}")
+        raise DownloadError(f"{archive}: SHA-256 of its {member} is {found}, expected {sha256}")
     part.replace(target)
 
 

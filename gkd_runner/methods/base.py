@@ -43,7 +43,7 @@ class Classroom:
         return torch.softmax(self.teacher_logits / temperature, dim=2)
 
     @cached_property
-    def edges_of_node(self) -> Float[Tensor, " E"]:
+    def edges_of_replica(self) -> Float[Tensor, " E"]:
         """For each edge, how many edges its replica has (self-loops included)."""
         counts = torch.tensor(self.graph.edge_counts, device=self.graph.device)
         return counts.float()[self.graph.edge_replicas]

@@ -64,7 +64,7 @@ class InfGraND(Method[InfgrandConfig]):
         weights = self.config.gamma_1 + self.config.gamma_2 * self._scores.flatten()[graph.senders]
         if self.config.edge_average == "degree":
             return weights / graph.degrees[graph.receivers] / graph.nodes
-        return weights / self.classroom.edges_of_node
+        return weights / self.classroom.edges_of_replica
 
     def _influence(self, graph: GraphData, columns: int | None = None) -> FloatArray:
         operator = symmetric(graph.adjacency, self.config.self_loops)

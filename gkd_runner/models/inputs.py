@@ -183,7 +183,7 @@ def _unshared(features: Sequence[Features]) -> Sequence[Features]:
 
 
 def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
-    """Decided for one replica alone, so that a seed is computed alike in any company."""
+    """By counts of stored values; close calls may differ between seeds, in rounding only."""
     if features.operator is None or set(features.coefficients) - {0.0} != {
         features.coefficients[-1]
     }:

@@ -61,8 +61,8 @@ class BackgroundTracker:
                 self._close_timeout_s,
             )
 
-    def hint(self) -> str:
-        return "" if self._off else self._tracker.hint()
+    def hint(self) -> tuple[tuple[str, str], ...]:
+        return () if self._off else self._tracker.hint()
 
     def _post(self, call: Callable[[], None]) -> None:
         if not (self._off or self._closed):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from gkd_runner.config.schema import TrackerConfig
 from gkd_runner.errors import GkdError, nearest
 
 logger = logging.getLogger("gkd_runner")
@@ -31,7 +32,7 @@ class RunIdentity:
         project: where all runs of a study stand together.
         name: the run's display name, unique within its group.
         group: the configuration; its seeds share it.
-        job_type: what the run does, such as ``distil``.
+        job_type: what the run does, ``distil``, or ``baseline`` without a teacher.
         tags: words to filter by.
         config: the resolved configuration, in plain dicts, lists and scalars.
         seed: the seed, and the handle for every later call.
@@ -51,7 +52,7 @@ class Tracker(Protocol):
     """Where metrics are shown.
 
     Metric names are ``<stage>/<quantity>``, with the epoch among them:
-    ``{"teacher/epoch": 3, "teacher/val_acc": 0.7}``. One call reports one stage and one epoch.
+    ``{"teacher/epoch": 3, "teacher/val_accuracy": 0.7}``. One call reports one stage and one epoch.
     """
 
     def begin(self, run: RunIdentity) -> None:
@@ -66,8 +67,8 @@ class Tracker(Protocol):
     def close(self, *, failed: bool = False) -> None:
         """End every run that is still open, as failed or not; a second call does nothing."""
 
-    def hint(self) -> str:
-        """Return one line that says how to look at the runs, or an empty string."""
+    def hint(self) -> tuple[tuple[str, str], ...]:
+        """Return how to look at the runs: pairs of a short label and a command, or an address."""
 
 
 class NullTracker:
@@ -81,53 +82,26 @@ class NullTracker:
 
     def close(self, *, failed: bool = False) -> None: ...
 
-    def hint(self) -> str:
-        return ""
+    def hint(self) -> tuple[tuple[str, str], ...]:
+        return ()
 
 
-@dataclass(frozen=True)
-class TrackerOptions:
-    """What a tracker may be told.
-
-    Attributes:
-        directory: the job's output folder.
-        mode: ``online``, ``offline``, ``disabled``, or None to find out (W&B only).
-        entity: the user or team that owns the runs (W&B only).
-        close_timeout_s: how long the end of a job waits for the tracker, in seconds.
-    """
-
-    directory: Path
-    mode: str | None = None
-    entity: str | None = None
-    close_timeout_s: float = 60.0
-
-
-def open_tracker(
-    name: str,
-    *,
-    directory: Path,
-    mode: str | None = None,
-    entity: str | None = None,
-    close_timeout_s: float = 60.0,
-) -> Tracker:
+def open_tracker(config: TrackerConfig, directory: Path) -> Tracker:
     """Build a tracker; unless it is ``none``, its calls run on a background thread.
 
     Args:
-        name: ``wandb``, ``trackio`` or ``none``.
+        config: which tracker, and its options.
         directory: the job's output folder.
-        mode: see ``TrackerOptions``.
-        entity: see ``TrackerOptions``.
-        close_timeout_s: see ``TrackerOptions``.
 
     Raises:
         TrackerError: for an unknown name, a package that is not installed, or an option that
             the tracker does not have.
     """
+    name = config.name
     if name not in BUILDERS:
         choices = ", ".join(BUILDERS)
         raise TrackerError(f"unknown tracker {name!r} (one of {choices}){nearest(name, BUILDERS)}")
-    options = TrackerOptions(directory, mode, entity, close_timeout_s)
-    return BUILDERS[name](options)
+    return BUILDERS[name](config, directory)
 
 
 @contextmanager
@@ -167,34 +141,41 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _in_background(name: str, tracker: Tracker, options: TrackerOptions) -> Tracker:
-    from gkd_runner.tracking.background import BackgroundTracker
-
-    return BackgroundTracker(tracker, name=name, close_timeout_s=options.close_timeout_s)
-
-
-def _build_wandb(options: TrackerOptions) -> Tracker:
+def _build_wandb(config: TrackerConfig, directory: Path) -> Tracker:
     from gkd_runner.tracking.wandb_tracker import WandbTracker
 
-    tracker = WandbTracker(options.directory, mode=options.mode, entity=options.entity)
-    return _in_background("wandb", tracker, options)
+    tracker = WandbTracker(directory, mode=config.mode, entity=config.entity)
+    return _in_background(config, tracker)
 
 
-def _build_trackio(options: TrackerOptions) -> Tracker:
+def _build_trackio(config: TrackerConfig, _: Path) -> Tracker:
     from gkd_runner.tracking.trackio_tracker import TrackioTracker
 
-    for option in ("mode", "entity"):
-        value = getattr(options, option)
-        if value is not None:
-            raise TrackerError(f"tracker=trackio has no option {option!r} (given: {value!r})")
-    return _in_background("trackio", TrackioTracker(), options)
+    _refuse_wandb_options(config)
+    return _in_background(config, TrackioTracker())
 
 
-def _build_none(_: TrackerOptions) -> Tracker:
+def _build_none(config: TrackerConfig, _: Path) -> Tracker:
+    _refuse_wandb_options(config)
     return NullTracker()
 
 
-BUILDERS: dict[str, Callable[[TrackerOptions], Tracker]] = {
+def _refuse_wandb_options(config: TrackerConfig) -> None:
+    for option, value in (("entity", config.entity), ("mode", config.mode)):
+        if value is not None:
+            raise TrackerError(
+                f"tracker.{option}={value} with tracker={config.name}: only tracker=wandb has"
+                f" {option}; leave it null"
+            )
+
+
+def _in_background(config: TrackerConfig, tracker: Tracker) -> Tracker:
+    from gkd_runner.tracking.background import BackgroundTracker
+
+    return BackgroundTracker(tracker, name=config.name)
+
+
+BUILDERS: dict[str, Callable[[TrackerConfig, Path], Tracker]] = {
     "wandb": _build_wandb,
     "trackio": _build_trackio,
     "none": _build_none,

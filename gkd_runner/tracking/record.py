@@ -11,32 +11,40 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+import torch
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
 from gkd_runner.config.schema import Config
+from gkd_runner.data.graph import GraphData
 from gkd_runner.training.fit import Epoch
 
-UNSHAPING = ("tracker", "seeds", "replicas", "cache", "cache_dir", "data_dir", "output_dir")
-"""Options that change where a run goes or how fast it is, but not what comes out of a seed."""
+SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "calibration")
+"""The options that shape a seed's result, beside graph and device."""
 
 
-def config_key(config: Config) -> str:
-    """SHA-256 of the options that shape a seed's result."""
-    parts = {key: value for key, value in asdict(config).items() if key not in UNSHAPING}
+def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
+    """SHA-256 of all that shapes a seed's result but the code: options, graph and device."""
+    options = asdict(config)
+    parts = {name: options[name] for name in SHAPING}
+    parts |= {"graph": graph.fingerprint, "device": device.type}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Record:
     """One run's folder. ``result.json`` comes last and atomically: it means finished."""
 
-    def __init__(self, config: Config) -> None:
-        self.key = config_key(config)
+    def __init__(self, config: Config, key: str) -> None:
+        self.key = key
         self.started = datetime.now().astimezone()
         self.path = _new_folder(config, self.key, self.started)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
-        self._metrics: TextIO = (self.path / "metrics.jsonl").open("w", encoding="utf-8")
+        self._metrics: TextIO = (self.path / "metrics.jsonl").open(
+            "w",
+            buffering=1,  # by line, so that a killed run keeps what it had
+            encoding="utf-8",
+        )
 
     def epoch(self, stage: str, seed: int, epoch: Epoch) -> None:
         """Append one epoch of one seed's stage."""
@@ -51,7 +59,7 @@ class Record:
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``."""
         partial = self.path / "result.json.part"
-        partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         partial.replace(self.path / "result.json")
 
     def close(self) -> None:

@@ -28,13 +28,13 @@ class TrackioTracker:
     def __init__(self) -> None:
         self._trackio: Any = import_backend(
             "trackio",
-            install='pip install "gkd-runner[trackio]"',
+            install="pip install trackio",
             instead="tracker=none or tracker=wandb",
         )
         _log_instead_of_printing()
         self._runs: dict[int, Any] = {}
         self._epochs: dict[int, int] = {}
-        self._hint = ""
+        self._hint: tuple[tuple[str, str], ...] = ()
 
     def begin(self, run: RunIdentity) -> None:
         # init() ends the run that is current in its context; a context each keeps seeds open.
@@ -50,7 +50,7 @@ class TrackioTracker:
             auto_log_cpu=False,
         )
         self._epochs[run.seed] = 0
-        self._hint = f"Trackio: trackio show --project {shlex.quote(run.project)}"
+        self._hint = (("look", f"trackio show --project {shlex.quote(run.project)}"),)
 
     def log(self, seed: int, metrics: Mapping[str, float]) -> None:
         epoch, values = _split_epoch(metrics)
@@ -71,7 +71,7 @@ class TrackioTracker:
         for seed in list(self._runs):
             self.finish(seed, {}, failed=failed)
 
-    def hint(self) -> str:
+    def hint(self) -> tuple[tuple[str, str], ...]:
         return self._hint
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from gkd_runner.tracking.base import (
     RunIdentity,
-    TrackerError,
     cause_of,
     import_backend,
     logger,
@@ -19,7 +18,6 @@ from gkd_runner.tracking.base import (
 if TYPE_CHECKING:
     import wandb
 
-MODES = ("online", "offline", "disabled")
 INIT_TIMEOUT_S = 20.0
 FINISH_TIMEOUT_S = 10.0  # per run, so that five fit into the 60 s that a job waits at its end
 STAGES = ("teacher", "student")
@@ -35,15 +33,12 @@ class WandbTracker:
         entity: the user or team that owns the runs; W&B's default when None.
 
     Raises:
-        TrackerError: for an unknown mode, or when wandb is not installed.
+        TrackerError: when wandb is not installed.
     """
 
     def __init__(
         self, directory: Path, *, mode: str | None = None, entity: str | None = None
     ) -> None:
-        if mode is not None and mode not in MODES:
-            choices = ", ".join(MODES)
-            raise TrackerError(f"unknown mode {mode!r} of tracker=wandb (one of {choices})")
         self._wandb: Any = import_backend(
             "wandb", install="pip install wandb", instead="tracker=none"
         )
@@ -52,7 +47,7 @@ class WandbTracker:
         self._mode: str | None = None
         self._entity = entity
         self._runs: dict[int, wandb.Run] = {}
-        self._hint = ""
+        self._hint: tuple[tuple[str, str], ...] = ()
 
     def begin(self, run: RunIdentity) -> None:
         if self._mode is None:
@@ -85,7 +80,7 @@ class WandbTracker:
         for seed in list(self._runs):
             self.finish(seed, {}, failed=failed)
 
-    def hint(self) -> str:
+    def hint(self) -> tuple[tuple[str, str], ...]:
         return self._hint
 
     def _resolve_mode(self) -> str:
@@ -149,11 +144,11 @@ class WandbTracker:
     def _sync_command(self) -> str:
         return f"wandb sync {shlex.quote(str(self._directory / 'wandb'))}/offline-run-*"
 
-    def _describe(self, run: wandb.Run, group: str) -> str:
+    def _describe(self, run: wandb.Run, group: str) -> tuple[tuple[str, str], ...]:
         if self._mode == "offline":
             folder = shlex.quote(str(self._directory / "wandb"))
-            return f"W&B, offline: look with: wandb leet {folder}, upload: {self._sync_command()}"
-        return f"W&B: {run.project_url} (group {group})" if self._mode == "online" else ""
+            return ("look", f"wandb leet {folder}"), ("upload", self._sync_command())
+        return (("look", str(run.project_url)), ("group", group)) if self._mode == "online" else ()
 
 
 def _run_folder(run: wandb.Run) -> Path:

@@ -33,11 +33,24 @@ from gkd_runner.training.stage import Trained
 logger = logging.getLogger("gkd_runner")
 
 TEACHER_CODE = (
-    "seeding.py", "graph/batch.py", "graph/features.py", "graph/kernels.py", "graph/operators.py",
-    "graph/ops.py", "methods/objective.py", "models/gnn.py", "models/inputs.py",
-    "models/layers.py", "models/streams.py", "training/fit.py", "training/stage.py",
+    "data/graph.py",
+    "data/task.py",
+    "graph/batch.py",
+    "graph/features.py",
+    "graph/kernels.py",
+    "graph/operators.py",
+    "graph/ops.py",
+    "graph/sparse.py",
+    "methods/objective.py",
+    "models/gnn.py",
+    "models/inputs.py",
+    "models/layers.py",
+    "models/streams.py",
+    "seeding.py",
+    "training/fit.py",
+    "training/stage.py",
     "training/teacher.py",
-)  # fmt: skip
+)
 """The files whose code shapes a teacher."""
 
 
@@ -138,21 +151,10 @@ class TeacherCache:
         if self._mode == "refresh" or not path.is_file():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads(file.metadata()["teacher"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, OSError, json.JSONDecodeError) as error:
+            return _load(path)
+        except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as error:
             logger.warning("%s is unreadable (%s); training that teacher anew", path, error)
             return None
-        return Trained(
-            seed=header["seed"],
-            observed_logits=tensors.pop("logits.observed").numpy(),
-            hidden_logits=tensors.pop("logits.hidden").numpy(),
-            state=tensors,
-            best_epoch=header["best_epoch"],
-            history=[Epoch(*row) for row in header["history"]],
-            seconds=header["seconds"],
-        )
 
     def _write(self, key: str, teacher: Trained) -> None:
         tensors = {
@@ -170,3 +172,18 @@ class TeacherCache:
         partial = path.with_suffix(f".{os.getpid()}.part")
         save_file(tensors, partial, metadata={"teacher": json.dumps(header)})
         partial.replace(path)
+
+
+def _load(path: Path) -> Trained:
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["teacher"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Trained(
+        seed=header["seed"],
+        observed_logits=tensors.pop("logits.observed").numpy(),
+        hidden_logits=tensors.pop("logits.hidden").numpy(),
+        state=tensors,
+        best_epoch=header["best_epoch"],
+        history=[Epoch(*row) for row in header["history"]],
+        seconds=header["seconds"],
+    )

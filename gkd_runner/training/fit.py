@@ -16,7 +16,7 @@ from gkd_runner.errors import TrainingError
 
 
 class Validation(NamedTuple):
-    """One epoch's evaluation on the validation nodes, per replica."""
+    """One epoch's evaluation on the validation nodes, per replica; accuracies in float64."""
 
     accuracy: Float[Tensor, " R"]
     loss: Float[Tensor, " R"]
@@ -41,6 +41,7 @@ class Lesson(Protocol):
 class Schedule:
     """Optimiser and stopping rule of one stage."""
 
+    stage: str
     learning_rate: float
     weight_decay: float
     max_epochs: int
@@ -65,36 +66,36 @@ class Fitted:
     seconds: float
 
 
-OnEpoch = Callable[[int, Sequence[Epoch | None]], None]
+OnEpochs = Callable[[Sequence[int], int, Sequence[Epoch | None]], None]
+"""Called with seeds, epoch, and each seed's record (``None`` once it has stopped)."""
 
 
-def fit(lesson: Lesson, schedule: Schedule, on_epoch: OnEpoch | None = None) -> Fitted:
+def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnEpochs) -> Fitted:
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
     Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
     stops after ``patience`` epochs without a better or equal one. Whatever a stopped replica's
-    parameters do while others go on, its best state stays. ``on_epoch(epoch, records)`` gets
-    each live replica's record (``None`` for stopped ones).
+    parameters do while others go on, its best state stays. Raises
+    ``TrainingError`` when a loss stops being a number.
     """
     started = time.perf_counter()
     parameters = list(lesson.model.parameters())
     optimizer = torch.optim.Adam(
         parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
-    replicas = parameters[0].shape[0]
-    stopping = [Stopping(schedule.patience) for _ in range(replicas)]
+    stopping = [Stopping(schedule.patience) for _ in seeds]
     best = [parameter.detach().clone() for parameter in parameters]
-    history: list[list[Epoch]] = [[] for _ in range(replicas)]
+    history: list[list[Epoch]] = [[] for _ in seeds]
     for epoch in range(1, schedule.max_epochs + 1):
         loss = _step(lesson, optimizer, epoch)
         with torch.no_grad():
             validation = lesson.validate()
-        table = torch.stack([loss, validation.loss, validation.accuracy]).double()
+        table = torch.stack([loss.double(), validation.loss.double(), validation.accuracy])
         columns = table.T.tolist()  # the one copy to the host per epoch
         records = [
             Epoch(epoch, *columns[r]) if stop.running else None for r, stop in enumerate(stopping)
         ]
-        _check_finite(records, schedule)
+        _check_finite(records, seeds, schedule)
         improved = [
             record is not None and stop.see(record.epoch, record.val_accuracy)
             for stop, record in zip(stopping, records, strict=True)
@@ -102,8 +103,7 @@ def fit(lesson: Lesson, schedule: Schedule, on_epoch: OnEpoch | None = None) -> 
         _keep(best, parameters, improved)
         for log, record in zip(history, records, strict=True):
             log += [record] if record else []
-        if on_epoch:
-            on_epoch(epoch, records)
+        on_epochs(seeds, epoch, records)
         if not any(stop.running for stop in stopping):
             break
     _restore(parameters, best)
@@ -140,12 +140,15 @@ def _step(lesson: Lesson, optimizer: torch.optim.Optimizer, epoch: int) -> Float
     return loss.detach()
 
 
-def _check_finite(records: Sequence[Epoch | None], schedule: Schedule) -> None:
-    for record in records:
-        if record and not math.isfinite(record.loss):
+def _check_finite(
+    records: Sequence[Epoch | None], seeds: Sequence[int], schedule: Schedule
+) -> None:
+    for record, seed in zip(records, seeds, strict=True):
+        if record and not math.isfinite(record.loss + record.val_loss):
             raise TrainingError(
-                f"the training loss became {record.loss} at epoch {record.epoch} with learning"
-                f" rate {schedule.learning_rate:g}; lower it"
+                f"{schedule.stage} of seed {seed}: loss {record.loss}, validation loss"
+                f" {record.val_loss} at epoch {record.epoch}; lower"
+                f" {schedule.stage}.learning_rate={schedule.learning_rate:g}"
             )
 
 

@@ -14,7 +14,8 @@ from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.calibration import fit_temperature
-from gkd_runner.training.stage import OnEpochs, Trained, chunks
+from gkd_runner.training.fit import OnEpochs
+from gkd_runner.training.stage import Trained, chunks
 from gkd_runner.training.teacher import train_teachers
 
 

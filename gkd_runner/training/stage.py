@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -57,14 +58,13 @@ class Scores:
         return test | {"val": "val"}
 
 
-OnEpochs = Callable[[Sequence[int], int, Sequence[Epoch | None]], None]
-"""Called with seeds, epoch, and each seed's record (``None`` once it has stopped)."""
+T = TypeVar("T")
 
 
-def chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
-    """Consecutive groups of at most ``size`` tasks: the replicas trained at once."""
-    for start in range(0, len(tasks), size):
-        yield tasks[start : start + size]
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Consecutive groups of at most ``size`` items: the replicas trained at once."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def stack_ids(ids: Sequence[IntArray], device: torch.device) -> Int[Tensor, "R k"]:
@@ -90,7 +90,7 @@ def own_rows(target: LabelTarget) -> LabelTarget:
 def validation(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Validation:
     """Accuracy and mean cross-entropy on the target's rows."""
     predicted = take_rows(logits, target.rows).argmax(2)
-    accuracy = (predicted == target.classes).float().mean(1)
+    accuracy = (predicted == target.classes).double().mean(1)
     return Validation(accuracy, cross_entropy(logits, target))
 
 

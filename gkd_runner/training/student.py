@@ -24,11 +24,11 @@ from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
 from gkd_runner.seeding import Purpose
-from gkd_runner.training.fit import Schedule, Validation, fit
+from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
-    OnEpochs,
     Trained,
+    chunks,
     collect,
     label_target,
     own_rows,
@@ -109,10 +109,8 @@ def train_all_students(
     on_epochs: OnEpochs,
 ) -> list[Trained]:
     """Train every seed's student, ``replicas`` at once."""
-    pairs = list(zip(tasks, soft_labels, strict=True))
     trained: list[Trained] = []
-    for start in range(0, len(pairs), replicas):
-        chunk = pairs[start : start + replicas]
+    for chunk in chunks(list(zip(tasks, soft_labels, strict=True)), replicas):
         trained += train_students(
             [task for task, _ in chunk],
             [labels.logits for _, labels in chunk],
@@ -148,9 +146,13 @@ def train_students(
     model = model.to(device)
     lesson = StudentLesson(model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device))
     schedule = Schedule(
-        config.learning_rate, config.weight_decay, training.max_epochs, training.patience
+        "student",
+        config.learning_rate,
+        config.weight_decay,
+        training.max_epochs,
+        training.patience,
     )
-    fitted = fit(lesson, schedule, lambda epoch, records: on_epochs(seeds, epoch, records))
+    fitted = fit(lesson, schedule, seeds, on_epochs)
     with torch.no_grad():
         observed = model(data.observed)
         hidden = _hidden_logits(model, method, observed, tasks)

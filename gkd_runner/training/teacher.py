@@ -14,9 +14,8 @@ from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.streams import Streams
 from gkd_runner.seeding import Purpose
-from gkd_runner.training.fit import Schedule, Validation, fit
+from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.stage import (
-    OnEpochs,
     Trained,
     collect,
     label_target,
@@ -58,9 +57,13 @@ def train_teachers(
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
     lesson = TeacherLesson(model, tasks, device, Streams(seeds, Purpose.TEACHER_DROPOUT, device))
     schedule = Schedule(
-        config.learning_rate, config.weight_decay, training.max_epochs, training.patience
+        "teacher",
+        config.learning_rate,
+        config.weight_decay,
+        training.max_epochs,
+        training.patience,
     )
-    fitted = fit(lesson, schedule, lambda epoch, records: on_epochs(seeds, epoch, records))
+    fitted = fit(lesson, schedule, seeds, on_epochs)
     with torch.no_grad():
         observed = model(lesson.view)
         hidden = _hidden_logits(model, observed, tasks, device)

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from gkd_runner.config.build import compose
 from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.presets import METHOD_COLUMNS, read_table
+from gkd_runner.config.presets import METHOD_COLUMNS, preset_source, read_table
 from gkd_runner.config.schema import GROUPS, Config, schema_of
 
 OPTIONS = sorted(
@@ -54,7 +54,7 @@ def test_every_published_row_composes_to_its_own_values(table: str, row: dict[st
         ]
     )
 
-    assert config.preset.source.startswith("published")
+    assert preset_source(config).startswith("published")
     assert config.teacher.num_layers == config.student.num_layers == int(row["num_layers"])
     assert config.teacher.hidden_dim == config.student.hidden_dim == int(row["hidden_dim"])
     assert config.teacher.dropout == float(row["dropout_teacher"])
@@ -97,14 +97,14 @@ def test_paper_gives_hgmd_its_own_teacher() -> None:
     [
         (["preset=none"], "plain defaults"),
         (["dataset=amazon-computers"], "plain defaults (nothing published for amazon-computers)"),
-        (["method=hgmd-weight"], "inferred from: HGMD row cora/gcn/transductive/hgmd-mixup"),
+        (["method=hgmd-weight"], "inferred from: HGMD row cora/gcn/transductive"),
         (["method=hgmd-mixup", "teacher=gat"], "inferred from: HGMD row"),
         (["method=glnn"], "inferred from: InfGraND row cora/gcn/transductive"),
         (["preset=common"], "common: InfGraND row cora/gcn/transductive"),
     ],
 )
 def test_the_source_of_hyperparameters_is_named(overrides: list[str], source: str) -> None:
-    assert compose(overrides).preset.source.startswith(source)
+    assert preset_source(compose(overrides)).startswith(source)
 
 
 @pytest.mark.parametrize("flag", ["--help", "--cfg=job", "--hydra-help"])
@@ -122,3 +122,24 @@ def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) ->
 
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - started < 20  # hangs, not speed: speed is in scripts/benchmark.py
+
+
+def test_what_the_command_line_changed_is_named() -> None:
+    config = compose(["teacher.hidden_dim=64", "method.tau=9", "method.gamma_1=0.8"])
+
+    assert preset_source(config) == (
+        "published: InfGraND row cora/gcn/transductive;"
+        " changed: teacher.hidden_dim, student.hidden_dim, method.tau; teacher calibrated"
+    )
+
+
+def test_common_names_both_tables_that_it_reads() -> None:
+    source = preset_source(compose(["preset=common", "method=hgmd-mixup"]))
+
+    assert "InfGraND row cora/gcn/transductive and HGMD row cora/gcn/transductive" in source
+    assert "changed" not in source
+
+
+def test_a_changed_protocol_does_not_keep_its_name() -> None:
+    assert compose([]).protocol.name == "infgrand"
+    assert compose(["protocol.train_per_class=5"]).protocol.name == "infgrand-modified"

@@ -6,12 +6,11 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gkd_runner.data.download import download
+from gkd_runner.data.download import DownloadError, download
 from gkd_runner.errors import DataError
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
@@ -112,7 +111,7 @@ def test_a_cut_connection_is_resumed_where_it_broke(server: Server, target: Path
 
 def test_a_later_call_resumes_what_an_earlier_one_left(server: Server, target: Path) -> None:
     server.cuts = [100_000, 100_000, 100_000]
-    with pytest.raises(DataError, match=r"the connection was cut\. Try again"):
+    with pytest.raises(DataError, match="the connection was cut"):
         download(server.url, target, sha256=DIGEST)
     assert not target.exists()
     download(server.url, target, sha256=DIGEST)
@@ -165,24 +164,23 @@ def test_a_wrong_file_that_is_there_is_reported_and_left_alone(
     assert target.read_bytes() == b"something else"
 
 
-def test_an_absent_page_names_url_status_and_the_manual_way(server: Server, target: Path) -> None:
+def test_an_absent_page_names_url_and_status_on_one_line(server: Server, target: Path) -> None:
     url = server.url.replace("file.bin", "absent.bin")
-    with pytest.raises(DataError) as error:
+    with pytest.raises(DownloadError) as error:
         download(url, target, sha256=None)
-    assert f"could not download {url}: the server answered 404" in str(error.value)
-    assert f"save it as {target}" in str(error.value)
+    assert str(error.value) == f"{url}: the server answered 404 Not Found"
     assert len(server.asked) == 1
 
 
-def test_an_unreachable_server_names_url_and_the_manual_way(target: Path) -> None:
+def test_an_unreachable_server_names_url_and_reason_on_one_line(target: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/file.bin"
-    with pytest.raises(DataError) as error:
+    with pytest.raises(DownloadError) as error:
         download(url, target, sha256=None, timeout=2)
-    assert url in str(error.value)
+    assert str(error.value).startswith(f"{url}: ")
     assert "refused" in str(error.value)
-    assert f"save it as {target}" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_silent_server_is_given_up(target: Path) -> None:
@@ -195,7 +193,7 @@ def test_a_silent_server_is_given_up(target: Path) -> None:
 
 
 def test_something_that_is_no_url_is_refused(target: Path) -> None:
-    with pytest.raises(DataError, match="could not download nonsense"):
+    with pytest.raises(DataError, match="nonsense: unknown url type"):
         download("nonsense", target, sha256=None)
 
 
@@ -203,11 +201,3 @@ def test_a_place_that_cannot_be_written_is_named(server: Server, tmp_path: Path)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="cannot be written"):
         download(server.url, tmp_path / "file" / "x.bin", sha256=None)
-
-
-def test_two_downloads_of_one_file_at_once_share_one_transfer(server: Server, target: Path) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(download, server.url, target, sha256=DIGEST) for _ in range(2)]
-        assert [run.result() for run in runs] == [target, target]
-    assert target.read_bytes() == BODY
-    assert len(server.asked) == 1

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import doctest
+import logging
+import zipfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +135,12 @@ def test_pickled_object_arrays_are_refused(tmp_path: Path, arrays: Arrays, key: 
         ("labels", np.array([0, 1, 0]), r"adjacency is \(4, 4\), but there are 3 labels"),
         ("labels", np.array([[0], [1], [0], [1]]), r"non-empty vector, got shape \(4, 1\)"),
         ("labels", np.array(3), r"non-empty vector, got shape \(\)"),
-        ("labels", np.array([0.0, 1.0, 0.0, 1.0]), "must be integers, got dtype float64"),
+        ("labels", np.array([0.0, 1.0, 0.0, 1.0]), "got dtype float64; map .* to 0, 1, 2"),
+        ("labels", np.array(["a", "b", "a", "b"]), "got dtype <U1; map the classes to 0, 1, 2"),
         ("labels", np.array([0, 1, -2, 1]), "label -2 is below -1"),
         ("labels", np.array([0, 0, 0, 0]), "hold 1 known classes; at least 2"),
         ("labels", np.array([0, 5, 0, 5]), r"4 classes below the largest label 5.*\(1, 2, 3, 4\)"),
-        ("labels", np.array([0, 9, 0, 9]), r"8 classes .*\(1, 2, 3, 4, 5, \.\.\.\)"),
+        ("labels", np.array([0, 19, 0, 19]), r"18 classes .*\(1, 2, .*, 9, 10, \.\.\.\)"),
         ("labels", np.array([0, 1, 0, -1]), "test split holds 1 nodes without a label"),
         ("adj_shape", np.array([4, 5]), r"adjacency is \(4, 5\)"),
         ("adj_shape", np.array(4), "malformed arrays"),
@@ -144,7 +149,10 @@ def test_pickled_object_arrays_are_refused(tmp_path: Path, arrays: Arrays, key: 
         ("adj_indices", np.array([1.0, 0, 2, 1, 3, 2]), "hold float64, not integers"),
         ("attr_shape", np.array([5, 3]), "malformed arrays"),
         ("attr_data", np.array([1, np.nan, np.inf, 3]), "2 values that are NaN or infinite"),
-        ("attr_data", np.array(["a", "b", "c", "d"]), "malformed arrays"),
+        ("attr_data", np.array(["a", "b", "c", "d"]), "attr_data must be numbers, got dtype <U1"),
+        ("attr_data", np.array([1.0, 2.0, 1e39, 3.0]), r"attr_data holds .* float32 .*; rescale"),
+        ("attr_matrix", np.full((4, 2), -1e300), r"attr_matrix holds .* float32 .*; rescale"),
+        ("attr_matrix", np.ones((4, 2), dtype=complex), "must be numbers, got dtype complex128"),
         ("attr_matrix", np.ones((3, 2)), r"features are \(3, 2\), but there are 4 labels"),
         ("attr_matrix", np.ones(4), r"features are \(4,\)"),
         ("attr_matrix", np.ones((4, 0)), "features have no column"),
@@ -153,7 +161,7 @@ def test_pickled_object_arrays_are_refused(tmp_path: Path, arrays: Arrays, key: 
         ("train_idx", np.array([0, 0]), "1 nodes stand in a split twice"),
         ("val_idx", np.array([0]), "1 nodes stand in a split twice or in two splits"),
         ("val_idx", np.array([], dtype=np.int64), "val split is empty"),
-        ("val_idx", np.array([True]), "must be a vector of node ids, got bool"),
+        ("val_idx", np.arange(4) == 2, r"node ids, got bool of shape \(4,\).*np\.flatnonzero"),
         ("val_idx", np.array([[2]]), r"vector of node ids, got int64 of shape \(1, 1\)"),
     ],
 )
@@ -219,16 +227,114 @@ def test_repair_does_not_hide_other_defects(tmp_path: Path, arrays: Arrays) -> N
         load(tmp_path, arrays, repair=True)
 
 
-def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.npz: no such file"):
         load_npz(tmp_path / "nowhere.npz", "g")
-    for content in (b"", b"<html>not found</html>", b"PK\x03\x04 cut short"):
-        (tmp_path / "bad.npz").write_bytes(content)
-        with pytest.raises(DataError, match="not a readable"):
-            load_npz(tmp_path / "bad.npz", "g")
-    np.save(tmp_path / "array.npy", np.ones(3))
-    with pytest.raises(DataError, match="not a readable"):
+    with pytest.raises(DataError, match=f"{tmp_path}: is a folder"):
+        load_npz(tmp_path, "g")
+
+
+WRITER = "gkd_runner.data.npz.save_npz writes one"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"junk" * 100, b"<html>not found</html>", b"\x80\x04junk", b"PK\x03\x04 cut short"],
+)
+def test_a_file_of_another_kind_is_refused_without_the_readers_own_words(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "junk.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        load_npz(path, "g")
+    assert str(error.value) == (
+        f"{path}: not a complete .npz archive, so not a graph file, which is an .npz of several"
+        f" arrays; {WRITER}"
+    )
+
+
+@pytest.mark.parametrize("array", [np.ones(3), np.array([{}], dtype=object)])
+def test_a_single_array_is_called_that(tmp_path: Path, array: Any) -> None:
+    np.save(tmp_path / "array.npy", array)
+    with pytest.raises(DataError, match=rf"array\.npy: a single array \(\.npy\).*{WRITER}"):
         load_npz(tmp_path / "array.npy", "g")
+
+
+def test_a_member_that_is_no_array_is_named(tmp_path: Path, arrays: Arrays) -> None:
+    for suffix in ("", ".npy"):
+        with zipfile.ZipFile(tmp_path / "g.npz", "w") as archive:
+            for key in arrays:
+                archive.writestr(f"{key}{suffix}", b"no array")
+        with pytest.raises(DataError, match="the array adj_indptr is damaged"):
+            load_npz(tmp_path / "g.npz", "g")
+
+
+def test_a_file_that_may_not_be_read_says_so(
+    tmp_path: Path, arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    np.savez(tmp_path / "g.npz", **arrays)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match=r"g\.npz: cannot be read: Permission denied"):
+        load_npz(tmp_path / "g.npz", "g")
+
+
+@pytest.mark.parametrize("edges", [[], [(0, 0), (2, 2)]])
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_graph_without_an_edge_between_two_nodes_is_refused(
+    tmp_path: Path, arrays: Arrays, edges: list[tuple[int, int]], repair: bool
+) -> None:
+    arrays["adj_indices"] = np.array([column for _, column in edges], dtype=np.int32)
+    arrays["adj_indptr"] = np.searchsorted([row for row, _ in edges], np.arange(5))
+    with pytest.raises(DataError, match="no edge joins two different nodes"):
+        load(tmp_path, arrays, repair=repair)
+
+
+def test_classes_without_a_training_node_are_warned_of_by_name(
+    tmp_path: Path,
+    arrays: Arrays,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("gkd_runner"), "propagate", True)
+    load(tmp_path, arrays)
+    assert caplog.records == []
+    arrays["labels"] = np.array([1, 1, 0, 2])
+    load(tmp_path, arrays)
+    [warning] = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert f"{tmp_path / 'g.npz'}: no node of the train split belongs to class 0, 2;" in caplog.text
+
+
+def test_the_example_of_save_npz_runs_and_its_file_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [example] = doctest.DocTestFinder().find(save_npz, "save_npz", globs={})
+    assert doctest.DocTestRunner().run(example) == (0, 12)
+    graph = load_npz(tmp_path / "mine.npz", "mine")
+    assert (graph.num_nodes, graph.num_edges, graph.num_classes) == (4, 6, 2)
+    assert graph.split is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("labels", np.array([0.0, 1.0, 0.0, 1.0]), "labels must be integers.*map the classes"),
+        ("features", np.full((4, 1), 1e39), "features holds values beyond.*rescale"),
+    ],
+)
+def test_a_graph_that_the_format_cannot_hold_is_not_written(
+    tmp_path: Path, arrays: Arrays, field: str, value: Any, message: str
+) -> None:
+    graph = copy(load(tmp_path, arrays))
+    object.__setattr__(graph, field, value)
+    with pytest.raises(DataError, match=rf"out\.npz: not written: {message}"):
+        save_npz(graph, tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
 
 
 def test_the_fingerprint_ignores_the_name_and_sees_every_array(arrays: Arrays) -> None:

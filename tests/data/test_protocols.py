@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -241,16 +242,80 @@ def test_a_class_that_is_too_small_is_named_with_its_size_and_what_is_needed() -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"val_per_class": None, "val_size": 5000}, r"1880 nodes are left for val.*wants 5000"),
-        ({"test_size": 1761}, r"1760 nodes are left for test.*wants 1761"),
-        ({"val_per_class": None, "val_size": 1880}, r"0 nodes are left for test.*at least one"),
+        (
+            {"val_per_class": None, "val_size": 5000},
+            "needs 20 x 4 classes + 5000 val + at least 1 test = 5081 labelled nodes, but the graph"
+            " has 1960; lower protocol.val_size (1880 nodes are left for val and test), use"
+            " protocol=krd",
+        ),
+        (
+            {"test_size": 1761},
+            "needs 50 x 4 classes + 1761 test = 1961 labelled nodes, but the graph has 1960; lower"
+            " protocol.test_size (1760 nodes are left for test)",
+        ),
+        (
+            {"val_per_class": None, "val_size": 1880},
+            "needs 20 x 4 classes + 1880 val + at least 1 test = 1961 labelled nodes",
+        ),
     ],
 )
-def test_too_few_nodes_left_are_counted_in_the_message(
+def test_too_few_nodes_for_all_parts_give_the_whole_sum(
     changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=re.escape(message)):
         protocols.split(graph_of("amazon"), tight(**changes), "amazon", 0)
+
+
+def even(nodes: int) -> GraphData:
+    """``nodes`` nodes in four classes of one size, without a split."""
+    return replace(synthetic(nodes, classes=CLASSES, features=8, mean_degree=6), name="mine")
+
+
+def test_a_small_graph_of_ones_own_is_told_the_sum_and_ways_out_that_work() -> None:
+    graph, default = even(600), settings_of("infgrand", "amazon").protocol
+    with pytest.raises(DataError) as error:
+        protocols.split(graph, default, "custom", 0)
+    assert str(error.value) == (
+        "mine: protocol infgrand needs 20 x 4 classes + 500 val + 1000 test = 1580 labelled nodes,"
+        " but the graph has 600; lower protocol.val_size / protocol.test_size (520 nodes are left"
+        " for val and test), use protocol=krd, whose sizes follow the graph, or give the file its"
+        " own split"
+    )
+    lowered = protocols.split(graph, replace(default, val_size=120, test_size=400), "custom", 0)
+    assert (len(lowered.val), len(lowered.test)) == (120, 400)
+    other = protocols.split(graph, settings_of("krd", "amazon").protocol, "custom", 0)
+    assert len(other.test) == 400
+
+
+def test_sizes_per_class_that_leave_no_test_node_are_what_to_lower() -> None:
+    krd = settings_of("krd", "amazon").protocol
+    with pytest.raises(DataError) as error:
+        protocols.split(even(200), krd, "custom", 0)
+    assert str(error.value) == (
+        "mine: protocol krd needs 50 x 4 classes + at least 1 test = 201 labelled nodes, but the"
+        " graph has 200; lower protocol.train_per_class / protocol.val_per_class (0 nodes are left"
+        " for test), or give the file its own split"
+    )
+    assert len(protocols.split(even(204), krd, "custom", 0).test) == 4
+
+
+def test_classes_that_use_up_the_graph_are_lowered_with_the_fixed_sizes() -> None:
+    default = settings_of("infgrand", "amazon").protocol
+    options = "protocol.train_per_class / protocol.val_size / protocol.test_size"
+    with pytest.raises(DataError, match=f"graph has 80; lower {options} .0 nodes") as error:
+        protocols.split(even(80), default, "custom", 0)
+    assert "krd" not in str(error.value)
+
+
+@pytest.mark.parametrize(("family", "offered"), [("custom", True), ("synthetic", False)])
+def test_a_split_of_ones_own_is_offered_where_the_protocol_would_use_it(
+    family: str, offered: bool
+) -> None:
+    for nodes in (60, 600):
+        with pytest.raises(DataError) as error:
+            protocols.split(even(nodes), settings_of("infgrand", "amazon").protocol, family, 0)
+        assert ("its own split" in str(error.value)) == offered
+        assert "val_per_class" not in str(error.value)
 
 
 def test_the_last_node_can_be_asked_for() -> None:

@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gkd_runner.config.build import compose
 from gkd_runner.data import load
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import load_npz
@@ -329,7 +331,10 @@ def test_amazon_and_coauthor_are_fetched_and_made_undirected(
     assert load_npz(path, name).fingerprint == truth.fingerprint
 
 
-@pytest.mark.parametrize("name", ["cora", "citeseer", "pubmed"])
+PLANETOID_NAMES = ("cora", "citeseer", "pubmed")
+
+
+@pytest.mark.parametrize("name", PLANETOID_NAMES)
 def test_planetoid_graphs_are_fetched_file_by_file(
     tmp_path: Path, truth: GraphData, served: tuple[Path, str], name: str
 ) -> None:
@@ -338,7 +343,7 @@ def test_planetoid_graphs_are_fetched_file_by_file(
     graph = load_npz(fetch(name, tmp_path, served_from(base, name)), name)
     assert graph.labels.tolist() == truth.labels.tolist()
     assert graph.split is not None
-    assert len(list((tmp_path / "raw" / name).glob(f"ind.{name}.*[!k]"))) == len(PARTS)
+    assert len(list((tmp_path / "raw" / name).iterdir())) == len(PARTS)
 
 
 @pytest.mark.parametrize(
@@ -386,9 +391,89 @@ def test_when_no_mirror_serves_every_reason_is_given(
     base = served[1]
     with pytest.raises(DataError) as error:
         fetch("toy", tmp_path, one_file("toy", f"{base}a.npz", f"{base}b.npz"))
-    for mirror in ("a.npz", "b.npz"):
-        assert f"could not download {base}{mirror}: the server answered 404" in str(error.value)
-    assert f"save it as {tmp_path / 'raw' / 'toy' / 'raw.npz'}" in str(error.value)
+    assert str(error.value) == (
+        "could not download raw.npz:\n"
+        f"  - {base}a.npz: the server answered 404 File not found\n"
+        f"  - {base}b.npz: the server answered 404 File not found\n"
+        "Try again (a partial download is continued), or do without the network in one of two"
+        " ways:\n"
+        f'  - save the graph as {tmp_path / "toy.npz"} (its layout: "Your own graph" in the'
+        " README)\n"
+        f"  - put the raw files into {tmp_path / 'raw' / 'toy'}: raw.npz"
+    )
+
+
+def test_without_network_all_raw_files_are_listed_once_and_nothing_is_left(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with pytest.raises(DataError) as error:
+        fetch("citeseer", data, served_from("http://127.0.0.1:9/", "citeseer"))
+    message = str(error.value)
+    names = ", ".join(f"ind.citeseer.{part}" for part in PARTS)
+    assert f"put the raw files into {data / 'raw' / 'citeseer'}: {names}" in message
+    assert message.count("127.0.0.1:9") == message.count("data/citeseer.npz") == 1
+    assert list(data.iterdir()) == []
+
+
+def test_the_raw_files_put_there_by_hand_are_the_way_out_that_the_message_promises(
+    tmp_path: Path, truth: GraphData
+) -> None:
+    (tmp_path / "raw" / "citeseer").mkdir(parents=True)
+    write_planetoid(truth, tmp_path / "raw" / "citeseer", name="citeseer")
+    path = fetch("citeseer", tmp_path, served_from("http://127.0.0.1:9/", "citeseer"))
+    assert load_npz(path, "citeseer").labels.tolist() == truth.labels.tolist()
+
+
+def test_a_success_leaves_the_graph_and_its_raw_files_alone(
+    tmp_path: Path, truth: GraphData, served: tuple[Path, str]
+) -> None:
+    folder, base = served
+    write_shchur(truth, folder / "toy.npz")
+    fetch("toy", tmp_path / "data", one_file("toy", f"{base}toy.npz"))
+    left = {str(path.relative_to(tmp_path / "data")) for path in (tmp_path / "data").rglob("*")}
+    assert left == {"toy.npz", "raw", "raw/toy", "raw/toy/raw.npz"}
+
+
+def test_two_fetches_at_once_convert_once(
+    tmp_path: Path, truth: GraphData, served: tuple[Path, str]
+) -> None:
+    folder, base = served
+    write_shchur(truth, folder / "toy.npz")
+    source, converted = one_file("toy", f"{base}toy.npz")["toy"], []
+
+    def convert(raw: Path) -> GraphData:
+        converted.append(raw)
+        return source.convert(raw)
+
+    sources = {"toy": replace(source, convert=convert)}
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(fetch, "toy", tmp_path / "data", sources) for _ in range(2)]
+        assert len({run.result() for run in runs}) == 1
+    assert len(converted) == 1
+    assert not (tmp_path / "data" / "toy.lock").exists()
+
+
+def test_a_wrong_raw_file_that_is_there_is_reported_once_without_asking_a_mirror(
+    tmp_path: Path,
+) -> None:
+    raw = tmp_path / "raw" / "toy" / "raw.npz"
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(b"something else")
+    mirrors = ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+    with pytest.raises(DataError) as error:
+        fetch("toy", tmp_path, one_file("toy", *mirrors, sha256="0" * 64))
+    assert str(error.value).startswith(f"{raw}: its SHA-256 is ")
+    assert str(error.value).count("SHA-256") == 1
+    assert raw.is_file()
+
+
+def test_a_mirror_that_serves_no_zip_is_named_and_leaves_nothing(
+    tmp_path: Path, served: tuple[Path, str]
+) -> None:
+    folder, base = served
+    (folder / "toy.zip").write_text("<html>please log in</html>")
+    with pytest.raises(DataError, match=r"toy\.zip: not a sound zip file"):
+        fetch("toy", tmp_path / "data", one_file("toy", f"{base}toy.zip#inner.npz"))
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_a_file_laid_there_by_hand_needs_no_network(tmp_path: Path, truth: GraphData) -> None:
@@ -432,6 +517,13 @@ def test_every_source_has_addresses_and_a_plausible_digest() -> None:
         for file in source.files:
             assert all(url.startswith(("https://", "http://")) for url in file.urls)
             assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_can_be_chosen_as_a_dataset(name: str) -> None:
+    dataset = compose([f"dataset={name}", "protocol=krd", "preset=none", "tracker=none"]).dataset
+    assert (dataset.name, dataset.path, dataset.repair) == (name, None, False)
+    assert dataset.family == ("planetoid" if name in PLANETOID_NAMES else name.split("-")[0])
 
 
 def test_find_prefers_the_users_file_then_the_packaged_then_a_download(

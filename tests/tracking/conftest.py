@@ -16,9 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TRACK_FIVE_SEEDS = """
 import sys
 from pathlib import Path
+from gkd_runner.config.schema import TrackerConfig
 from gkd_runner.tracking.base import RunIdentity, open_tracker
 
-tracker = open_tracker(sys.argv[1], directory=Path(sys.argv[2]))
+options = TrackerConfig(sys.argv[1], "study", None, None, [])
+tracker = open_tracker(options, Path(sys.argv[2]))
 seeds = range(2022, 2027)
 for seed in seeds:
     config = {"method": {"name": "glnn", "tau": 2.0}}
@@ -29,12 +31,15 @@ for seed in seeds:
 for stage in ("teacher", "student"):
     for epoch in range(1, 11):
         for seed in seeds:
-            tracker.log(seed, {f"{stage}/epoch": epoch, f"{stage}/val_acc": epoch / 100 + seed})
+            accuracy = epoch / 100 + seed  # tells seeds apart
+            tracker.log(seed, {f"{stage}/epoch": epoch, f"{stage}/val_accuracy": accuracy})
 for seed in seeds[:3]:
-    tracker.finish(seed, {"test_acc": seed / 10000, "student/best_epoch": 7, "setting": "tran"})
+    summary = {"temperature": seed / 10000, "student/best_epoch": 7, "warnings": ["flat teacher"]}
+    tracker.finish(seed, summary)
 tracker.finish(2025, {}, failed=True)
 tracker.close(failed=True)
-print(tracker.hint())
+for label, command in tracker.hint():
+    print(label, command)
 """
 
 

@@ -36,8 +36,8 @@ class Recorder(NullTracker):
     def close(self, *, failed=False) -> None:
         self._record("close", failed)
 
-    def hint(self) -> str:
-        return "look here"
+    def hint(self) -> tuple[tuple[str, str], ...]:
+        return (("look", "here"),)
 
     def _record(self, *call: object) -> None:
         self.threads.add(threading.current_thread().name)
@@ -68,7 +68,7 @@ def test_calls_keep_their_order_and_run_on_one_other_thread(identity) -> None:
     begun = [("begin", 1), ("begin", 2)]
     assert recorder.calls == [*begun, *logged, ("finish", 1, False), ("close", False)]
     assert recorder.threads == {"gkd-tracker-tracker"}
-    assert tracker.hint() == "look here"
+    assert tracker.hint() == (("look", "here"),)
 
 
 def test_metrics_are_those_of_the_call_even_if_the_dict_is_reused(identity, blocked) -> None:
@@ -94,7 +94,7 @@ def test_first_failure_is_reported_once_and_ends_the_tracking(identity, caplog) 
     assert (warning.name, warning.levelno) == ("gkd_runner", logging.WARNING)
     assert "wandb failed" in warning.message
     assert "(ConnectionError: service said no)" in warning.message
-    assert tracker.hint() == ""
+    assert tracker.hint() == ()
 
 
 def test_a_failing_close_is_reported_and_not_raised(caplog) -> None:
@@ -113,7 +113,7 @@ def test_a_blocked_service_slows_neither_calls_nor_close(identity, blocked, capl
     tracker.close()
     assert time.perf_counter() - start < 2
     assert "not done after 0.2 s" in caplog.text
-    assert tracker.hint() == ""
+    assert tracker.hint() == ()
 
 
 @pytest.mark.parametrize("failed", [False, True])

@@ -24,7 +24,7 @@ print(json.dumps({
 
 def test_five_interleaved_seeds_are_read_back(python, five_seeds: str, tmp_path: Path) -> None:
     printed = python("-c", five_seeds, "trackio", str(tmp_path / "job"))
-    assert printed.splitlines() == ["Trackio: trackio show --project study"]
+    assert printed.splitlines() == ["look trackio show --project study"]
     read = json.loads(python("-c", READ_BACK))
     alerts = read.pop("alerts")
 
@@ -36,13 +36,13 @@ def test_five_interleaved_seeds_are_read_back(python, five_seeds: str, tmp_path:
     for name, run in read.items():
         seed = int(name[-4:])
         for stage in ("teacher", "student"):
-            key = f"{stage}/val_acc"
+            key = f"{stage}/val_accuracy"
             curve = [(row["step"], row[key]) for row in run["logs"] if key in row]
             assert curve == [(epoch, epoch / 100 + seed) for epoch in range(1, 11)]
         assert run["config"]["_Group"] == "glnn/gcn/cora"
         assert run["config"]["method.tau"] == 2.0
         assert run["config"]["seed"] == seed
-    [summary] = [row for row in read["glnn-2022"]["logs"] if "summary/test_acc" in row]
-    assert summary["summary/test_acc"] == 0.2022
+    [summary] = [row for row in read["glnn-2022"]["logs"] if "summary/temperature" in row]
+    assert summary["summary/temperature"] == 0.2022
     assert summary["summary/student_best_epoch"] == 7
-    assert "summary/setting" not in summary
+    assert "summary/warnings" not in summary

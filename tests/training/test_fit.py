@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from gkd_runner.errors import TrainingError
 from gkd_runner.training.fit import Epoch, Fitted, Schedule, Stopping, Validation, fit
 
-SCHEDULE = Schedule(learning_rate=0.05, weight_decay=0.01, max_epochs=12, patience=3)
+SCHEDULE = Schedule(
+    stage="student", learning_rate=0.05, weight_decay=0.01, max_epochs=12, patience=3
+)
 DIP = [0.1, 0.5, 0.5, 0.4, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9]
 """Best at epoch 3 for patience 3: the better epochs come after the stop at 6."""
 RISE = [epoch / 100 for epoch in range(1, 13)]
@@ -28,7 +30,7 @@ class Scripted:
         self.model.weight = nn.Parameter(start)
         self.model.bias = nn.Parameter(torch.zeros(len(targets), 1, 2))
         self._targets = torch.tensor(targets)
-        self._accuracies = torch.tensor(accuracies)
+        self._accuracies = torch.tensor(accuracies, dtype=torch.float64)
         self._epoch = 0
 
     def loss(self, epoch: int) -> Tensor:
@@ -64,7 +66,7 @@ def trained(
     kind: type[Scripted] = Scripted,
 ) -> tuple[Scripted, Fitted]:
     lesson = kind(accuracies, targets[: len(accuracies)])
-    return lesson, fit(lesson, schedule)
+    return lesson, fit(lesson, schedule, range(len(accuracies)), lambda *_: None)
 
 
 def stop_at(accuracies: Sequence[float], patience: int) -> tuple[int, int]:
@@ -125,7 +127,9 @@ def test_a_stopped_replica_does_not_change_while_others_go_on() -> None:
 def test_each_epoch_is_reported_for_the_replicas_that_still_train() -> None:
     seen: list[tuple[int, list[Epoch | None]]] = []
     lesson = Scripted([DIP, RISE], [2.0, -1.0])
-    fitted = fit(lesson, SCHEDULE, lambda epoch, records: seen.append((epoch, list(records))))
+    fitted = fit(
+        lesson, SCHEDULE, [7, 8], lambda _, epoch, records: seen.append((epoch, list(records)))
+    )
     assert [epoch for epoch, _ in seen] == list(range(1, 13))
     assert [records[0] for _, records in seen[:6]] == fitted.history[0]
     assert [records[0] for _, records in seen[6:]] == [None] * 6
@@ -138,8 +142,9 @@ def test_the_history_holds_the_accuracies_that_were_seen() -> None:
     np.testing.assert_allclose(seen, DIP[: len(seen)], rtol=1e-6)
 
 
-def test_a_loss_that_is_not_a_number_names_the_epoch_and_the_learning_rate() -> None:
-    with pytest.raises(TrainingError, match=r"nan at epoch 5 with learning rate 0\.05"):
+def test_a_loss_that_is_not_a_number_names_stage_seed_epoch_and_learning_rate() -> None:
+    message = r"student of seed 0: loss nan, .* at epoch 5; lower student\.learning_rate=0\.05"
+    with pytest.raises(TrainingError, match=message):
         trained([RISE, RISE], kind=Diverging)
 
 
