@@ -67,7 +67,7 @@ def report(result: RunResult) -> Group:
     """The closing table, the warnings, and where to look next."""
     lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
     where = [
-        Text(f"{label:<9}{what}", overflow="fold")
+        Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")  # one line, to be copied
         for label, what in (("run", str(result.path)), *result.hint)
     ]
     return Group(_heading(result), _table(result), *lines, *where)

@@ -66,14 +66,14 @@ def run(composed: DictConfig) -> float:
         FAILED_CELLS.append(f"{' '.join(hydra_config.overrides.task)}: {error}")
         print(f"gkd-train: failed: {FAILED_CELLS[-1]}", file=sys.stderr)
         return math.nan
-    make_console().print(report(result))
+    make_console().print(report(result), crop=False)
     return result.val_accuracy
 
 
 def main() -> None:
     """Console script ``gkd-train``."""
-    # Threads that wait sleep instead of spinning: as fast on an idle machine, and several times
-    # faster beside another busy process. OpenMP reads it when torch is first imported.
+    # Threads that wait sleep instead of spinning, which costs little on an idle machine and saves
+    # much beside another busy process. OpenMP reads it when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import hydra
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gkd_runner.config.schema import Config, GatConfig
+from gkd_runner.config.schema import Config, GatConfig, TrackerConfig
 from gkd_runner.errors import nearest
 
 _COMPARISONS: dict[str, tuple[Callable[[Any, float], bool], str]] = {
@@ -58,6 +58,7 @@ def check_together(config: Config) -> list[str]:
         *_teacher(config),
         *_objective(config),
         *_dataset(config),
+        *_tracker(config.tracker),
     ]
 
 
@@ -121,3 +122,13 @@ def _dataset(config: Config) -> list[str]:
     if classes > nodes:
         return [f"dataset.classes={classes} is more than dataset.nodes={nodes}"]
     return []
+
+
+def _tracker(tracker: TrackerConfig) -> list[str]:
+    given = {"entity": tracker.entity, "mode": tracker.mode}
+    return [
+        f"tracker.{option}={value} with tracker={tracker.name}: only tracker=wandb has {option};"
+        " leave it null"
+        for option, value in given.items()
+        if value is not None and tracker.name != "wandb"
+    ]

@@ -151,22 +151,11 @@ def _build_wandb(config: TrackerConfig, directory: Path) -> Tracker:
 def _build_trackio(config: TrackerConfig, _: Path) -> Tracker:
     from gkd_runner.tracking.trackio_tracker import TrackioTracker
 
-    _refuse_wandb_options(config)
     return _in_background(config, TrackioTracker())
 
 
 def _build_none(config: TrackerConfig, _: Path) -> Tracker:
-    _refuse_wandb_options(config)
     return NullTracker()
-
-
-def _refuse_wandb_options(config: TrackerConfig) -> None:
-    for option, value in (("entity", config.entity), ("mode", config.mode)):
-        if value is not None:
-            raise TrackerError(
-                f"tracker.{option}={value} with tracker={config.name}: only tracker=wandb has"
-                f" {option}; leave it null"
-            )
 
 
 def _in_background(config: TrackerConfig, tracker: Tracker) -> Tracker:

@@ -55,6 +55,8 @@ BAD = {
     "dataset.name=../up": ["dataset.name=../up names folders"],
     "protocol.name=krd": ["protocol.name=krd renames what it does not change"],
     "method=null": ["method=None is not one of"],
+    "tracker=none tracker.mode=offline": ["tracker.mode=offline with tracker=none"],
+    "tracker=trackio tracker.entity=me": ["only tracker=wandb has entity; leave it null"],
     "output_dir=": ["output_dir= is empty"],
     "tau=3": ["tau is not an option", "did you mean 'method.tau'"],
     "max_epochs=9": ["did you mean 'training.max_epochs'"],

@@ -69,16 +69,6 @@ def test_wandb_is_given_entity_and_mode_of_the_config(tmp_path: Path, monkeypatc
     assert given == {"directory": tmp_path, "entity": "team", "mode": "offline"}
 
 
-@pytest.mark.parametrize("name", ["trackio", "none"])
-@pytest.mark.parametrize(("option", "value"), [("entity", "team"), ("mode", "offline")])
-def test_options_of_wandb_are_refused_by_the_others(
-    tmp_path: Path, name: str, option: str, value: str
-) -> None:
-    message = f"tracker.{option}={value} with tracker={name}: only tracker=wandb has {option}"
-    with pytest.raises(TrackerError, match=message):
-        open_tracker(config(name, **{option: value}), tmp_path)
-
-
 def test_importing_the_package_imports_no_backend(python) -> None:
     code = (
         "import sys, gkd_runner.tracking.background\n"
