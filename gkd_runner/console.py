@@ -23,9 +23,11 @@ PIPE_WIDTH = 100
 def make_console(*, stderr: bool = False) -> Console:
     """A console that is wide enough for the table when output goes to a pipe."""
     console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(
-        stderr=stderr, highlight=False, width=PIPE_WIDTH
-    )  # fmt: skip
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    )
 
 
 def show_log() -> None:
@@ -87,9 +89,11 @@ def _heading(result: RunResult) -> Text:
 
 def _table(result: RunResult) -> Table:
     parts = result.seeds[0].student.scores.parts
-    caption = "accuracy in %" if len(result.seeds) == 1 else (
-        "accuracy in %, mean ± population std over seeds"
-    )  # fmt: skip
+    caption = (
+        "accuracy in %"
+        if len(result.seeds) == 1
+        else ("accuracy in %, mean ± population std over seeds")
+    )
     table = Table(
         caption=caption,
         caption_justify="left",
@@ -98,8 +102,9 @@ def _table(result: RunResult) -> Table:
         padding=(0, 1, 0, 0),
     )
     for heading in ("", *parts.values(), "epoch", "seconds"):
-        table.add_column(heading.replace(" ", "\n"), justify="right" if heading else "left",
-                         no_wrap=True)  # fmt: skip
+        table.add_column(
+            heading.replace(" ", "\n"), justify="right" if heading else "left", no_wrap=True
+        )
     for name, stage in STAGES.items():
         cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
         table.add_row(

@@ -75,8 +75,11 @@ def _git_state() -> dict[str, Any] | None:
     def git(*arguments: str) -> str:
         done = subprocess.run(
             ["git", "-C", str(PACKAGE.parent), *arguments],
-            capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
         return done.stdout.strip()
 
     try:

@@ -116,9 +116,12 @@ def _warnings(
             f"flat teacher: mean top probability {confidence:.2f} at"
             f" {100 * teacher.scores.val:.1f}% validation accuracy (best epoch"
             f" {teacher.best_epoch}); "
-            + (f"calibrated with temperature {temperature:.2f}" if mended else
-               "a student distilled on it may collapse: use calibration=temperature")
-        )  # fmt: skip
+            + (
+                f"calibrated with temperature {temperature:.2f}"
+                if mended
+                else "a student distilled on it may collapse: use calibration=temperature"
+            )
+        )
     gap = teacher.scores.val - student.scores.val
     if gap > COLLAPSE_GAP:
         found.append(

@@ -133,9 +133,10 @@ def start_up(runs: int = 5) -> Table:
             command = [str(Path(sys.executable).parent / "gkd-train"), flag]
             subprocess.run(command, capture_output=True, check=True)
             seconds.append(time.perf_counter() - started)
-        table.add_row(f"gkd-train {flag}", *(
-            f"{value:.2f}" for value in (statistics.median(seconds), min(seconds), max(seconds))
-        ))  # fmt: skip
+        table.add_row(
+            f"gkd-train {flag}",
+            *(f"{value:.2f}" for value in (statistics.median(seconds), min(seconds), max(seconds))),
+        )
     return table
 
 

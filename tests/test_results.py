@@ -87,8 +87,9 @@ def test_a_baseline_without_a_teacher_cannot_collapse() -> None:
 
 def test_the_report_shows_means_population_deviations_and_the_difference() -> None:
     good = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.9, 6))
-    better = replace(good, student=replace(good.student, scores=replace(
-        good.student.scores, prod=1.0)))  # fmt: skip
+    better = replace(
+        good, student=replace(good.student, scores=replace(good.student.scores, prod=1.0))
+    )
     hint = (("look", "wandb leet there/wandb"), ("upload", "wandb sync there/wandb/offline-run-*"))
     seconds = {"teacher": 1.0, "student": 2.0}
     result = RunResult(config(), Path("there"), (good, better), seconds, hint)

@@ -95,8 +95,14 @@ def test_a_saved_student_predicts_what_was_scored(tmp_path: Path) -> None:
 
     job = small(tmp_path, "method=glnn", "seeds=[0]")
     d = job.dataset
-    graph = synthetic(d.nodes, classes=d.classes, features=d.features, mean_degree=d.mean_degree,
-                      homophily=d.homophily, seed=d.seed)  # fmt: skip
+    graph = synthetic(
+        d.nodes,
+        classes=d.classes,
+        features=d.features,
+        mean_degree=d.mean_degree,
+        homophily=d.homophily,
+        seed=d.seed,
+    )
     task = make_task(graph, job, 0)
     hidden = np.maximum(graph.features.toarray() @ state["weights.0"] + state["biases.0"], 0)
     logits = hidden @ state["weights.1"] + state["biases.1"]
@@ -201,9 +207,14 @@ def test_the_console_script_runs_from_any_folder(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "GKD_"))}
     command = [sys.executable, "-m", "gkd_runner.train", "debug=smoke", "method=glnn"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment | {"HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        command,
+        cwd=tmp_path,
+        env=environment | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
     assert done.returncode == 0, done.stderr
     assert "cora, infgrand protocol, transductive" in done.stdout

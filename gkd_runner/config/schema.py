@@ -60,18 +60,22 @@ class ProtocolConfig:
     """How a graph is cut, split and hidden; a results table never mixes two."""
 
     name: str = option("Name in tables and folders.")
-    covers: list[str] = option("Dataset families that the protocol is defined for.",
-                               choices=FAMILIES)  # fmt: skip
+    covers: list[str] = option(
+        "Dataset families that the protocol is defined for.", choices=FAMILIES
+    )
     own_split: list[str] = option("Families whose stored split is used.", choices=FAMILIES)
-    largest_component: list[str] = option("Families cut to their largest connected component.",
-                                          choices=FAMILIES)  # fmt: skip
+    largest_component: list[str] = option(
+        "Families cut to their largest connected component.", choices=FAMILIES
+    )
     train_per_class: int = option("Training nodes per class of a drawn split.", at_least=1)
-    val_per_class: int | None = option("Validation nodes per class; null: use val_size.",
-                                       at_least=1)  # fmt: skip
+    val_per_class: int | None = option(
+        "Validation nodes per class; null: use val_size.", at_least=1
+    )
     val_size: int | None = option("Validation nodes in all; null: use val_per_class.", at_least=1)
     test_size: int | None = option("Test nodes in all; null: all that remain.", at_least=1)
-    hidden_fraction: float = option("Inductive: share of the test nodes that is hidden.",
-                                    above=0, at_most=1)  # fmt: skip
+    hidden_fraction: float = option(
+        "Inductive: share of the test nodes that is hidden.", above=0, at_most=1
+    )
     hidden_fraction_planetoid: float = option("The same on Planetoid graphs.", above=0, at_most=1)
     observe_unsplit: bool = option("Inductive: nodes in no split stay in the observed graph.")
 
@@ -100,8 +104,9 @@ class GatConfig(TeacherConfig):
     """GAT's own options."""
 
     heads: int = option("Attention heads of each hidden layer.", at_least=1)
-    output_heads: int = option("Heads of the output layer, averaged; 1 as in the released codes.",
-                               at_least=1)  # fmt: skip
+    output_heads: int = option(
+        "Heads of the output layer, averaged; 1 as in the released codes.", at_least=1
+    )
     attention_dropout: float = option("Dropout on attention weights.", at_least=0, below=1)
     negative_slope: float = option("Slope of the attention's leaky ReLU.", at_least=0)
 
@@ -123,8 +128,9 @@ class TrainingConfig:
     """How long each stage trains, and how its epoch is chosen."""
 
     max_epochs: int = option("Epochs at most.", at_least=1)
-    patience: int = option("Epochs without a better or equal validation accuracy before stopping.",
-                           at_least=1)  # fmt: skip
+    patience: int = option(
+        "Epochs without a better or equal validation accuracy before stopping.", at_least=1
+    )
 
 
 @dataclass
@@ -132,10 +138,10 @@ class MethodConfig:
     """What every method shares: the weights of the one objective."""
 
     name: str = option("Method.")
-    lam: float = option("lambda: weight of the labels' loss; 1 - lambda is the soft labels'.",
-                        at_least=0, at_most=1)  # fmt: skip
-    tau: float = option("Temperature of soft labels and student in the distillation loss.",
-                        above=0)  # fmt: skip
+    lam: float = option(
+        "lambda: weight of the labels' loss; 1 - lambda is the soft labels'.", at_least=0, at_most=1
+    )
+    tau: float = option("Temperature of soft labels and student in the distillation loss.", above=0)
 
 
 @dataclass
@@ -163,14 +169,17 @@ class InfgrandConfig(MethodConfig):
     gamma_2: float = option("Edge weight per unit of the neighbour's influence.", at_least=0)
     propagation_hops: int = option("P: features are pooled over hops 0 to P.", at_least=0)
     pooling: str = option("How the hops are pooled.", choices=POOLINGS)
-    self_loops: float = option("s in A + sI: 2 as in the released code, 1 as in the text.",
-                               above=0)  # fmt: skip
-    edge_average: str = option("Edge weights are divided by the number of edges (released code)"
-                               " or by the node's degree (the paper's text), then averaged.",
-                               choices=("edges", "degree"))  # fmt: skip
-    influence_graph: str = option("Inductive: influence on the observed graph alone, or as the"
-                                  " released code has it (which looks at hidden nodes).",
-                                  choices=("observed", "published"))  # fmt: skip
+    self_loops: float = option("s in A + sI: 2 as in the released code, 1 as in the text.", above=0)
+    edge_average: str = option(
+        "Edge weights are divided by the number of edges (released code)"
+        " or by the node's degree (the paper's text), then averaged.",
+        choices=("edges", "degree"),
+    )
+    influence_graph: str = option(
+        "Inductive: influence on the observed graph alone, or as the"
+        " released code has it (which looks at hidden nodes).",
+        choices=("observed", "published"),
+    )
 
 
 @dataclass
@@ -187,8 +196,10 @@ class TrackerConfig:
     name: str = option("Tracker.", choices=("wandb", "trackio", "none"))
     project: str = option("Project that runs are filed under.")
     entity: str | None = option("W&B: user or team that owns the runs; null: W&B's default.")
-    mode: str | None = option("W&B: null finds out (its settings; offline without a key).",
-                              choices=("online", "offline", "disabled"))  # fmt: skip
+    mode: str | None = option(
+        "W&B: null finds out (its settings; offline without a key).",
+        choices=("online", "offline", "disabled"),
+    )
     tags: list[str] = option("Extra tags on each tracked run.")
 
 
@@ -207,13 +218,17 @@ class Config:
     tracker: TrackerConfig = option("Experiment tracker.")
     seeds: list[int] = option("One replica per seed.", at_least=0)
     device: str = option("Where both stages run.", choices=DEVICES)
-    replicas: int | None = option("Seeds trained at once; null: 1 on the CPU, all on a GPU.",
-                                  at_least=1)  # fmt: skip
-    calibration: str = option("Temperature-scale the teacher on the validation nodes before"
-                              " distilling, or take its logits as they are (the papers).",
-                              choices=CALIBRATIONS)  # fmt: skip
-    cache: str = option("Soft labels: use what is there, train anew, or leave the disk alone.",
-                        choices=CACHE_MODES)  # fmt: skip
+    replicas: int | None = option(
+        "Seeds trained at once; null: 1 on the CPU, all on a GPU.", at_least=1
+    )
+    calibration: str = option(
+        "Temperature-scale the teacher on the validation nodes before"
+        " distilling, or take its logits as they are (the papers).",
+        choices=CALIBRATIONS,
+    )
+    cache: str = option(
+        "Soft labels: use what is there, train anew, or leave the disk alone.", choices=CACHE_MODES
+    )
     cache_dir: str = option("Folder of cached soft labels.")
     data_dir: str = option("Folder searched for <dataset>.npz, and where downloads go.")
     output_dir: str = option("Folder under which runs are written.")

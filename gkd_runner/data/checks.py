@@ -123,8 +123,9 @@ def _split(graph: GraphData) -> list[str]:
     for name, ids in parts.items():
         outside = ids[(ids < 0) | (ids >= graph.num_nodes)]
         if len(outside):
-            problems.append(f"{name} split names node {outside[0]}; nodes are 0 to"
-                            f" {graph.num_nodes - 1}")  # fmt: skip
+            problems.append(
+                f"{name} split names node {outside[0]}; nodes are 0 to {graph.num_nodes - 1}"
+            )
         elif len(ids) == 0:
             problems.append(f"{name} split is empty")
         elif (unlabelled := int((graph.labels[ids] == UNKNOWN_LABEL).sum())) > 0:

@@ -35,8 +35,15 @@ _WRITER = "gkd_runner.data.npz.save_npz writes one"
 _NPY_MAGIC = b"\x93NUMPY"
 
 # What np.load and the zip reader raise for archives that are damaged or of another kind.
-_UNREADABLE = (ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile,
-               zlib.error)  # fmt: skip
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
@@ -141,8 +148,9 @@ def _check_kind(path: Path) -> None:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     found = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
-    raise DataError(f"{path}: {found}, so not a graph file, which is an .npz of several arrays;"
-                    f" {_WRITER}")  # fmt: skip
+    raise DataError(
+        f"{path}: {found}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
+    )
 
 
 def _member(archive: Any, key: str, path: Path) -> npt.NDArray[Any]:
@@ -231,6 +239,8 @@ def _split(arrays: Mapping[str, Any], path: Path) -> Split | None:
     for key, array in zip(SPLIT_ARRAYS, ids, strict=True):
         if array.ndim != 1 or array.dtype.kind not in "iu":
             hint = "; turn a mask into ids by np.flatnonzero(mask)" if array.dtype == bool else ""
-            raise DataError(f"{path}: {key} must be a vector of node ids, got {array.dtype}"
-                            f" of shape {array.shape}{hint}")  # fmt: skip
+            raise DataError(
+                f"{path}: {key} must be a vector of node ids, got {array.dtype}"
+                f" of shape {array.shape}{hint}"
+            )
     return Split(*(array.astype(np.int64) for array in ids))

@@ -44,8 +44,9 @@ def read_restricted(path: Path) -> Any:
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except Exception as error:  # a damaged pickle can fail in any way
-        raise DataError(f"{path}: not a readable pickle ({error!r}); delete it and try again"
-                        ) from error  # fmt: skip
+        raise DataError(
+            f"{path}: not a readable pickle ({error!r}); delete it and try again"
+        ) from error
 
 
 class _Restricted(pickle.Unpickler):

@@ -71,8 +71,11 @@ def _check(given: dict[str, float]) -> None:
         "feature_signal": (0 <= given["feature_signal"] <= 1, "0 to 1"),
         "seed": (given["seed"] >= 0, "0 or more"),
     }
-    mistakes = [f"  - {key}={given[key]!r}: allowed is {allowed}"
-                for key, (fine, allowed) in rules.items() if not fine]  # fmt: skip
+    mistakes = [
+        f"  - {key}={given[key]!r}: allowed is {allowed}"
+        for key, (fine, allowed) in rules.items()
+        if not fine
+    ]
     if mistakes:
         raise DataError("\n".join(["cannot make a synthetic graph:", *mistakes]))
 

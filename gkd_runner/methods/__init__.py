@@ -25,6 +25,7 @@ def build_method(config: MethodConfig) -> Method[Any]:
     """The method that ``config.name`` names. Raises ``ConfigError`` with the choices."""
     if config.name not in METHODS:
         allowed = ", ".join(METHODS)
-        raise ConfigError([f"method={config.name} is not one of {allowed}"
-                           f"{nearest(config.name, METHODS)}"])  # fmt: skip
+        raise ConfigError(
+            [f"method={config.name} is not one of {allowed}{nearest(config.name, METHODS)}"]
+        )
     return METHODS[config.name](config)

@@ -166,8 +166,9 @@ def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
         *lower, last = features[0].coefficients
         scaled = once_per_object(features, lambda f: Features(f.base * np.float32(last)))
         operator = to_device([f.operator for f in features], graph)
-        return PropagatedInputs(_stack(_unshared(scaled), device), operator,
-                                tuple(c == last for c in lower))  # fmt: skip
+        return PropagatedInputs(
+            _stack(_unshared(scaled), device), operator, tuple(c == last for c in lower)
+        )
     return row_inputs(features, device)
 
 

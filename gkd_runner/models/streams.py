@@ -24,9 +24,11 @@ class Streams:
         self.device = device
         self._on_host = device.type == "cpu"
         self._host = [generator(seed, purpose) for seed in seeds] if self._on_host else []
-        self._device = [] if self._on_host else [
-            torch.Generator(device).manual_seed(stream_seed(seed, purpose)) for seed in seeds
-        ]  # fmt: skip
+        self._device = (
+            []
+            if self._on_host
+            else [torch.Generator(device).manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+        )
 
     @property
     def replicas(self) -> int:

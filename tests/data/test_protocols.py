@@ -41,17 +41,26 @@ CASES = {
     ("glnn", "ogbn"): ("stored", "whole"),
 }
 DRAWN = [case for case, (split, _) in CASES.items() if split == "drawn"]
-HIDDEN_SHARE = {("krd", "planetoid"): 1.0, ("krd", "ogbn"): 0.1, ("krd", "amazon"): 0.1,
-                ("krd", "coauthor"): 0.1}  # fmt: skip
+HIDDEN_SHARE = {
+    ("krd", "planetoid"): 1.0,
+    ("krd", "ogbn"): 0.1,
+    ("krd", "amazon"): 0.1,
+    ("krd", "coauthor"): 0.1,
+}
 """Of the test nodes; 0.2 elsewhere."""
 
 
 @cache
 def settings_of(protocol: str, family: str, setting: str = "inductive") -> Config:
-    dataset = {"planetoid": "cora", "amazon": "amazon-photo", "coauthor": "coauthor-cs",
-               "ogbn": "ogbn-arxiv"}[family]  # fmt: skip
-    return compose([f"dataset={dataset}", f"protocol={protocol}", f"setting={setting}",
-                    "tracker=none"])  # fmt: skip
+    dataset = {
+        "planetoid": "cora",
+        "amazon": "amazon-photo",
+        "coauthor": "coauthor-cs",
+        "ogbn": "ogbn-arxiv",
+    }[family]
+    return compose(
+        [f"dataset={dataset}", f"protocol={protocol}", f"setting={setting}", "tracker=none"]
+    )
 
 
 @cache
@@ -365,8 +374,9 @@ def expected_sizes(dataset: str, protocol: str) -> tuple[int, tuple[int, int, in
 def test_real_graphs_have_the_sizes_of_the_published_protocols(dataset: str, protocol: str) -> None:
     if not (DATASETS / f"{dataset}.npz").is_file():
         pytest.skip(f"no {DATASETS / dataset}.npz (set GKD_DATA)")
-    settings = compose([f"dataset={dataset}", f"protocol={protocol}", "setting=inductive",
-                        "tracker=none"])  # fmt: skip
+    settings = compose(
+        [f"dataset={dataset}", f"protocol={protocol}", "setting=inductive", "tracker=none"]
+    )
     graph = load_dataset(settings.dataset, settings.protocol, DATASETS)
     task = make_task(graph, settings, 2024)
     split = (len(task.split.train), len(task.split.val), len(task.split.test))

@@ -120,10 +120,12 @@ def assert_same(
 ) -> None:
     """Equal logits, and equal gradients of every parameter of every replica."""
     ours = model(model.view(graphs, CPU))
-    theirs = torch.stack([
-        run_stack(layers, graph, attention=kind == "gat")
-        for layers, graph in zip(stacks, graphs, strict=True)
-    ])  # fmt: skip
+    theirs = torch.stack(
+        [
+            run_stack(layers, graph, attention=kind == "gat")
+            for layers, graph in zip(stacks, graphs, strict=True)
+        ]
+    )
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     upstream = torch.randn(ours.shape, generator=torch.Generator().manual_seed(3))
     (ours * upstream).sum().backward()

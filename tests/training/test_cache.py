@@ -125,9 +125,11 @@ def test_the_code_version_covers_every_module_that_teachers_import() -> None:
         for node in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gkd_runner"):
                 base = (node.module or "").removeprefix("gkd_runner").strip(".").replace(".", "/")
-                names = [f"{base}.py"] if (PACKAGE / f"{base}.py").is_file() else [
-                    f"{base}/{alias.name}.py".strip("/") for alias in node.names
-                ]  # fmt: skip
+                names = (
+                    [f"{base}.py"]
+                    if (PACKAGE / f"{base}.py").is_file()
+                    else [f"{base}/{alias.name}.py".strip("/") for alias in node.names]
+                )
                 found = {n for n in names if (PACKAGE / n).is_file()}
                 pending += sorted(found - seen)
     assert seen - inert <= set(TEACHER_CODE)
