@@ -17,7 +17,7 @@ def options_text() -> str:
     """One entry per option: its path, what it means, and which values it may take."""
     top = [field for field in dataclasses.fields(Config) if field.name not in GROUPS]
     sections = ["\n".join(_entry(field.name, field) for field in top)]
-    return "\n\n".join([*sections, *map(_group_text, GROUPS)])
+    return "\n\n".join([*sections, *filter(None, map(_group_text, GROUPS))])
 
 
 def _group_text(group: str) -> str:
@@ -28,6 +28,8 @@ def _group_text(group: str) -> str:
         for field in dataclasses.fields(schema):
             if field.name not in common:
                 special.setdefault(field.name, (field, []))[1].append(choice)
+    if group != "dataset":
+        del common["name"]  # chosen with group=option, never set
     lines = [_entry(f"{group}.{name}", field) for name, field in common.items()]
     lines += [
         _entry(f"{group}.{name}", field, f"with {group}={' or '.join(choices)}")
