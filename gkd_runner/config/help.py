@@ -29,7 +29,7 @@ def _group_text(group: str) -> str:
             if field.name not in common:
                 special.setdefault(field.name, (field, []))[1].append(choice)
     if group != "dataset":
-        del common["name"]  # chosen with group=option, never set
+        common.pop("name", None)  # chosen with group=option, never set
     lines = [_entry(f"{group}.{name}", field) for name, field in common.items()]
     lines += [
         _entry(f"{group}.{name}", field, f"with {group}={' or '.join(choices)}")
