@@ -91,7 +91,8 @@ class _Checker:
 
     def mistakes(self, cell: Sequence[Override]) -> list[str]:
         """Everything wrong with one combination of overrides."""
-        problems = [self._problem(override) for override in cell]
+        custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
+        problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
         chosen = tuple(o.input_line or "" for o in sound if o.key_or_group in self._groups)
         if chosen not in self._composed:
@@ -108,14 +109,14 @@ class _Checker:
             found += error.mistakes
         return found
 
-    def _problem(self, override: Override) -> str | None:
+    def _problem(self, override: Override, *, custom: bool) -> str | None:
         key = override.key_or_group
         group, _, name = key.partition(".")
         if override.is_delete():
             return f"{override.input_line} removes what every job needs; leave it out"
         if key in self._groups:
             return _choice(override, self._groups[key])
-        if name == "name" and group in self._groups and key != "dataset.name":
+        if name == "name" and group in self._groups and not (group == "dataset" and custom):
             return f"{override.input_line} renames what it does not change; choose with {group}=..."
         return None
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.schema import Config, GatConfig, TrackerConfig
 from gkd_runner.errors import nearest
 
@@ -116,6 +117,12 @@ def _dataset(config: Config) -> list[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.dataset.name):
         return [
             f"dataset.name={config.dataset.name} names folders: letters, digits, '.', '_' and '-'"
+        ]
+    shipped = {path.stem for path in (conf_dir() / "dataset").glob("*.yaml")} - {"custom"}
+    if config.dataset.family == "custom" and config.dataset.name in shipped:
+        return [
+            f"dataset.name={config.dataset.name} with dataset=custom is the name of another graph;"
+            " give yours one of its own"
         ]
     classes = getattr(config.dataset, "classes", 0)
     nodes = getattr(config.dataset, "nodes", 0)
