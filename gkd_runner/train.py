@@ -57,7 +57,10 @@ def run(composed: DictConfig) -> float:
     show_log()
     try:
         result = train(to_config(composed))
-    except (GkdError, OSError) as error:
+    except (GkdError, OSError) as failure:
+        error = str(failure)
+        if isinstance(failure, OSError):
+            error += "; look at output_dir, cache_dir and data_dir"
         hydra_config = HydraConfig.get()
         if hydra_config.mode != RunMode.MULTIRUN:
             sys.exit(f"gkd-train: {error}")
