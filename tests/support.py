@@ -17,6 +17,9 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import Task, make_task
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
+from gkd_runner.training.stage import Trained
+from gkd_runner.training.student import train_students
+from gkd_runner.training.teacher import train_teachers
 
 CPU = torch.device("cpu")
 
@@ -118,3 +121,25 @@ def dense_influence(
     scaled = (cosines - cosines.min()) / (cosines.max() - cosines.min())
     sums = np.abs(scaled[:, :columns]).sum(axis=1)
     return sums / sums.max()
+
+
+def silent(*_: object) -> None:
+    """Report to nobody."""
+
+
+def teachers(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
+    """Teachers of all tasks, trained together."""
+    return train_teachers(tasks, settings.teacher, settings.training, CPU, silent)
+
+
+def students(settings: Config, tasks: Sequence[Task], taught: Sequence[Trained]) -> list[Trained]:
+    """Students of all tasks, trained together on uncalibrated soft labels."""
+    return train_students(
+        tasks,
+        [teacher.observed_logits for teacher in taught],
+        settings.method,
+        settings.student,
+        settings.training,
+        CPU,
+        silent,
+    )

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from gkd_runner.config.schema import StudentConfig, TeacherConfig, TrainingConfig
 from gkd_runner.errors import TrainingError
 
 
@@ -46,6 +47,13 @@ class Schedule:
     weight_decay: float
     max_epochs: int
     patience: int
+
+    @staticmethod
+    def of(stage: str, model: TeacherConfig | StudentConfig, training: TrainingConfig) -> Schedule:
+        """The schedule of ``stage`` as configured."""
+        return Schedule(
+            stage, model.learning_rate, model.weight_decay, training.max_epochs, training.patience
+        )
 
 
 class Epoch(NamedTuple):

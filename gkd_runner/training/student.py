@@ -145,14 +145,7 @@ def train_students(
     model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
     model = model.to(device)
     lesson = StudentLesson(model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device))
-    schedule = Schedule(
-        "student",
-        config.learning_rate,
-        config.weight_decay,
-        training.max_epochs,
-        training.patience,
-    )
-    fitted = fit(lesson, schedule, seeds, on_epochs)
+    fitted = fit(lesson, Schedule.of("student", config, training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(data.observed)
         hidden = _hidden_logits(model, method, observed, tasks)

@@ -56,14 +56,7 @@ def train_teachers(
     init = Initializer(seeds, Purpose.TEACHER_INIT)
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
     lesson = TeacherLesson(model, tasks, device, Streams(seeds, Purpose.TEACHER_DROPOUT, device))
-    schedule = Schedule(
-        "teacher",
-        config.learning_rate,
-        config.weight_decay,
-        training.max_epochs,
-        training.patience,
-    )
-    fitted = fit(lesson, schedule, seeds, on_epochs)
+    fitted = fit(lesson, Schedule.of("teacher", config, training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(lesson.view)
         hidden = _hidden_logits(model, observed, tasks, device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -10,15 +9,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from support import CPU, config, small_graph, small_tasks
+from support import config, small_graph, small_tasks, students, teachers
 
 from gkd_runner.config.schema import Config
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
 from gkd_runner.training.stage import Trained
-from gkd_runner.training.student import train_students
-from gkd_runner.training.teacher import train_teachers
 
 SEEDS = [0, 1]
 TEACHERS = ["gcn", "sage", "gat"]
@@ -57,26 +54,6 @@ def tampered(task: Task) -> Task:
     )
     check_graph(other, "tampered")
     return Task(task.seed, other, task.split, task.observed, hidden)
-
-
-def silent(*_: object) -> None:
-    """Report to nobody."""
-
-
-def teachers(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
-    return train_teachers(tasks, settings.teacher, settings.training, CPU, silent)
-
-
-def students(settings: Config, tasks: Sequence[Task], taught: Sequence[Trained]) -> list[Trained]:
-    return train_students(
-        tasks,
-        [teacher.observed_logits for teacher in taught],
-        settings.method,
-        settings.student,
-        settings.training,
-        CPU,
-        silent,
-    )
 
 
 @cache

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from support import CPU, config, small_tasks
+from support import config, small_tasks, students, teachers
 
 from gkd_runner.config.schema import Config
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
 from gkd_runner.training.stage import Trained
-from gkd_runner.training.student import train_students
-from gkd_runner.training.teacher import train_teachers
 
 SEEDS = [0, 1, 2]
 SETTINGS = ["transductive", "inductive"]
@@ -25,26 +23,6 @@ CASES = [
 def settings_of(setting: str, teacher: str, method: str) -> Config:
     hgmd = ["method.alpha=1.0"] if method.startswith("hgmd") else []
     return config(f"setting={setting}", f"teacher={teacher}", f"method={method}", *hgmd)
-
-
-def silent(*_: object) -> None:
-    """Report to nobody."""
-
-
-def teachers(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
-    return train_teachers(tasks, settings.teacher, settings.training, CPU, silent)
-
-
-def students(settings: Config, tasks: Sequence[Task], taught: Sequence[Trained]) -> list[Trained]:
-    return train_students(
-        tasks,
-        [teacher.observed_logits for teacher in taught],
-        settings.method,
-        settings.student,
-        settings.training,
-        CPU,
-        silent,
-    )
 
 
 def both_stages(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
