@@ -52,15 +52,14 @@ def run(composed: DictConfig) -> float:
 
     from gkd_runner.config.build import to_config
     from gkd_runner.console import make_console, report, show_log
-    from gkd_runner.errors import GkdError
 
     show_log()
     try:
         result = train(to_config(composed))
-    except (GkdError, OSError) as failure:
-        error = str(failure)
-        if isinstance(failure, OSError):
-            error += "; look at output_dir, cache_dir and data_dir"
+    except Exception as failure:
+        error = _explained(failure)
+        if error is None:
+            raise
         hydra_config = HydraConfig.get()
         if hydra_config.mode != RunMode.MULTIRUN:
             sys.exit(f"gkd-train: {error}")
@@ -71,6 +70,20 @@ def run(composed: DictConfig) -> float:
         return math.nan
     make_console().print(report(result), crop=False)
     return result.val_accuracy
+
+
+def _explained(failure: Exception) -> str | None:
+    """What to tell the user of a failure that is not a bug; ``None`` for one that is."""
+    from gkd_runner.errors import GkdError
+
+    if isinstance(failure, GkdError):
+        return str(failure)
+    if isinstance(failure, OSError):
+        return f"{failure}; look at output_dir, cache_dir and data_dir"
+    text = str(failure).splitlines()[0] if str(failure) else "out of memory"
+    if isinstance(failure, MemoryError) or "memory" in text.lower():
+        return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
+    return None
 
 
 def main() -> None:
@@ -86,6 +99,8 @@ def main() -> None:
     from gkd_runner.errors import ConfigError
 
     register_resolvers()
+    # argparse wants all overrides in one run, so flags that take no value go first
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
     try:
         check_command_line(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)()
@@ -96,7 +111,8 @@ def main() -> None:
         sys.exit(130)
     if FAILED_CELLS:
         cells = "\n".join(f"  - {cell}" for cell in FAILED_CELLS)
-        sys.exit(f"gkd-train: {len(FAILED_CELLS)} cells failed:\n{cells}")
+        noun = "cell" if len(FAILED_CELLS) == 1 else "cells"
+        sys.exit(f"gkd-train: {len(FAILED_CELLS)} {noun} failed:\n{cells}")
 
 
 if __name__ == "__main__":

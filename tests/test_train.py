@@ -234,3 +234,18 @@ def test_a_sweep_runs_every_cell_on_one_teacher(tmp_path: Path) -> None:
     results = [result_of(p.parent) for p in (tmp_path / "outputs").rglob("result.json")]
     assert sorted(r["identity"]["method"] for r in results) == ["glnn", "mlp"]
     assert sorted(r["seeds"][0]["teacher_cached"] for r in results) == [False, True]
+
+
+def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(tmp_path: Path) -> None:
+    custom_file(tmp_path, small_graph())
+    command = [sys.executable, "-m", "gkd_runner.train", *SMALL, "dataset=custom", "seeds=[0]"]
+    done = subprocess.run(
+        [*command, "-m", "dataset.path=nowhere.npz,mine.npz"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "1 cell failed" in done.stderr
+    assert "nowhere.npz: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "outputs").rglob("result.json"))) == 1

@@ -28,6 +28,9 @@ SYNONYMS = {
 }
 """What newcomers type for options that have another name here."""
 
+UNSETTABLE = ("name", "family")
+"""Fields that come with a group's choice."""
+
 
 def compose(overrides: list[str] | None = None) -> Config:
     """The configuration that ``gkd-train`` would run with these command-line ``overrides``.
@@ -86,7 +89,7 @@ def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | st
         return f"{group} is a group of options; set one of {options}"
     if name and group in schemas:
         fields = _fields(schemas[group])
-        listed = f"{group} has: {', '.join(fields)}"
+        listed = f"{group} has: {', '.join(field for field in fields if field not in UNSETTABLE)}"
     else:
         fields = {} if name else {k: f for k, f in _fields(Config).items() if k not in GROUPS}
         listed = f"at the top: {', '.join(fields or _fields(Config))}; the rest: gkd-train --help"
@@ -98,11 +101,13 @@ def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | st
 def _nearest_option(path: str, schemas: dict[str, type]) -> str:
     """The most similar option, looked for in its group first and then by its last name anywhere."""
     group, _, name = path.rpartition(".")
-    inside = [f"{group}.{field}" for field in _fields(schemas[group])] if group in schemas else []
+    own = _fields(schemas[group]) if group in schemas else {}
+    inside = [f"{group}.{field}" for field in own if field not in UNSETTABLE]
     if SYNONYMS.get(name):
         return f"; did you mean {SYNONYMS[name]!r}?"
     top = [field for field in _fields(Config) if field not in GROUPS]
     by_leaf = {f: f"{g}.{f}" for g, schema in schemas.items() for f in _fields(schema)}
+    by_leaf = {f: path for f, path in by_leaf.items() if f not in UNSETTABLE}
     by_leaf |= {field: field for field in top}
     hint = nearest(path, inside) if inside else ""
     return hint or nearest(name, by_leaf, shown=by_leaf)

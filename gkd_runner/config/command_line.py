@@ -46,17 +46,30 @@ def check_command_line(argv: Sequence[str]) -> None:
 
 def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], list[str]]:
     parser, overrides, mistakes = OverridesParser.create(), [], []
+    texts = list(texts)
+    sweeper = any(text.startswith("hydra/sweeper=") for text in texts)
     for text in texts:
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
-            mistakes.append(f"{text} is not of the form option=value")
+            mistakes.append(_unreadable(text))
             continue
         if override.is_sweep_override() and not multirun:
             mistakes.append(f"{text} gives several values; add -m to run each of them")
+        elif override.value_type == ValueType.INTERVAL_SWEEP and not sweeper:
+            mistakes.append(
+                f"{text}: an interval needs a sweeper that searches; list values instead"
+            )
         elif not override.key_or_group.startswith("hydra"):
             overrides.append(override)
     return overrides, mistakes
+
+
+def _unreadable(text: str) -> str:
+    key, equals, value = text.partition("=")
+    if not equals:
+        return f"{text} is not of the form option=value"
+    return f"{text} has characters that need quotes of their own: '{key}=\"{value}\"'"
 
 
 def _cells(overrides: Sequence[Override]) -> Iterator[list[Override]]:
@@ -116,6 +129,10 @@ class _Checker:
             return f"{override.input_line} removes what every job needs; leave it out"
         if key in self._groups:
             return _choice(override, self._groups[key])
+        if key == "dataset.family":
+            return (
+                f"{override.input_line}: the family belongs to the graph; choose with dataset=..."
+            )
         if name == "name" and group in self._groups and not (group == "dataset" and custom):
             return f"{override.input_line} renames what it does not change; choose with {group}=..."
         return None

@@ -30,6 +30,7 @@ def _group_text(group: str) -> str:
                 special.setdefault(field.name, (field, []))[1].append(choice)
     if group != "dataset":
         common.pop("name", None)  # chosen with group=option, never set
+    common.pop("family", None)
     lines = [_entry(f"{group}.{name}", field) for name, field in common.items()]
     lines += [
         _entry(f"{group}.{name}", field, f"with {group}={' or '.join(choices)}")

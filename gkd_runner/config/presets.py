@@ -8,9 +8,8 @@ replaces the interpolation, so the command line always wins.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
@@ -30,19 +29,8 @@ METHOD_COLUMNS = (
     "gamma_2",
     "propagation_hops",
 )
-COLUMN_OPTIONS: dict[str, tuple[str, ...]] = {
-    "num_layers": ("teacher.num_layers", "student.num_layers"),
-    "hidden_dim": ("teacher.hidden_dim", "student.hidden_dim"),
-    "dropout_teacher": ("teacher.dropout",),
-    "dropout_student": ("student.dropout",),
-    "teacher_learning_rate": ("teacher.learning_rate",),
-    "learning_rate": ("student.learning_rate",),
-    "weight_decay": ("teacher.weight_decay", "student.weight_decay"),
-    "max_epochs": ("training.max_epochs",),
-    "patience": ("training.patience",),
-    "gat_heads": ("teacher.heads",),
-} | {column: (f"method.{column}",) for column in METHOD_COLUMNS}
-"""Which options each column of the tables stands for."""
+COMPARED = ("dataset", "teacher", "student", "method", "training")
+"""Groups whose options count as changed when they differ from what the choices alone give."""
 
 
 @dataclass(frozen=True)
@@ -101,18 +89,15 @@ def find_preset(cell: Cell) -> Preset:
 def preset_source(config: Config) -> str:
     """Where the hyperparameters of ``config`` come from, and what was changed since."""
     cell = Cell(*(getattr(config, group).name for group in _CELL_GROUPS))
-    preset = find_preset(cell)
-    if not preset.rows:
-        none_asked = cell.preset == "none"
-        return "plain defaults" + ("" if none_asked else f" (nothing published for {cell.dataset})")
-    kind = "published" if cell.published else "inferred from"
-    parts = [f"{'common' if cell.preset == 'common' else kind}: {' and '.join(preset.rows)}"]
-    changed = [
-        option
-        for column, text in preset.values.items()
-        for option in COLUMN_OPTIONS[column]
-        if _differs(config, option, text)
-    ]
+    rows = find_preset(cell).rows
+    if rows:
+        kind = "published" if cell.published else "inferred from"
+        parts = [f"{'common' if cell.preset == 'common' else kind}: {' and '.join(rows)}"]
+    elif cell.preset == "none":
+        parts = ["plain defaults"]
+    else:
+        parts = [f"plain defaults (nothing published for {cell.dataset})"]
+    changed = _changed(config)
     if changed:
         parts.append(f"changed: {', '.join(changed)}")
     if config.calibration != "none" and config.method.lam < 1:
@@ -120,11 +105,21 @@ def preset_source(config: Config) -> str:
     return "; ".join(parts)
 
 
-def _differs(config: Config, option: str, text: str) -> bool:
-    try:
-        return bool(attrgetter(option)(config) != _number(text))
-    except AttributeError:  # a column that this teacher or method has no use for
-        return False
+def _changed(config: Config) -> list[str]:
+    """Options that differ from what the same choices give without any further override."""
+    root: Any = OmegaConf.load(conf_dir() / "train.yaml")
+    for group in ("dataset", "setting", "teacher", "student", "method", "preset"):
+        name = getattr(config, group).name
+        own_graph = group == "dataset" and config.dataset.family == "custom"
+        path = conf_dir() / group / f"{'custom' if own_graph else name}.yaml"
+        root[group] = OmegaConf.load(path) if path.is_file() else asdict(getattr(config, group))
+    ignored = {"dataset.name", "dataset.path"}
+    return [
+        f"{group}.{name}"
+        for group in COMPARED
+        for name, value in asdict(getattr(config, group)).items()
+        if f"{group}.{name}" not in ignored and root[group][name] != value
+    ]
 
 
 @cache

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.schema import Config, GatConfig, TrackerConfig
 from gkd_runner.errors import nearest
@@ -124,6 +126,12 @@ def _dataset(config: Config) -> list[str]:
             f"dataset.name={config.dataset.name} with dataset=custom is the name of another graph;"
             " give yours one of its own"
         ]
+    if config.dataset.name in shipped:
+        family = OmegaConf.load(conf_dir() / "dataset" / f"{config.dataset.name}.yaml").family
+        if config.dataset.family != family:
+            return [
+                f"dataset.family={config.dataset.family}, but {config.dataset.name} is of {family}"
+            ]
     classes = getattr(config.dataset, "classes", 0)
     nodes = getattr(config.dataset, "nodes", 0)
     if classes > nodes:

@@ -28,7 +28,7 @@ def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
     """SHA-256 of all that shapes a seed's result but the code: options, graph and device."""
     options = asdict(config)
     parts = {name: options[name] for name in SHAPING}
-    parts |= {"graph": graph.fingerprint, "device": device.type}
+    parts |= {"graph": graph.fingerprint, "family": config.dataset.family, "device": device.type}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

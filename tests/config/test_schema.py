@@ -143,3 +143,30 @@ def test_common_names_both_tables_that_it_reads() -> None:
 def test_a_changed_protocol_does_not_keep_its_name() -> None:
     assert compose([]).protocol.name == "infgrand"
     assert compose(["protocol.train_per_class=5"]).protocol.name == "infgrand-modified"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changed"),
+    [
+        (["method.pooling=max", "method.self_loops=1"], "method.pooling, method.self_loops"),
+        (["method=glnn", "method.tau=5"], "method.tau"),
+        (["teacher=gat", "teacher.output_heads=4"], "teacher.output_heads"),
+        (["dataset.row_normalize=false"], "dataset.row_normalize"),
+        (["preset=none", "teacher.dropout=0.1", "training.patience=9"],
+         "teacher.dropout, training.patience"),
+        (["dataset=custom", "dataset.path=x.npz", "dataset.name=mine", "dataset.repair=true"],
+         "dataset.repair"),
+    ],
+)  # fmt: skip
+def test_every_change_is_named_whether_a_table_has_it_or_not(
+    overrides: list[str], changed: str
+) -> None:
+    assert f"; changed: {changed};" in preset_source(compose(overrides))
+
+
+@pytest.mark.parametrize("group", ["dataset", "teacher", "method", "preset"])
+def test_choices_alone_are_no_change(group: str) -> None:
+    path = {"custom": ["dataset.path=x.npz"]}
+    for _, name in (option for option in OPTIONS if option[0] == group):
+        overrides = [f"{group}={name}", "protocol=krd", *path.get(name, [])]
+        assert "changed" not in preset_source(compose(overrides))
