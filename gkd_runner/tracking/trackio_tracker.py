@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import shlex
 import sys
 from collections.abc import Mapping
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
-from gkd_runner.tracking.base import RunIdentity, import_backend, logger
+from gkd_runner.tracking.base import RunIdentity, TrackerError, import_backend, logger
 
 CHATTY_MODULES = ("trackio", "trackio.run", "trackio.utils")
 
@@ -22,7 +24,7 @@ class TrackioTracker:
     ``summary/``, and the others stand in the config. A failed run raises an alert.
 
     Raises:
-        TrackerError: when trackio is not installed.
+        TrackerError: when trackio is not installed, or (on ``begin``) cannot store anything.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class TrackioTracker:
         self._hint: tuple[tuple[str, str], ...] = ()
 
     def begin(self, run: RunIdentity) -> None:
+        _check_writable(Path(self._trackio.utils.TRACKIO_DIR))
         # init() ends the run that is current in its context; a context each keeps seeds open.
         self._runs[run.seed] = contextvars.Context().run(
             self._trackio.init,
@@ -120,3 +123,10 @@ def _log_instead_of_printing() -> None:
     for name in CHATTY_MODULES:
         if name in sys.modules:
             vars(sys.modules[name])["print"] = to_log
+
+
+def _check_writable(folder: Path) -> None:
+    """Trackio itself only warns, from a thread of its own, and then stores nothing."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise TrackerError(f"{existing} cannot be written; set TRACKIO_DIR to a folder that can")

@@ -46,3 +46,22 @@ def test_five_interleaved_seeds_are_read_back(python, five_seeds: str, tmp_path:
     assert summary["summary/temperature"] == 0.2022
     assert summary["summary/student_best_epoch"] == 7
     assert "summary/warnings" not in summary
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trackio.utils
+
+    from gkd_runner.tracking.base import RunIdentity, TrackerError
+    from gkd_runner.tracking.trackio_tracker import TrackioTracker
+
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setattr(trackio.utils, "TRACKIO_DIR", blocked / "trackio")
+    run = RunIdentity("p", "n", "g", "distil", (), {}, 0)
+    tracker = TrackioTracker()
+
+    with pytest.raises(TrackerError, match=r"file cannot be written; set TRACKIO_DIR"):
+        tracker.begin(run)
+    assert tracker.hint() == ()
