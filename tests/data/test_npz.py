@@ -294,12 +294,8 @@ def test_a_graph_without_an_edge_between_two_nodes_is_refused(
 
 
 def test_classes_without_a_training_node_are_warned_of_by_name(
-    tmp_path: Path,
-    arrays: Arrays,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, arrays: Arrays, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("gkd_runner"), "propagate", True)
     load(tmp_path, arrays)
     assert caplog.records == []
     arrays["labels"] = np.array([1, 1, 0, 2])
