@@ -17,7 +17,8 @@ _LEVELS = 1 << 16
 class Streams:
     """One stream per seed for one purpose, on one device.
 
-    On the CPU NumPy's SFC64 fills 16-bit words: about 25 times faster than ``F.dropout`` there.
+    On the CPU NumPy's SFC64 fills 16-bit words, which makes dropout several times faster than
+    ``F.dropout`` there (scripts/benchmark.py).
     """
 
     def __init__(self, seeds: Sequence[int], purpose: Purpose, device: torch.device) -> None:
