@@ -152,8 +152,9 @@ class TeacherCache:
             return None
         try:
             return _load(path)
-        except (SafetensorError, KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
             logger.warning("%s is unreadable (%s); training that teacher anew", path, error)
+            path.unlink(missing_ok=True)
             return None
 
     def _write(self, key: str, teacher: Trained) -> None:
