@@ -38,6 +38,15 @@ def check_field(path: str, value: Any, field: dataclasses.Field[Any]) -> str | N
             return f"{path}={item} is not one of {allowed}{hint}"
         if rules and not (math.isfinite(item) and _within(item, rules)):
             return f"{path}={item} is out of range; it must be {limits_text(field)}"
+    return _check_distinct(path, items) if field.metadata["distinct"] else None
+
+
+def _check_distinct(path: str, items: list[Any]) -> str | None:
+    if not items:
+        return f"{path}=[] is empty; give at least one, as in {path}=[0]"
+    twice = sorted({item for item in items if items.count(item) > 1})
+    if twice:
+        return f"{path}={items} repeats {', '.join(map(str, twice))}; each once"
     return None
 
 
@@ -56,20 +65,12 @@ def _within(value: float, rules: dict[str, float]) -> bool:
 def check_together(config: Config) -> list[str]:
     """Mistakes that only show when several options are seen together."""
     return [
-        *_seeds(config.seeds),
         *_protocol(config),
         *_teacher(config),
         *_objective(config),
         *_dataset(config),
         *_tracker(config.tracker),
     ]
-
-
-def _seeds(seeds: list[int]) -> list[str]:
-    if not seeds:
-        return ["seeds=[] is empty; give at least one, as in seeds=[0]"]
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    return [f"seeds={seeds} repeats {', '.join(map(str, twice))}; each seed once"] if twice else []
 
 
 def _protocol(config: Config) -> list[str]:

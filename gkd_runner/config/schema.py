@@ -25,11 +25,18 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] | None = None,
+    distinct: bool = False,
 ) -> Any:
-    """One config field: what it means and which values it may take (list items one by one)."""
+    """One config field: what it means and which values it may take (list items one by one).
+
+    A ``distinct`` list has at least one item and none twice.
+    """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     rules = {name: limit for name, limit in limits.items() if limit is not None}
-    return field(default=MISSING, metadata={"help": help, "rules": rules, "choices": choices})
+    return field(
+        default=MISSING,
+        metadata={"help": help, "rules": rules, "choices": choices, "distinct": distinct},
+    )
 
 
 @dataclass
@@ -216,7 +223,7 @@ class Config:
     preset: PresetConfig = option("Source of hyperparameters.")
     training: TrainingConfig = option("Epochs and patience.")
     tracker: TrackerConfig = option("Experiment tracker.")
-    seeds: list[int] = option("One replica per seed.", at_least=0)
+    seeds: list[int] = option("One replica per seed.", at_least=0, distinct=True)
     device: str = option("Where both stages run.", choices=DEVICES)
     replicas: int | None = option(
         "Seeds trained at once; null: 1 on the CPU, all on a GPU.", at_least=1

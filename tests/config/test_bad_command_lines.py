@@ -76,6 +76,7 @@ BAD = {
     "-m method=mlp,glmn seeds=[0]": ["method=glmn"],
     "-m training.max_epochs=5,0": ["training.max_epochs=0"],
     "dataset.path=nowhere.npz": ["nowhere.npz: no such file"],
+    "method.tau=x +a=1 seeds=[]": ["3 configuration mistakes", "method.tau='x' is not a number"],
     "dataset=corra +method.typo=3 seeds=[] device=gpu": [
         "4 configuration mistakes",
         "dataset=corra",
