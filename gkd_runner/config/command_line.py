@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import hydra
@@ -26,8 +26,6 @@ from gkd_runner.errors import ConfigError, nearest
 CELLS_CHECKED = 200
 """Sweeps of more cells are checked value by value instead of cell by cell."""
 
-_UNCHECKED_SWEEPS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
-
 
 def check_command_line(argv: Sequence[str]) -> None:
     """Raise ``ConfigError`` with every mistake in ``argv``; ``--help`` and the like pass."""
@@ -36,9 +34,15 @@ def check_command_line(argv: Sequence[str]) -> None:
         return
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
+    groups = _groups(folders)
+    mistakes += [
+        f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
+        for override in overrides
+        if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not _values(override, groups)
+    ]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         checker = _Checker(folders)
-        for cell in _cells(overrides):
+        for cell in _cells([_values(override, groups) for override in overrides]):
             mistakes += checker.mistakes(cell)
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
@@ -72,9 +76,9 @@ def _unreadable(text: str) -> str:
     return f"{text} has characters that need quotes of their own: '{key}=\"{value}\"'"
 
 
-def _cells(overrides: Sequence[Override]) -> Iterator[list[Override]]:
+def _cells(swept: Sequence[list[Override]]) -> Iterator[list[Override]]:
     """The cells of a sweep; of a very large one, each value once beside the others' first."""
-    options = [choices for choices in map(_single_values, overrides) if choices]
+    options = [choices for choices in swept if choices]
     if math.prod(map(len, options)) <= CELLS_CHECKED:
         yield from map(list, itertools.product(*options))
         return
@@ -83,14 +87,19 @@ def _cells(overrides: Sequence[Override]) -> Iterator[list[Override]]:
             yield [*(other[0] for other in options[:position] + options[position + 1 :]), choice]
 
 
-def _single_values(override: Override) -> list[Override]:
-    if override.value_type in _UNCHECKED_SWEEPS:
+def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Override]:
+    """The single values that ``override`` runs through; none for an interval to search."""
+    if override.value_type == ValueType.INTERVAL_SWEEP:
         return []
     if not override.is_sweep_override():
         return [override]
-    parser = OverridesParser.create()
-    texts = [f"{override.get_key_element()}={item}" for item in override.sweep_string_iterator()]
-    return parser.parse_overrides(texts)
+    items: Iterable[object] = ()
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        items = override.value().filter(groups.get(override.key_or_group, []))  # type: ignore[union-attr]
+    else:
+        items = override.sweep_string_iterator()
+    texts = [f"{override.get_key_element()}={item}" for item in items]
+    return OverridesParser.create().parse_overrides(texts)
 
 
 class _Checker:
