@@ -80,10 +80,16 @@ def _explained(failure: Exception) -> str | None:
         return str(failure)
     if isinstance(failure, OSError):
         return f"{failure}; look at output_dir, cache_dir and data_dir"
-    text = str(failure).splitlines()[0] if str(failure) else "out of memory"
-    if isinstance(failure, MemoryError) or "memory" in text.lower():
+    if isinstance(failure, MemoryError) or _is_allocation(failure):
+        text = str(failure).partition("\n")[0] or "out of memory"
         return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
     return None
+
+
+def _is_allocation(failure: Exception) -> bool:
+    """Whether torch could not allocate: a plain ``RuntimeError`` on the CPU, told by its text."""
+    told = ("out of memory", "DefaultCPUAllocator")
+    return isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
 
 
 def main() -> None:

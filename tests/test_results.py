@@ -13,6 +13,7 @@ from rich.console import Console
 from gkd_runner.console import report
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.results import STAGES, RunResult, SeedResult, seed_result, summarize
+from gkd_runner.train import _explained
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained, scores
 from tests.support import config, small_tasks
@@ -83,6 +84,23 @@ def test_a_collapsed_student_is_reported() -> None:
 def test_a_baseline_without_a_teacher_cannot_collapse() -> None:
     weak = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6), distils=False)
     assert weak.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("failure", "explained"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("shapes do not fit the memory layout"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_only_failed_allocations_are_explained_as_such(failure: Exception, explained: bool) -> None:
+    text = _explained(failure)
+
+    assert (text is not None and "use replicas=1" in text) == explained
+    assert (text is None) != explained
 
 
 def test_the_report_shows_means_population_deviations_and_the_difference() -> None:
