@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import time
 
 import pytest
 from omegaconf import OmegaConf
@@ -117,11 +116,9 @@ def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) ->
         "assert not {'torch', 'dgl', 'wandb', 'pandas'} & set(sys.modules)\n"
     )
 
-    started = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - started < 20  # hangs, not speed: speed is in scripts/benchmark.py
 
 
 def test_what_the_command_line_changed_is_named() -> None:
