@@ -27,8 +27,8 @@ from gkd_runner.models.streams import Streams, keep_scale
 SPARSE_COST = {"cpu": 4.0, "cuda": 30.0}
 """Time per stored value of a sparse product over time per value of a dense one.
 
-Measured on Cora's first layer on two CPU cores (scripts/benchmark.py); on a GPU estimated from
-its ratio of arithmetic to memory bandwidth.
+On Cora's first layer and two CPU cores the ratio is 4 to 8 (scripts/benchmark.py); the lower end is
+taken, since the sparse form also saves memory. For a GPU it is a guess that nobody has measured.
 """
 
 
