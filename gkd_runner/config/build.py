@@ -108,7 +108,7 @@ def _nearest_option(path: str, schemas: dict[str, type]) -> str:
     top = [field for field in _fields(Config) if field not in GROUPS]
     by_leaf = {f: f"{g}.{f}" for g, schema in schemas.items() for f in _fields(schema)}
     by_leaf = {f: path for f, path in by_leaf.items() if f not in UNSETTABLE}
-    by_leaf |= {field: field for field in top}
+    by_leaf |= {field: field for field in (top if group else [*top, *GROUPS])}
     hint = nearest(path, inside) if inside else ""
     return hint or nearest(name, by_leaf, shown=by_leaf)
 

@@ -67,6 +67,7 @@ BAD = {
     "-m method.lam=interval(0,1)": ["an interval needs a sweeper"],
     "seeds=[0] -m method=mlp,glmn": ["method=glmn"],
     "output_dir=": ["output_dir= is empty"],
+    "metod=glnn": ["metod is not an option", "did you mean 'method'"],
     "tau=3": ["tau is not an option", "did you mean 'method.tau'"],
     "max_epochs=9": ["did you mean 'training.max_epochs'"],
     "epochs=9": ["did you mean 'training.max_epochs'"],
