@@ -25,7 +25,7 @@ from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 
-RESULT_FORMAT = 1
+RESULT_FORMAT = 2
 
 
 class Job:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gkd_runner.config.schema import Config
 from gkd_runner.data.task import Task
+from gkd_runner.diagnostics import Diagnostics, diagnose
 from gkd_runner.training.calibration import mean_confidence
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Scores, Trained, scores
@@ -45,6 +46,7 @@ class SeedResult:
     teacher_cached: bool
     teacher_confidence: float
     temperature: float
+    diagnostics: Diagnostics
     warnings: tuple[str, ...]
 
 
@@ -88,6 +90,7 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bo
         teacher_cached=labels.cached,
         teacher_confidence=confidence,
         temperature=labels.temperature,
+        diagnostics=_diagnostics(task, labels, student),
         warnings=tuple(
             _warnings(teacher_result, student_result, confidence, labels.temperature)
             if distils
@@ -103,6 +106,18 @@ def _stage(task: Task, trained: Trained) -> StageResult:
         len(trained.history),
         trained.seconds,
     )
+
+
+def _diagnostics(task: Task, labels: SoftLabels, student: Trained) -> Diagnostics:
+    """On the test nodes, the observed ones first; the teacher as it teaches, calibrated."""
+    teacher_logits, student_logits = (
+        np.concatenate([trained.observed_logits[task.seen.test], trained.hidden_logits])
+        for trained in (labels.teacher, student)
+    )
+    classes = np.concatenate(
+        [task.training_graph.labels[task.seen.test], task.graph.labels[task.hidden]]
+    )
+    return diagnose(teacher_logits / np.float32(labels.temperature), student_logits, classes)
 
 
 def _warnings(

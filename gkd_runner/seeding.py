@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     STUDENT_INIT = 5
     STUDENT_DROPOUT = 6
     EDGE_SAMPLING = 7
+    LABELS = 8
 
 
 def generator(seed: int, purpose: Purpose) -> np.random.Generator:

@@ -73,12 +73,16 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def _protocol_name(protocol: ProtocolConfig) -> str:
-    """``<name>-modified`` where options differ from the shipped protocol of that name."""
+    """The shipped name and what was changed: ``-labels10`` (% kept), ``-modified`` (all else)."""
+    percent = 100 * protocol.label_fraction
+    labels = "" if percent == 100 else f"-labels{percent:g}"
     path = conf_dir() / "protocol" / f"{protocol.name}.yaml"
     if not path.is_file():
-        return protocol.name
-    shipped = OmegaConf.to_container(OmegaConf.load(path))
-    return protocol.name if shipped == dataclasses.asdict(protocol) else f"{protocol.name}-modified"
+        return protocol.name + labels
+    shipped = OmegaConf.load(path)
+    shipped.label_fraction = protocol.label_fraction
+    same = OmegaConf.to_container(shipped) == dataclasses.asdict(protocol)
+    return protocol.name + ("" if same else "-modified") + labels
 
 
 def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | str:

@@ -15,6 +15,7 @@ DEVICES = ("auto", "cpu", "cuda")
 CACHE_MODES = ("use", "refresh", "off")
 CALIBRATIONS = ("temperature", "none")
 POOLINGS = ("mean", "max", "min")
+HARDNESSES = ("both", "knowledge", "distillation", "none")
 
 
 def option(
@@ -85,6 +86,12 @@ class ProtocolConfig:
     )
     hidden_fraction_planetoid: float = option("The same on Planetoid graphs.", above=0, at_most=1)
     observe_unsplit: bool = option("Inductive: nodes in no split stay in the observed graph.")
+    label_fraction: float = option(
+        "Share of each class's training labels that is kept, at least one; the other training"
+        " nodes stay in the graph without a label.",
+        above=0,
+        at_most=1,
+    )
 
 
 @dataclass
@@ -156,6 +163,11 @@ class HgmdConfig(MethodConfig):
     """HGMD: hardness-aware subgraph extraction."""
 
     alpha: float = option("Scale of the edge probabilities' exponent at epoch 1.", above=0)
+    hardness: str = option(
+        "Which hardness draws edges: the teacher's (knowledge), the student's (distillation),"
+        " both (HGMD), or none (by similarity alone).",
+        choices=HARDNESSES,
+    )
 
 
 @dataclass

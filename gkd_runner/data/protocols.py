@@ -45,6 +45,18 @@ def split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) ->
     return Split(np.sort(train), np.sort(val), np.sort(test))
 
 
+def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, seed: int) -> IntArray:
+    """The training nodes whose labels are kept: of each class a share, drawn for ``seed``.
+
+    A smaller share is a subset of a larger one. Sorted ids.
+    """
+    if protocol.label_fraction == 1:
+        return train
+    order = generator(seed, Purpose.LABELS).permutation(train)
+    kept = np.maximum(1, np.rint(protocol.label_fraction * np.bincount(labels[train])))
+    return np.sort(order[_rank_within_class(labels[order]) < kept[labels[order]]])
+
+
 def hidden_nodes(test: IntArray, protocol: ProtocolConfig, family: str, seed: int) -> IntArray:
     """The test nodes that the inductive setting hides, drawn for ``seed``; sorted ids."""
     planetoid = family == "planetoid"

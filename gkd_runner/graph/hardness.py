@@ -28,18 +28,17 @@ def edge_cosines(graph: GraphBatch, probabilities: Float[Tensor, "R n C"]) -> Fl
 def keep_probability(
     graph: GraphBatch,
     cosines: Float[Tensor, " E"],
-    teacher: Float[Tensor, "R n"],
-    student: Float[Tensor, "R n"],
+    own: Float[Tensor, "R n"],
+    neighbour: Float[Tensor, "R n"],
     alpha: float,
 ) -> Float[Tensor, " E"]:
-    """``1 - exp(-alpha cos(t_i, t_j) sqrt(Ht(i) Hs(i)) / Ht(j))``; 1 on self-loops.
+    """``1 - exp(-alpha cos(t_i, t_j) own(i) / neighbour(j))``; 1 on self-loops.
 
-    ``i`` is the student node (receiver), ``j`` its neighbour (sender); ``teacher`` and
-    ``student`` are their hardnesses.
+    ``i`` is the student node (receiver), ``j`` its neighbour (sender). In HGMD ``own`` is the
+    geometric mean of the teacher's and the student's hardness, ``neighbour`` the teacher's.
     """
-    own = (teacher * student).sqrt().flatten()
-    exponent = alpha * cosines * own[graph.receivers] / teacher.flatten()[graph.senders]
-    return torch.where(graph.is_loop, 1.0, -torch.expm1(-exponent))
+    ratio = own.flatten()[graph.receivers] / neighbour.flatten()[graph.senders]
+    return torch.where(graph.is_loop, 1.0, -torch.expm1(-alpha * cosines * ratio))
 
 
 def annealed(alpha: float, epoch: int, max_epochs: int) -> float:

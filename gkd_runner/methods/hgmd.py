@@ -52,15 +52,22 @@ class _Hgmd(Method[HgmdT]):
         if student_logits is None:
             ones = torch.ones_like(self._cosines)
             return ones, ones.bool()
-        probability = keep_probability(
-            graph,
-            self._cosines,
-            self._hardness,
-            hardness(torch.softmax(student_logits, dim=2)),
-            annealed(self.config.alpha, epoch, self.classroom.max_epochs),
-        )
+        own, neighbour = self._factors(hardness(torch.softmax(student_logits, dim=2)))
+        alpha = annealed(self.config.alpha, epoch, self.classroom.max_epochs)
+        probability = keep_probability(graph, self._cosines, own, neighbour, alpha)
         kept = self.classroom.streams.uniform(graph.edge_counts) < probability
         return probability, kept | graph.is_loop
+
+    def _factors(
+        self, student: Float[Tensor, "R n"]
+    ) -> tuple[Float[Tensor, "R n"], Float[Tensor, "R n"]]:
+        """A node's own factor and that of its neighbours; one hardness alone stands for both."""
+        teacher = self._hardness
+        if self.config.hardness == "both":
+            return (teacher * student).sqrt(), teacher
+        only = {"knowledge": teacher, "distillation": student}
+        chosen = only.get(self.config.hardness, torch.ones_like(teacher))
+        return chosen, chosen
 
     @abstractmethod
     def _aggregate(self, probability: Tensor, share: Tensor) -> SoftTarget:

@@ -18,17 +18,37 @@ from torch import Tensor
 
 from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
+from gkd_runner.methods import method_file
+from gkd_runner.training.cache import TEACHER_CODE, code_version
 from gkd_runner.training.fit import Epoch
+
+STUDENT_CODE = (
+    "data/protocols.py",
+    "graph/hardness.py",
+    "graph/influence.py",
+    "methods/base.py",
+    "models/mlp.py",
+    "training/calibration.py",
+    "training/soft_labels.py",
+    "training/student.py",
+)
+"""The files whose code shapes a student, beside its teacher's and its method's own."""
 
 SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "calibration")
 """The options that shape a seed's result, beside graph and device."""
 
 
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
-    """SHA-256 of all that shapes a seed's result but the code: options, graph and device."""
+    """SHA-256 of all that shapes a seed's result: options, graph, device, torch and code."""
     options = asdict(config)
-    parts = {name: options[name] for name in SHAPING}
-    parts |= {"graph": graph.fingerprint, "family": config.dataset.family, "device": device.type}
+    method = method_file(config.method.name)
+    parts = {name: options[name] for name in SHAPING} | {
+        "graph": graph.fingerprint,
+        "family": config.dataset.family,
+        "device": device.type,
+        "torch": torch.__version__,
+        "code": code_version((*TEACHER_CODE, *STUDENT_CODE, method)),
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

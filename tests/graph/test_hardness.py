@@ -47,7 +47,7 @@ def test_the_probability_of_keeping_an_edge_equals_its_formula(replicas: int, al
     graph = looped_batch(members)
     t, s = predictions(replicas), predictions(replicas, seed=1)
     ht, hs = hardness(t), hardness(s)
-    found = keep_probability(graph, edge_cosines(graph, t), ht, hs, alpha).tolist()
+    found = keep_probability(graph, edge_cosines(graph, t), (ht * hs).sqrt(), ht, alpha).tolist()
     expected = []
     for r, member in enumerate(members):
         for i, j in edges_with_loops(member):
