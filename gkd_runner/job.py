@@ -18,7 +18,8 @@ from gkd_runner.console import stage_progress
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.environment import describe_environment, peak_memory
-from gkd_runner.results import RunResult, SeedResult, seed_result, table
+from gkd_runner.results import RunResult, SeedResult, table
+from gkd_runner.scoring import seed_result
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
 from gkd_runner.tracking.record import Record, config_key
 from gkd_runner.training.fit import Epoch, OnEpochs

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from gkd_runner.console import report
 from gkd_runner.data.graph import FloatArray
-from gkd_runner.results import STAGES, RunResult, SeedResult, seed_result, summarize
+from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.scoring import scores, seed_result
 from gkd_runner.train import _explained
 from gkd_runner.training.soft_labels import SoftLabels
-from gkd_runner.training.stage import Trained, scores
+from gkd_runner.training.stage import Trained
 from tests.support import config, small_tasks
 
 

@@ -1,4 +1,4 @@
-"""What teacher and student stages have in common: label tensors, scores, and what they leave."""
+"""What teacher and student stages have in common: label tensors, and what they leave."""
 
 from __future__ import annotations
 
@@ -32,30 +32,6 @@ class Trained:
     best_epoch: int
     history: list[Epoch]
     seconds: float
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Accuracies in [0, 1] of the restored best state.
-
-    ``tran`` on the observed test nodes, ``ind`` on the hidden ones, ``prod`` weighted by their
-    shares of the test nodes; a part without nodes is ``None``.
-    """
-
-    val: float
-    tran: float | None
-    ind: float | None
-    prod: float
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The accuracies that this setting has, and what they are called wherever shown."""
-        test = {"tran": "test observed", "ind": "test hidden", "prod": "test"}
-        if self.ind is None:
-            del test["tran"], test["ind"]
-        elif self.tran is None:
-            del test["tran"]
-        return test | {"val": "val"}
 
 
 T = TypeVar("T")
@@ -92,22 +68,6 @@ def validation(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Validatio
     predicted = take_rows(logits, target.rows).argmax(2)
     accuracy = (predicted == target.classes).double().mean(1)
     return Validation(accuracy, cross_entropy(logits, target))
-
-
-def scores(task: Task, observed_logits: FloatArray, hidden_logits: FloatArray) -> Scores:
-    """Accuracies of one seed; the only place where test labels are read."""
-    predicted = observed_logits.argmax(1)
-    labels = task.training_graph.labels
-    seen = task.seen
-    val_hits = predicted[seen.val] == labels[seen.val]
-    tran_hits = predicted[seen.test] == labels[seen.test]
-    ind_hits = hidden_logits.argmax(1) == task.graph.labels[task.hidden]
-    prod = (tran_hits.sum() + ind_hits.sum()) / len(task.split.test)
-    return Scores(float(val_hits.mean()), _mean(tran_hits), _mean(ind_hits), float(prod))
-
-
-def _mean(hits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
-    return float(hits.mean()) if len(hits) else None
 
 
 def collect(
