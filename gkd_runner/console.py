@@ -70,7 +70,7 @@ def report(result: RunResult) -> Group:
     lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
     where = [
         Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")  # one line, to be copied
-        for label, what in (("run", str(result.path)), *result.hint)
+        for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
     ]
     return Group(_heading(result), _table(result), *lines, *where)
 
@@ -83,7 +83,16 @@ def _heading(result: RunResult) -> Text:
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
         f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
         f"hyperparameters: {preset_source(config)}\n"
-        f"soft labels: {hits} of {len(result.seeds)} from the cache"
+        f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
+    )
+
+
+def _reused(result: RunResult) -> str:
+    if not result.reused:
+        return ""
+    return (
+        f"\nfinished before: {result.reused} of {len(result.seeds)} seeds, read from the run's"
+        " folder; rerun=true trains again"
     )
 
 

@@ -20,20 +20,19 @@ from gkd_runner.data.task import Task
 from gkd_runner.environment import describe_environment, peak_memory
 from gkd_runner.results import RunResult, SeedResult, table
 from gkd_runner.scoring import seed_result
+from gkd_runner.stored import RESULT_FORMAT
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
-from gkd_runner.tracking.record import Record, config_key
+from gkd_runner.tracking.record import Record
 from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
-
-RESULT_FORMAT = 2
 
 
 class Job:
     """Context of one job; on leaving it, record and tracker are closed, as failed or not."""
 
-    def __init__(self, config: Config, graph: GraphData, device: torch.device) -> None:
-        self._config, self._graph, self._device = config, graph, device
+    def __init__(self, config: Config, graph: GraphData, device: torch.device, key: str) -> None:
+        self._config, self._graph, self._device, self._key = config, graph, device, key
         self.replicas = config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
         self._environment = describe_environment(device)  # now: the checkout may change meanwhile
         self._seconds: dict[str, float] = {}
@@ -44,8 +43,7 @@ class Job:
         with ExitStack() as stack:
             tracker = open_tracker(config.tracker, Path(config.output_dir).expanduser())
             self._tracker = stack.enter_context(closing(tracker))
-            key = config_key(config, self._graph, self._device)
-            self.record = Record(config, key)
+            self.record = Record(config, self._key)
             stack.callback(self.record.close)
             for seed in config.seeds:
                 self._tracker.begin(_identity(config, self.record.key, seed))
@@ -91,7 +89,7 @@ class Job:
         self.record.result(self._as_json(seeds, keys))
         self._tracker.close()
         hint = self._tracker.hint()
-        return RunResult(self._config, self.record.path, tuple(seeds), self._seconds, hint)
+        return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
 
     def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
         self.record.epoch(stage, seed, entry)

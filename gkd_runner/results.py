@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,16 +74,23 @@ class Summary:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished job.
+    """One job's results, from as many runs as its seeds were trained in.
 
-    ``seconds`` is wall time per stage; ``hint`` has labelled commands to look at the job with.
+    ``seconds`` is wall time per stage; ``hint`` has labelled commands to look at the job with;
+    ``reused`` counts the seeds that an earlier run had finished.
     """
 
     config: Config
-    path: Path
+    paths: tuple[Path, ...]
     seeds: tuple[SeedResult, ...]
-    seconds: dict[str, float]
-    hint: tuple[tuple[str, str], ...]
+    seconds: Mapping[str, float]
+    hint: tuple[tuple[str, str], ...] = ()
+    reused: int = 0
+
+    @property
+    def path(self) -> Path:
+        """The newest run's folder."""
+        return self.paths[-1]
 
     @property
     def val_accuracy(self) -> float:

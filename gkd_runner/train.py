@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gkd_runner.config.schema import Config
@@ -14,28 +15,45 @@ FAILED_CELLS: list[str] = []
 """Cells of this process's sweep that failed, with their causes."""
 
 if TYPE_CHECKING:
+    import torch
     from omegaconf import DictConfig
 
+    from gkd_runner.data.graph import GraphData
     from gkd_runner.results import RunResult
 
 
 def train(config: Config) -> RunResult:
     """Run one job: train (or fetch) a teacher per seed, distil a student from each, record it.
 
-    Raises ``GkdError`` for data, configurations and training that cannot work.
+    Seeds that an earlier run of the same key has finished are read from disk, unless
+    ``config.rerun``. Raises ``GkdError`` for data, configurations and training that cannot work.
     """
     from gkd_runner.config.build import data_dir
     from gkd_runner.data.datasets import load_dataset
-    from gkd_runner.data.task import make_task
     from gkd_runner.environment import choose_device
+    from gkd_runner.locks import held
+    from gkd_runner.stored import finished, lock_file, merged
+    from gkd_runner.tracking.record import config_key
+
+    device = choose_device(config.device)
+    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    key = config_key(config, graph, device)
+    with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
+        done = {} if config.rerun else finished(config, key)
+        left = [seed for seed in config.seeds if seed not in done]
+        fresh = distil(replace(config, seeds=left), graph, device, key) if left else None
+        return merged(config, done, fresh)
+
+
+def distil(config: Config, graph: GraphData, device: torch.device, key: str) -> RunResult:
+    """Train teacher and student of every seed, whatever is done already."""
+    from gkd_runner.data.task import make_task
     from gkd_runner.job import Job
     from gkd_runner.training.soft_labels import make_soft_labels
     from gkd_runner.training.student import train_all_students
 
-    device = choose_device(config.device)
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     tasks = [make_task(graph, config, seed) for seed in config.seeds]
-    with Job(config, graph, device) as job:
+    with Job(config, graph, device, key) as job:
         with job.stage("teacher") as on_epochs:
             soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs)
         with job.stage("student") as on_epochs:

@@ -248,6 +248,11 @@ class Config:
     cache: str = option(
         "Soft labels: use what is there, train anew, or leave the disk alone.", choices=CACHE_MODES
     )
+    rerun: bool = option("Train again what an earlier run has finished.")
+    on_error: str = option(
+        "Sweeps: after a cell that failed, continue with the next or stop.",
+        choices=("continue", "stop"),
+    )
     cache_dir: str = option("Folder of cached soft labels.")
     data_dir: str = option("Folder searched for <dataset>.npz, and where downloads go.")
     output_dir: str = option("Folder under which runs are written.")

@@ -19,6 +19,7 @@ from torch import Tensor
 from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
 from gkd_runner.methods import method_file
+from gkd_runner.stored import cell_folder
 from gkd_runner.training.cache import TEACHER_CODE, code_version
 from gkd_runner.training.fit import Epoch
 
@@ -88,14 +89,7 @@ class Record:
 
 
 def _new_folder(config: Config, key: str, started: datetime) -> Path:
-    parent = (
-        Path(config.output_dir).expanduser()
-        / "runs"
-        / config.dataset.name
-        / f"{config.protocol.name}-{config.setting.name}"
-        / config.teacher.name
-        / config.method.name
-    )
+    parent = cell_folder(config)
     stamp = started.strftime("%Y%m%d-%H%M%S")
     parent.mkdir(parents=True, exist_ok=True)
     folder = parent / f"{stamp}-{key[:8]}"

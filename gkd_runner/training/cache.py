@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -27,6 +26,7 @@ from gkd_runner.config.paths import PACKAGE
 from gkd_runner.config.schema import TeacherConfig, TrainingConfig
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
+from gkd_runner.locks import held
 from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained
 
@@ -124,7 +124,8 @@ class TeacherCache:
             return [teacher for teacher in found if teacher], [True] * len(keys)
         with ExitStack() as locks:
             for key in sorted(key for key, teacher in zip(keys, found, strict=True) if not teacher):
-                locks.callback(self._locked(key).release)
+                lock = self._folder / f"{key}.lock"
+                locks.enter_context(held(lock, f"trains teacher {key[:12]}"))
             found = [teacher or self._read(key) for key, teacher in zip(keys, found, strict=True)]
             missing = [position for position, teacher in enumerate(found) if not teacher]
             trained = dict(zip(missing, train(missing) if missing else [], strict=True))
@@ -133,18 +134,12 @@ class TeacherCache:
         hits = [position not in trained for position in range(len(keys))]
         return [trained.get(p) or t for p, t in enumerate(found)], hits  # type: ignore[misc]
 
+    def holds(self, key: str) -> bool:
+        """Whether the teacher of ``key`` would be read instead of trained."""
+        return self._mode == "use" and self._path(key).is_file()
+
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.safetensors"
-
-    def _locked(self, key: str) -> FileLock:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._folder / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.warning("waiting for another job that trains teacher %s", key[:12])
-            lock.acquire()
-        return lock
 
     def _read(self, key: str) -> Trained | None:
         path = self._path(key)
