@@ -75,6 +75,17 @@ def report(result: RunResult) -> Group:
     return Group(_heading(result), _table(result), *lines, *where)
 
 
+def one_line(label: str, result: RunResult) -> Group:
+    """A cell of a sweep: its test accuracies and its warnings."""
+    if result.reused == len(result.seeds):
+        return Group(Text(f"{label}: finished before"))
+    student, teacher = (accuracy_text(result.seeds, name, "prod") for name in reversed(STAGES))
+    seconds = f"{sum(result.seconds.values()):.0f} s"
+    warnings = [Text.assemble(("  warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    line = f"{label}: student {student}, teacher {teacher} (test %), {seconds}"
+    return Group(Text(line), *warnings)
+
+
 def _heading(result: RunResult) -> Text:
     config = result.config
     hits = sum(seed.teacher_cached for seed in result.seeds)
@@ -118,7 +129,7 @@ def _table(result: RunResult) -> Table:
         cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
         table.add_row(
             name,
-            *(_cell(result.seeds, name, part) for part in parts),
+            *(accuracy_text(result.seeds, name, part) for part in parts),
             _span([stage(seed).best_epoch for seed in result.seeds]),
             "cached" if cached else f"{result.seconds[name]:.1f}",
         )
@@ -131,7 +142,8 @@ def _span(epochs: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _cell(seeds: Sequence[SeedResult], name: str, part: str) -> str:
+def accuracy_text(seeds: Sequence[SeedResult], name: str, part: str) -> str:
+    """Mean ± population std over ``seeds`` of one accuracy of ``teacher`` or ``student``, in %."""
     summary = summarize(seeds, STAGES[name], part)
     assert summary is not None, "parts lists what the setting has"
     spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""

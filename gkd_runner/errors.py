@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable, Mapping
 
 
@@ -27,6 +28,29 @@ class DataError(GkdError):
 
 class TrainingError(GkdError):
     """Training that cannot go on."""
+
+
+def explain(failure: Exception) -> str | None:
+    """What to tell the user of a failure that is not a bug; ``None`` for one that is."""
+    if isinstance(failure, GkdError):
+        return str(failure)
+    if isinstance(failure, OSError):
+        return f"{failure}; look at output_dir, cache_dir and data_dir"
+    if isinstance(failure, MemoryError) or _is_allocation(failure):
+        text = str(failure).partition("\n")[0] or "out of memory"
+        return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
+    return None
+
+
+def _is_allocation(failure: Exception) -> bool:
+    """Whether torch could not allocate: a plain ``RuntimeError`` on the CPU, told by its text."""
+    told = ("out of memory", "DefaultCPUAllocator")
+    return isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
+
+
+def on_one_line(text: str) -> str:
+    """``text`` without line breaks, at most 200 characters of it."""
+    return textwrap.shorten(text, 200, placeholder=" ...")
 
 
 def nearest(name: str, allowed: Iterable[str], shown: Mapping[str, str] | None = None) -> str:

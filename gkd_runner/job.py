@@ -12,13 +12,12 @@ from typing import Any
 
 import torch
 
-from gkd_runner.config.presets import preset_source
 from gkd_runner.config.schema import Config
 from gkd_runner.console import stage_progress
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.environment import describe_environment, peak_memory
-from gkd_runner.results import RunResult, SeedResult, table
+from gkd_runner.results import RunResult, SeedResult, identity, table
 from gkd_runner.scoring import seed_result
 from gkd_runner.stored import RESULT_FORMAT
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
@@ -46,7 +45,7 @@ class Job:
             self.record = Record(config, self._key)
             stack.callback(self.record.close)
             for seed in config.seeds:
-                self._tracker.begin(_identity(config, self.record.key, seed))
+                self._tracker.begin(_tracked_identity(config, self.record.key, seed))
             self._resources = stack.pop_all()
         return self
 
@@ -97,19 +96,11 @@ class Job:
         self._tracker.log(seed, values)
 
     def _as_json(self, seeds: Sequence[SeedResult], teacher_keys: Sequence[str]) -> dict[str, Any]:
-        config, graph = self._config, self._graph
+        graph = self._graph
         return {
             "format": RESULT_FORMAT,
             "key": self.record.key,
-            "identity": {
-                "dataset": config.dataset.name,
-                "protocol": config.protocol.name,
-                "setting": config.setting.name,
-                "teacher": config.teacher.name,
-                "method": config.method.name,
-                "preset": config.preset.name,
-                "preset_source": preset_source(config),
-            },
+            "identity": identity(self._config),
             "started": self.record.started.isoformat(),
             "graph": {
                 "fingerprint": graph.fingerprint,
@@ -129,7 +120,7 @@ class Job:
         }
 
 
-def _identity(config: Config, key: str, seed: int) -> RunIdentity:
+def _tracked_identity(config: Config, key: str, seed: int) -> RunIdentity:
     method, teacher, dataset = config.method.name, config.teacher.name, config.dataset.name
     protocol, setting = config.protocol.name, config.setting.name
     return RunIdentity(

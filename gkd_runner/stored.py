@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ class StoredRun:
     seeds: tuple[SeedResult, ...]
     seconds: Mapping[str, float]
     raw: Mapping[str, Any]
+
+    @property
+    def began(self) -> float:
+        """Seconds since the epoch."""
+        return datetime.fromisoformat(self.started).timestamp()
 
 
 def cell_folder(config: Config) -> Path:
@@ -75,14 +81,9 @@ def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
 
 def finished(config: Config, key: str) -> dict[int, StoredRun]:
     """For each of the configuration's seeds that is done, the newest run that did it."""
-    runs = read_runs(cell_folder(config), f"*-{key[:8]}*")
-    return {
-        seed.seed: run
-        for run in runs
-        if run.key == key
-        for seed in run.seeds
-        if seed.seed in config.seeds
-    }
+    runs = [run for run in read_runs(cell_folder(config), f"*-{key[:8]}*") if run.key == key]
+    by_seed = {seed.seed: run for run in runs for seed in run.seeds}
+    return {seed: by_seed[seed] for seed in config.seeds if seed in by_seed}
 
 
 def lock_file(config: Config, key: str) -> Path:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gkd_runner.config.schema import Config
-
-MAIN_PROCESS = os.getpid()
-FAILED_CELLS: list[str] = []
-"""Cells of this process's sweep that failed, with their causes."""
 
 if TYPE_CHECKING:
     import torch
@@ -66,48 +61,28 @@ def distil(config: Config, graph: GraphData, device: torch.device, key: str) -> 
 def run(composed: DictConfig) -> float:
     """Hydra's task function; returns the mean validation accuracy, what a search maximises."""
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
     from gkd_runner.config.build import to_config
     from gkd_runner.console import make_console, report, show_log
+    from gkd_runner.errors import explain
+    from gkd_runner.sweeps.folder import current
 
     show_log()
+    config = to_config(composed)
+    sweep = current()
+    if sweep:
+        from gkd_runner.sweeps.run import run_cell
+
+        return run_cell(sweep, HydraConfig.get().job.num, config)
     try:
-        result = train(to_config(composed))
+        result = train(config)
     except Exception as failure:
-        error = _explained(failure)
-        if error is None:
+        text = explain(failure)
+        if text is None:
             raise
-        hydra_config = HydraConfig.get()
-        if hydra_config.mode != RunMode.MULTIRUN:
-            sys.exit(f"gkd-train: {error}")
-        if os.getpid() != MAIN_PROCESS:  # a launcher's worker: only an exception gets back
-            raise
-        FAILED_CELLS.append(f"{' '.join(hydra_config.overrides.task)}: {error}")
-        print(f"gkd-train: failed: {FAILED_CELLS[-1]}", file=sys.stderr)
-        return math.nan
+        sys.exit(f"gkd-train: {text}")
     make_console().print(report(result), crop=False)
     return result.val_accuracy
-
-
-def _explained(failure: Exception) -> str | None:
-    """What to tell the user of a failure that is not a bug; ``None`` for one that is."""
-    from gkd_runner.errors import GkdError
-
-    if isinstance(failure, GkdError):
-        return str(failure)
-    if isinstance(failure, OSError):
-        return f"{failure}; look at output_dir, cache_dir and data_dir"
-    if isinstance(failure, MemoryError) or _is_allocation(failure):
-        text = str(failure).partition("\n")[0] or "out of memory"
-        return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
-    return None
-
-
-def _is_allocation(failure: Exception) -> bool:
-    """Whether torch could not allocate: a plain ``RuntimeError`` on the CPU, told by its text."""
-    told = ("out of memory", "DefaultCPUAllocator")
-    return isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
 
 
 def main() -> None:
@@ -117,7 +92,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import hydra
 
-    from gkd_runner.config.command_line import check_command_line
+    from gkd_runner.config.command_line import check_command_line, chooses_sweeper
     from gkd_runner.config.paths import conf_dir
     from gkd_runner.config.presets import register_resolvers
     from gkd_runner.errors import ConfigError
@@ -125,18 +100,20 @@ def main() -> None:
     register_resolvers()
     # argparse wants all overrides in one run, so flags that take no value go first
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
+    start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
     try:
-        check_command_line(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)()
+        cells = check_command_line(sys.argv[1:])
+        if cells:
+            from gkd_runner.sweeps.run import run_sweep
+
+            run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
+        else:
+            start()
     except ConfigError as error:
         sys.exit(f"gkd-train: {error}")
     except KeyboardInterrupt:
-        print("gkd-train: interrupted; trained teachers stay in the cache", file=sys.stderr)
+        print("gkd-train: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-    if FAILED_CELLS:
-        cells = "\n".join(f"  - {cell}" for cell in FAILED_CELLS)
-        noun = "cell" if len(FAILED_CELLS) == 1 else "cells"
-        sys.exit(f"gkd-train: {len(FAILED_CELLS)} {noun} failed:\n{cells}")
 
 
 if __name__ == "__main__":

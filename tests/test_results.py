@@ -12,9 +12,9 @@ from rich.console import Console
 
 from gkd_runner.console import report
 from gkd_runner.data.graph import FloatArray
+from gkd_runner.errors import explain
 from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.scoring import scores, seed_result
-from gkd_runner.train import _explained
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from tests.support import config, small_tasks
@@ -98,7 +98,7 @@ def test_a_baseline_without_a_teacher_cannot_collapse() -> None:
     ],
 )
 def test_only_failed_allocations_are_explained_as_such(failure: Exception, explained: bool) -> None:
-    text = _explained(failure)
+    text = explain(failure)
 
     assert (text is not None and "use replicas=1" in text) == explained
     assert (text is None) != explained
@@ -111,7 +111,7 @@ def test_the_report_shows_means_population_deviations_and_the_difference() -> No
     )
     hint = (("look", "wandb leet there/wandb"), ("upload", "wandb sync there/wandb/offline-run-*"))
     seconds = {"teacher": 1.0, "student": 2.0}
-    result = RunResult(config(), Path("there"), (good, better), seconds, hint)
+    result = RunResult(config(), (Path("there"),), (good, better), seconds, hint)
     text = io.StringIO()
     Console(file=text, width=100).print(report(result))
 

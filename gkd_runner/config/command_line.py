@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
@@ -21,17 +21,26 @@ from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.config.build import to_config
 from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.schema import Config
 from gkd_runner.errors import ConfigError, nearest
 
-CELLS_CHECKED = 200
-"""Sweeps of more cells are checked value by value instead of cell by cell."""
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration of a sweep, and what tells it from the others (``method=glnn ...``)."""
+
+    label: str
+    config: Config
 
 
-def check_command_line(argv: Sequence[str]) -> None:
-    """Raise ``ConfigError`` with every mistake in ``argv``; ``--help`` and the like pass."""
+def check_command_line(argv: Sequence[str]) -> list[Cell]:
+    """The cells that ``argv`` sweeps over; none without ``-m``, one for a search's fixed part.
+
+    Raises ``ConfigError`` with every mistake in all of them; ``--help`` and the like pass.
+    """
     args = get_args_parser().parse_args(argv)
     if args.help or args.hydra_help or args.shell_completion or args.info:
-        return
+        return []
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
     groups = _groups(folders)
@@ -40,18 +49,30 @@ def check_command_line(argv: Sequence[str]) -> None:
         for override in overrides
         if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not _values(override, groups)
     ]
+    found = []
+    options = [choices for override in overrides if (choices := _values(override, groups))]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         checker = _Checker(folders)
-        for cell in _cells([_values(override, groups) for override in overrides]):
-            mistakes += checker.mistakes(cell)
+        for chosen in itertools.product(*options):
+            config, wrong = checker.check(chosen)
+            mistakes += wrong
+            swept = [o for o, choices in zip(chosen, options, strict=True) if len(choices) > 1]
+            found.append((" ".join(override.input_line or "" for override in swept), config))
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
+    cells = [Cell(label or "the only cell", config) for label, config in found if config]
+    return cells if args.multirun and not args.cfg else []
+
+
+def chooses_sweeper(texts: Iterable[str]) -> bool:
+    """Whether a command line names a sweeper of its own, whose cells are not known beforehand."""
+    return any(text.startswith("hydra/sweeper=") for text in texts)
 
 
 def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], list[str]]:
     parser, overrides, mistakes = OverridesParser.create(), [], []
     texts = list(texts)
-    sweeper = any(text.startswith("hydra/sweeper=") for text in texts)
+    sweeper = chooses_sweeper(texts)
     for text in texts:
         try:
             (override,) = parser.parse_overrides([text])
@@ -74,17 +95,6 @@ def _unreadable(text: str) -> str:
     if not equals:
         return f"{text} is not of the form option=value"
     return f"{text} has characters that need quotes of their own: '{key}=\"{value}\"'"
-
-
-def _cells(swept: Sequence[list[Override]]) -> Iterator[list[Override]]:
-    """The cells of a sweep; of a very large one, each value once beside the others' first."""
-    options = [choices for choices in swept if choices]
-    if math.prod(map(len, options)) <= CELLS_CHECKED:
-        yield from map(list, itertools.product(*options))
-        return
-    for position, choices in enumerate(options):
-        for choice in choices:
-            yield [*(other[0] for other in options[:position] + options[position + 1 :]), choice]
 
 
 def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Override]:
@@ -111,8 +121,8 @@ class _Checker:
         self._search = [f"hydra.searchpath=[{paths}]"] if paths else []
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
-    def mistakes(self, cell: Sequence[Override]) -> list[str]:
-        """Everything wrong with one combination of overrides."""
+    def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
+        """One combination of overrides as a configuration, and everything wrong with it."""
         custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
@@ -126,10 +136,9 @@ class _Checker:
                 OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
         found = [problem for problem in problems if problem]
         try:
-            to_config(composed)
+            return to_config(composed), found
         except ConfigError as error:
-            found += error.mistakes
-        return found
+            return None, found + error.mistakes
 
     def _problem(self, override: Override, *, custom: bool) -> str | None:
         key = override.key_or_group

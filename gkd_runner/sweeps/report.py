@@ -1,0 +1,87 @@
+"""What a sweep prints: the plan before it, and the tables of results and failures after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gkd_runner.console import accuracy_text
+from gkd_runner.errors import on_one_line
+from gkd_runner.results import SeedResult
+from gkd_runner.sweeps.folder import Failure, Sweep
+from gkd_runner.sweeps.progress import duration
+from gkd_runner.sweeps.survey import Plan
+
+UNSEEN = "not run"
+
+
+def plan_text(plan: Plan) -> Group:
+    """How many cells and teachers are there and how many are to come; what cannot start."""
+    total = len(plan.cells)
+    lines = [
+        f"{total} cells: {plan.done} finished before, {total - plan.done} to run",
+        f"teachers for them: {plan.teachers_cached} cached, {plan.teachers_to_train} to train",
+    ]
+    problems = Counter(on_one_line(cell.problem) for cell in plan.cells if cell.problem)
+    wrong = [
+        Text.assemble(("will fail ", "red"), f"{count} cells: {problem}")
+        for problem, count in problems.items()
+    ]
+    return Group(*map(Text, lines), *wrong)
+
+
+def closing(sweep: Sweep, seconds: float) -> Group:
+    """All cells with their test accuracies, then the failures with their causes and logs."""
+    failures = {failure.number: failure for failure in sweep.failures()}
+    parts: list[RenderableType] = [_results(sweep, set(failures))] if sweep.cells else []
+    if failures:
+        parts += [_failures(sweep, failures)]
+    parts.append(Text(f"{duration(seconds)} in all; compare with gkd-tables"))
+    return Group(*parts)
+
+
+def _results(sweep: Sweep, failed: set[int]) -> Table:
+    table = Table(
+        caption="test accuracy in %, mean ± population std over seeds",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("cell", overflow="fold")
+    for heading in ("n", "teacher", "student", "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for number, cell in enumerate(sweep.cells):
+        runs = cell.runs()
+        seeds = [_of(runs[seed].seeds, seed) for seed in cell.seeds if seed in runs]
+        if len(seeds) == len(cell.seeds):
+            table.add_row(cell.label, str(len(seeds)), *_accuracies(seeds))
+        else:
+            table.add_row(cell.label, str(len(seeds)), "failed" if number in failed else UNSEEN)
+    return table
+
+
+def _of(seeds: tuple[SeedResult, ...], wanted: int) -> SeedResult:
+    return next(seed for seed in seeds if seed.seed == wanted)
+
+
+def _accuracies(seeds: list[SeedResult]) -> Iterator[str]:
+    yield accuracy_text(seeds, "teacher", "prod")
+    yield accuracy_text(seeds, "student", "prod")
+    gap = sum(seed.student.scores.prod - seed.teacher.scores.prod for seed in seeds) / len(seeds)
+    yield f"{100 * gap:+.2f}"
+
+
+def _failures(sweep: Sweep, failures: dict[int, Failure]) -> Group:
+    count = len(failures)
+    lines = [Text(f"{count} {'cell' if count == 1 else 'cells'} failed:", style="red")]
+    for number, failure in failures.items():
+        label = sweep.label(number)
+        lines += [Text(f"  {label}: {failure.one_line}")]
+        lines += [Text(f"    log {failure.log}", no_wrap=True, overflow="ignore")]
+    return Group(*lines)

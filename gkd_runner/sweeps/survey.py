@@ -1,0 +1,110 @@
+"""Look ahead over the cells of a sweep: what is done, what is left, which teachers it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gkd_runner.config.build import data_dir
+from gkd_runner.config.command_line import Cell
+from gkd_runner.config.schema import Config
+from gkd_runner.data.datasets import load_dataset
+from gkd_runner.data.graph import GraphData
+from gkd_runner.data.task import make_task
+from gkd_runner.environment import choose_device
+from gkd_runner.errors import GkdError
+from gkd_runner.stored import finished
+from gkd_runner.tracking.record import config_key
+from gkd_runner.training.cache import TeacherCache, teacher_key
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A cell before it runs.
+
+    Attributes:
+        cell: the cell.
+        key: the key of its runs; empty when its graph cannot be read.
+        missing: the seeds that no finished run has.
+        teachers: the keys of the teachers that these seeds need.
+        problem: why the cell cannot start, where that is known already.
+    """
+
+    cell: Cell
+    key: str
+    missing: tuple[int, ...]
+    teachers: tuple[str, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a sweep in order, and the distinct teachers that are there or to train."""
+
+    cells: tuple[Surveyed, ...]
+    teachers_cached: int
+    teachers_to_train: int
+
+    @property
+    def done(self) -> int:
+        """Cells of which nothing is left to do."""
+        return sum(not cell.missing for cell in self.cells)
+
+
+def survey(cells: Sequence[Cell]) -> Plan:
+    """Read each graph once and look every cell up. Cells that cannot start are marked, not run."""
+    graphs: dict[str, GraphData | GkdError] = {}
+    surveyed = []
+    for position, cell in sorted(enumerate(cells), key=lambda item: _graph_id(item[1].config)):
+        graph_id = _graph_id(cell.config)
+        if graph_id not in graphs:
+            graphs = {graph_id: _load(cell.config)}  # one graph in memory at a time
+        surveyed.append((position, _look_up(cell, graphs[graph_id])))
+    ordered = tuple(found for _, found in sorted(surveyed, key=lambda item: item[0]))
+    needed = {(cell.cell.config.cache_dir, key) for cell in ordered for key in cell.teachers}
+    modes = {cell.cell.config.cache for cell in ordered}
+    cached = _cached(needed) if modes == {"use"} else 0
+    return Plan(ordered, cached, len(needed) - cached)
+
+
+def _graph_id(config: Config) -> str:
+    cut = sorted(config.protocol.largest_component)
+    return f"{config.dataset} {cut} {config.data_dir}"
+
+
+def _load(config: Config) -> GraphData | GkdError:
+    try:
+        return load_dataset(config.dataset, config.protocol, data_dir(config))
+    except GkdError as error:
+        return error
+
+
+def _look_up(cell: Cell, graph: GraphData | GkdError) -> Surveyed:
+    config = cell.config
+    try:
+        if isinstance(graph, GkdError):
+            raise graph
+        device = choose_device(config.device)
+        key = config_key(config, graph, device)
+        done = {} if config.rerun else finished(config, key)
+        missing = tuple(seed for seed in config.seeds if seed not in done)
+        teachers = _teachers(config, graph, device, missing)
+    except GkdError as error:
+        return Surveyed(cell, "", tuple(config.seeds), (), str(error))
+    return Surveyed(cell, key, missing, teachers)
+
+
+def _teachers(
+    config: Config, graph: GraphData, device: torch.device, seeds: Iterable[int]
+) -> tuple[str, ...]:
+    return tuple(
+        teacher_key(make_task(graph, config, seed), config.teacher, config.training, device)
+        for seed in seeds
+    )
+
+
+def _cached(needed: set[tuple[str, str]]) -> int:
+    return sum(TeacherCache(Path(folder).expanduser(), "use").holds(key) for folder, key in needed)
