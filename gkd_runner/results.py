@@ -108,6 +108,7 @@ def identity(config: Config) -> dict[str, str]:
         "teacher": config.teacher.name,
         "method": config.method.name,
         "preset": config.preset.name,
+        "calibration": config.calibration,
         "preset_source": preset_source(config),
     }
 

@@ -106,7 +106,7 @@ def preset_source(config: Config) -> str:
 
 
 def _changed(config: Config) -> list[str]:
-    """Options that differ from what the same choices give without any further override."""
+    """``option=value`` of those that differ from what the same choices alone give."""
     root: Any = OmegaConf.load(conf_dir() / "train.yaml")
     for group in ("dataset", "setting", "teacher", "student", "method", "preset"):
         name = getattr(config, group).name
@@ -115,7 +115,7 @@ def _changed(config: Config) -> list[str]:
         root[group] = OmegaConf.load(path) if path.is_file() else asdict(getattr(config, group))
     ignored = {"dataset.name", "dataset.path"}
     return [
-        f"{group}.{name}"
+        f"{group}.{name}={value:g}" if isinstance(value, float) else f"{group}.{name}={value}"
         for group in COMPARED
         for name, value in asdict(getattr(config, group)).items()
         if f"{group}.{name}" not in ignored and root[group][name] != value

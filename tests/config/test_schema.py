@@ -126,7 +126,7 @@ def test_what_the_command_line_changed_is_named() -> None:
 
     assert preset_source(config) == (
         "published: InfGraND row cora/gcn/transductive;"
-        " changed: teacher.hidden_dim, student.hidden_dim, method.tau; teacher calibrated"
+        " changed: teacher.hidden_dim=64, student.hidden_dim=64, method.tau=9; teacher calibrated"
     )
 
 
@@ -140,19 +140,22 @@ def test_common_names_both_tables_that_it_reads() -> None:
 def test_a_changed_protocol_does_not_keep_its_name() -> None:
     assert compose([]).protocol.name == "infgrand"
     assert compose(["protocol.train_per_class=5"]).protocol.name == "infgrand-modified"
+    assert compose(["protocol.label_fraction=0.1"]).protocol.name == "infgrand-labels10"
+    both = ["protocol=krd", "protocol.train_per_class=5", "protocol.label_fraction=0.4"]
+    assert compose(both).protocol.name == "krd-modified-labels40"
 
 
 @pytest.mark.parametrize(
     ("overrides", "changed"),
     [
-        (["method.pooling=max", "method.self_loops=1"], "method.pooling, method.self_loops"),
-        (["method=glnn", "method.tau=5"], "method.tau"),
-        (["teacher=gat", "teacher.output_heads=4"], "teacher.output_heads"),
-        (["dataset.row_normalize=false"], "dataset.row_normalize"),
+        (["method.pooling=max", "method.self_loops=1"], "method.pooling=max, method.self_loops=1"),
+        (["method=glnn", "method.tau=5"], "method.tau=5"),
+        (["teacher=gat", "teacher.output_heads=4"], "teacher.output_heads=4"),
+        (["dataset.row_normalize=false"], "dataset.row_normalize=False"),
         (["preset=none", "teacher.dropout=0.1", "training.patience=9"],
-         "teacher.dropout, training.patience"),
+         "teacher.dropout=0.1, training.patience=9"),
         (["dataset=custom", "dataset.path=x.npz", "dataset.name=mine", "dataset.repair=true"],
-         "dataset.repair"),
+         "dataset.repair=True"),
     ],
 )  # fmt: skip
 def test_every_change_is_named_whether_a_table_has_it_or_not(
