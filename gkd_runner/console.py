@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich import box
 from rich.console import Console, Group
@@ -38,6 +39,19 @@ def show_log() -> None:
     logger.setLevel(logging.INFO)
 
 
+_SHOW_STAGES = ContextVar("show_stages", default=True)
+
+
+@contextmanager
+def stages_hidden() -> Iterator[None]:
+    """No progress bars of single stages, where one display shows the whole."""
+    token = _SHOW_STAGES.set(False)
+    try:
+        yield
+    finally:
+        _SHOW_STAGES.reset(token)
+
+
 @contextmanager
 def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
     """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
@@ -48,7 +62,8 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
         TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    shown = console.is_terminal and _SHOW_STAGES.get()
+    with Progress(*columns, console=console, disable=not shown) as progress:
         bar = progress.add_task(stage, total=len(seeds), now="")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
 

@@ -33,6 +33,11 @@ class StoredRun:
     raw: Mapping[str, Any]
 
     @property
+    def teacher_keys(self) -> tuple[str, ...]:
+        """The cached teacher of each of ``seeds``."""
+        return tuple(entry["teacher_key"] for entry in self.raw["seeds"])
+
+    @property
     def began(self) -> float:
         """Seconds since the epoch."""
         return datetime.fromisoformat(self.started).timestamp()

@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from gkd_runner.config.command_line import Cell
 from gkd_runner.config.schema import Config
-from gkd_runner.console import make_console, one_line
-from gkd_runner.stored import cell_folder
+from gkd_runner.console import make_console, one_line, stages_hidden
+from gkd_runner.locks import is_held
+from gkd_runner.stored import cell_folder, lock_file
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
 from gkd_runner.sweeps.progress import progress
 from gkd_runner.sweeps.report import closing, plan_text
-from gkd_runner.sweeps.survey import Plan, survey
+from gkd_runner.sweeps.survey import Plan, Surveyed, survey
 from gkd_runner.train import train
 
 
@@ -25,21 +31,68 @@ def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bo
     Without ``listed`` a sweeper of its own chooses the cells, so that there is no plan and no table
     of results.
     """
-    console, started = make_console(), time.monotonic()
-    planned = []
-    if listed:
-        plan = survey(cells)
-        console.print(plan_text(plan))
-        planned = _planned(plan)
-    sweep = begin(Path(cells[0].config.output_dir), planned)
-    try:
+    with _sweep(cells if listed else (), Path(cells[0].config.output_dir)) as (sweep, _):
         launch()
+    _exit_unless_done(sweep)
+
+
+def run_all(cells: Sequence[Cell]) -> None:
+    """Run the cells in this process, those that another job is busy with last; exit 1 if any fails.
+
+    One display tells how far all of them are.
+    """
+    with _sweep(cells, Path(cells[0].config.output_dir)) as (sweep, plan):
+        _run_in_turn(sweep, plan)
+    _exit_unless_done(sweep)
+
+
+@contextmanager
+def _sweep(cells: Sequence[Cell], output_dir: Path) -> Iterator[tuple[Sweep, Plan]]:
+    console, started = make_console(), time.monotonic()
+    plan = survey(cells)
+    if cells:
+        console.print(plan_text(plan))
+    sweep = begin(output_dir, _planned(plan))
+    try:
+        yield sweep, plan
     finally:
         sweep.end()
         console.print(closing(sweep, time.monotonic() - started), crop=False)
+
+
+def _exit_unless_done(sweep: Sweep) -> None:
     now = progress(sweep)
     if now.done < now.total or now.failed:
-        sys.exit(f"gkd-train: {now}")
+        sys.exit(f"gkd-runner: {now}")
+
+
+def _run_in_turn(sweep: Sweep, plan: Plan) -> None:
+    console = make_console()
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with (
+        stages_hidden(),
+        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("", total=len(plan.cells), completed=plan.done)
+        for number in _free_first(plan):
+            cell = plan.cells[number].cell
+            bar.update(task, description=f"{progress(sweep)}; now {cell.label}")
+            run_cell(sweep, number, cell.config, bar.console)
+            bar.update(task, completed=progress(sweep).done, description=str(progress(sweep)))
+
+
+def _free_first(plan: Plan) -> Iterator[int]:
+    """Numbers of the cells that are left, putting off those that another job runs meanwhile."""
+    left = [number for number, cell in enumerate(plan.cells) if cell.missing]
+    while left:
+        free = (n for n in left if not is_held(_lock(plan.cells[n])))
+        number = next(free, left[0])
+        left.remove(number)
+        yield number
+
+
+def _lock(cell: Surveyed) -> Path:
+    return lock_file(cell.cell.config, cell.key)
 
 
 def _planned(plan: Plan) -> list[Planned]:
@@ -56,20 +109,20 @@ def _planned(plan: Plan) -> list[Planned]:
     ]
 
 
-def run_cell(sweep: Sweep, number: int, config: Config) -> float:
+def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None = None) -> float:
     """Run one cell; its mean validation accuracy, or NaN where it failed.
 
     Exits where it failed and ``config.on_error`` is ``stop``.
     """
-    console = make_console()
+    console = console or make_console()
     label = sweep.label(number)
     try:
         result = train(config)
     except Exception as error:
         failure = sweep.record_failure(number, config, error)
-        print(f"gkd-train: failed: {label}: {failure.one_line}", file=sys.stderr)
+        console.print(Text(f"{label}: failed: {failure.one_line}", style="red"), crop=False)
         if config.on_error == "stop":
-            sys.exit(f"gkd-train: stopped, as on_error=stop; the log is {failure.log}")
+            sys.exit(f"gkd-runner: stopped, as on_error=stop; the log is {failure.log}")
         return math.nan
     console.print(one_line(label, result), crop=False)
     if sweep.cells and result.reused < len(result.seeds):

@@ -1,0 +1,240 @@
+"""The forms that tables take: terminal, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gkd_runner.reporting.document import Document, Line, Section, Value, letters
+from gkd_runner.reporting.rows import Row
+
+STYLES = {"best": "bold", "second": "underline", "": ""}
+
+
+def terminal(documents: Iterable[Document]) -> Group:
+    """All tables for a terminal."""
+    parts: list[RenderableType] = []
+    for document in documents:
+        parts.append(Text(f"\n{document.title}", style="bold"))
+        parts += [part for section in document.sections for part in _terminal(section)]
+    return Group(*parts)
+
+
+def _terminal(section: Section) -> Iterator[RenderableType]:
+    footnotes = section.footnotes()
+    yield Text(f"\n{section.title}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    for column in section.columns:
+        table.add_column(column, justify="right")
+    for block in section.blocks:
+        if block.heading:
+            table.add_row(Text(block.heading, style="italic"))
+        for line in block.lines:
+            table.add_row(line.label, *(_rich(value, footnotes) for value in line.values))
+        table.add_section()
+    yield table
+    yield Text(section.caption, style="dim")
+    for note, letter in footnotes.items():
+        yield Text(f"{letter}: {note}", style="dim")
+
+
+def _rich(value: Value, footnotes: dict[str, str]) -> Text:
+    marks = letters(value, footnotes)
+    return Text.assemble((value.text, STYLES[value.mark]), f" {marks}" if marks else "")
+
+
+def markdown(documents: Iterable[Document]) -> str:
+    """All tables as GitHub-flavoured Markdown."""
+    lines: list[str] = []
+    for document in documents:
+        lines += [f"## {document.title}", ""]
+        for section in document.sections:
+            lines += _markdown(section)
+    return "\n".join(lines)
+
+
+def _markdown(section: Section) -> Iterator[str]:
+    footnotes = section.footnotes()
+    yield f"### {section.title}\n"
+    yield _piped(("", *section.columns))
+    yield _piped(("---", *("---:" for _ in section.columns)))
+    for block in section.blocks:
+        if block.heading:
+            yield _piped((f"*{block.heading}*", *("" for _ in section.columns)))
+        for line in block.lines:
+            yield _piped((line.label, *(_marked_down(value, footnotes) for value in line.values)))
+    notes = "".join(f"<br><sup>{letter}</sup> {note}" for note, letter in footnotes.items())
+    yield f"\n{section.caption}{notes}\n"
+
+
+def _marked_down(value: Value, footnotes: dict[str, str]) -> str:
+    text = value.text.replace("*", r"\*")
+    text = {"best": f"**{text}**", "second": f"<ins>{text}</ins>"}.get(value.mark, text)
+    marks = letters(value, footnotes)
+    return f"{text}<sup>{marks}</sup>" if marks else text
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+LATEX_HEAD = r"""\documentclass{article}
+\usepackage[a4paper,landscape,margin=1cm]{geometry}
+\usepackage{booktabs}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\begin{document}
+\scriptsize
+"""
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "*": r"$^{*}$",
+}  # fmt: skip
+
+
+def latex(documents: Iterable[Document]) -> str:
+    """A document that compiles as it is; each table between its own rules (booktabs) for papers."""
+    lines = [LATEX_HEAD]
+    for document in documents:
+        lines.append(rf"\section*{{{_tex(document.title)}}}")
+        for section in document.sections:
+            lines += _latex(section)
+    return "\n".join([*lines, r"\end{document}", ""])
+
+
+def _latex(section: Section) -> Iterator[str]:
+    footnotes = section.footnotes()
+    yield rf"\subsection*{{{_tex(section.title)}}}"
+    yield rf"\noindent\begin{{tabular}}{{l{'r' * len(section.columns)}}}"
+    yield r"\toprule"
+    yield _row(["", *map(_tex, section.columns)])
+    width = len(section.columns) + 1
+    for block in section.blocks:
+        yield r"\midrule"
+        if block.heading:
+            yield rf"\multicolumn{{{width}}}{{l}}{{\emph{{{_tex(block.heading)}}}}} \\"
+        for line in block.lines:
+            yield _row([_tex(line.label), *(_tex_value(value, footnotes) for value in line.values)])
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    notes = "".join(rf"\\ $^{{{letter}}}$ {_tex(note)}" for note, letter in footnotes.items())
+    yield rf"\par\smallskip\noindent {_tex(section.caption)}{notes}"
+    yield r"\par\bigskip"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return rf"{' & '.join(cells)} \\"
+
+
+def _tex_value(value: Value, footnotes: dict[str, str]) -> str:
+    commands = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
+    text = commands[value.mark] % _tex(value.text)
+    marks = letters(value, footnotes)
+    return rf"{text}$^{{{marks}}}$" if marks else text
+
+
+def _tex(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+
+
+HTML_HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>gkd-runner: tables</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem;
+  padding: 0 1rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
+th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 1px solid; }
+tr.block th { font-style: italic; font-weight: 400; text-align: left; padding-top: .6rem; }
+tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
+tbody tr:target { background: color-mix(in srgb, orange 30%, transparent); }
+.note, p { opacity: .8; max-width: 60rem; margin: .2rem 0; }
+td a { color: inherit; text-decoration: none; border-bottom: 1px dotted; }
+b a { border-bottom-style: solid; } u a { border-bottom: 0; }
+</style></head><body>
+<h1>gkd-runner: tables</h1>
+<p>Each number leads to the runs that it was made of.</p>
+"""
+
+
+def html_page(documents: Iterable[Document], rows: Sequence[Row], runs_at: str | None) -> str:
+    """One page, without scripts. ``runs_at`` is the path from the page to the folder of runs."""
+    lines = [HTML_HEAD]
+    for document in documents:
+        lines.append(f"<h2>{html.escape(document.title)}</h2>")
+        for section in document.sections:
+            lines += _html(section)
+    lines += ["<h2>Runs</h2>", *_provenance(rows, runs_at), "</body></html>", ""]
+    return "\n".join(lines)
+
+
+def _html(section: Section) -> Iterator[str]:
+    footnotes = section.footnotes()
+    yield f'<h3>{html.escape(section.title)}</h3><div class="scroll"><table>'
+    yield _html_head(("", *section.columns))
+    for block in section.blocks:
+        if block.heading:
+            span = len(section.columns) + 1
+            yield f'<tr class="block"><th colspan="{span}">{html.escape(block.heading)}</th></tr>'
+        for line in block.lines:
+            yield _html_line(line, footnotes)
+    yield f"</tbody></table></div><p>{html.escape(section.caption)}</p>"
+    for note, letter in footnotes.items():
+        yield f'<p class="note"><sup>{letter}</sup> {html.escape(note)}</p>'
+
+
+def _html_head(columns: Sequence[str]) -> str:
+    cells = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
+    return f"<thead><tr>{cells}</tr></thead><tbody>"
+
+
+def _html_line(line: Line, footnotes: dict[str, str]) -> str:
+    cells = "".join(f"<td>{_html_value(value, footnotes)}</td>" for value in line.values)
+    return f'<tr><th scope="row">{html.escape(line.label)}</th>{cells}</tr>'
+
+
+def _html_value(value: Value, footnotes: dict[str, str]) -> str:
+    text = html.escape(value.text)
+    if value.runs:
+        title = html.escape("\n".join(value.runs))
+        text = f'<a href="#{html.escape(value.runs[0])}" title="{title}">{text}</a>'
+    text = {"best": f"<b>{text}</b>", "second": f"<u>{text}</u>"}.get(value.mark, text)
+    marks = letters(value, footnotes)
+    return f"{text}<sup>{marks}</sup>" if marks else text
+
+
+def _provenance(rows: Sequence[Row], runs_at: str | None) -> Iterator[str]:
+    """Every run behind the tables: seeds, commit, seconds, and the command that made it."""
+    columns = ("run", "seeds", "seconds", "commit", "hyperparameters", "command")
+    yield f'<div class="scroll"><table>{_html_head(columns)}'
+    runs: dict[str, list[Row]] = {}
+    for row in rows:
+        runs.setdefault(row.run, []).append(row)
+    for run, mine in runs.items():
+        name = html.escape(run)
+        seconds = sum(row.teacher_seconds + row.student_seconds for row in mine)
+        where = (
+            f'<a href="{html.escape(runs_at)}/{name}/result.json">{name}</a>' if runs_at else name
+        )
+        cells = (
+            ", ".join(str(row.seed) for row in mine),
+            f"{seconds:.0f}",
+            mine[0].commit[:12],
+            mine[0].preset_source,
+            mine[0].command,
+        )
+        rest = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        yield f'<tr id="{name}"><td>{where}</td>{rest}</tr>'
+    yield "</tbody></table></div>"

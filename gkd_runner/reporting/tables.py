@@ -1,0 +1,169 @@
+"""From rows to the tables of a comparison: accuracies, paired differences, published figures."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from gkd_runner.config.presets import Cell, find_preset
+from gkd_runner.reporting.compare import (
+    Difference,
+    Place,
+    Result,
+    difference,
+    emphasis,
+    groups,
+    select,
+)
+from gkd_runner.reporting.document import Block, Document, Line, Section, Value
+from gkd_runner.reporting.published import average_gains, single_accuracies
+from gkd_runner.reporting.rows import Row
+from gkd_runner.reporting.view import PARTS, View, mean_std, runs_of
+
+BASES = ("teacher", "mlp", "glnn")
+"""What a method's difference is taken to."""
+
+
+def documents(
+    rows: Sequence[Row], inductive_part: str = "ind", failed: Iterable[tuple[str, ...]] = ()
+) -> list[Document]:
+    """One document per protocol, preset and calibration. ``failed`` are identities of failures."""
+    found = []
+    for group, mine in groups(rows).items():
+        results = select(mine, same_teacher=group.preset == "common")
+        view = View(group, results, inductive_part, frozenset(failed))
+        sections = (
+            _accuracies(view),
+            _differences(view),
+            average_gains(view),
+            single_accuracies(view),
+        )
+        title = f"{group.protocol} protocol, preset={group.preset}, calibration={group.calibration}"
+        found.append(Document(title, tuple(section for section in sections if section.blocks)))
+    return found
+
+
+def _heading(view: View, setting: str, teacher: str) -> str:
+    over = f", {PARTS[view.part(setting)]}" if setting == "inductive" else ""
+    return f"{setting}{over}; {teacher} teacher"
+
+
+def _accuracies(view: View) -> Section:
+    blocks = []
+    for setting, teacher, methods in view.blocks():
+        places = [Place(dataset, setting, teacher) for dataset in view.datasets]
+        counts = {
+            len(result.rows) for place in places for result in view.results.get(place, {}).values()
+        }
+        seeds = f"; {next(iter(counts))} seeds" if len(counts) == 1 else ""
+        lines = _accuracy_lines(view, places, methods, show_n=len(counts) > 1)
+        blocks.append(Block(_heading(view, setting, teacher) + seeds, tuple(lines)))
+    caption = (
+        "Test accuracy in %, mean ± population std over seeds (n where it differs). The best method"
+        " is bold and the second underlined, unless a paired t test over seeds cannot tell them"
+        " from the next (p >= 0.05)."
+    )
+    return Section("Accuracy", caption, tuple(view.datasets), tuple(blocks))
+
+
+def _accuracy_lines(
+    view: View, places: Sequence[Place], methods: Sequence[str], *, show_n: bool
+) -> Iterator[Line]:
+    def line(label: str, cells: Iterable[Value]) -> Line:
+        return Line(label, tuple(cell if show_n else _without_n(cell) for cell in cells))
+
+    marks = {
+        place: emphasis(view.results.get(place, {}), view.part(place.setting)) for place in places
+    }
+    if view.group.preset == "common":
+        yield line("teacher", (_teacher(view, place, methods) for place in places))
+    for method in methods:
+        cells = (_student(view, place, method, marks[place].get(method, "")) for place in places)
+        yield line(method, cells)
+        if view.group.preset != "common" and method != "mlp":
+            yield line(f"{method}'s teacher", (_teacher(view, place, [method]) for place in places))
+
+
+def _without_n(value: Value) -> Value:
+    return replace(value, text=value.text.partition(" (")[0])
+
+
+def _teacher(view: View, place: Place, methods: Sequence[str]) -> Value:
+    """The teacher of the methods' runs; of several, of that with the most seeds."""
+    found = [r for m in methods if (r := view.results.get(place, {}).get(m))]
+    if not found:
+        return Value("")
+    best = max(found, key=lambda result: len(result.rows))
+    return Value(mean_std(best, "teacher", view.part(place.setting)), runs=runs_of(best.rows))
+
+
+def _student(view: View, place: Place, method: str, mark: str) -> Value:
+    result = view.results.get(place, {}).get(method)
+    if result is None:
+        return Value(_why_empty(view, place, method))
+    text = mean_std(result, "student", view.part(place.setting))
+    return Value(text, mark, tuple(_notes(result)), runs_of(result.rows))
+
+
+def _notes(result: Result) -> Iterator[str]:
+    """What a reader must know of a number: origin of its hyperparameters, changes, collapses."""
+    source, _, rest = result.rows[0].preset_source.partition("; ")
+    if source.startswith("inferred"):
+        yield "hyperparameters inferred from the nearest published row"
+    elif source.startswith("plain defaults"):
+        yield "plain default hyperparameters"
+    changed = rest.partition("changed: ")[2].partition(";")[0]
+    if changed:
+        yield f"changed: {changed}"
+    collapsed = sum("collapsed student" in row.warnings for row in result.rows)
+    if collapsed:
+        yield f"{collapsed} of {len(result.rows)} students collapsed"
+    if result.others:
+        count = f"{result.others} other {'run' if result.others == 1 else 'runs'}"
+        yield f"{count} of this cell with other options, not shown"
+
+
+def _why_empty(view: View, place: Place, method: str) -> str:
+    group = view.group
+    identity = (place.dataset, group.protocol, place.setting, place.teacher, method)
+    if (*identity, group.preset) in view.failed:
+        return "failed"
+    cell = Cell(group.preset, place.dataset, place.setting, place.teacher, method)
+    if group.preset == "paper" and not (cell.published and find_preset(cell).rows):
+        return "not published"
+    return "not run"
+
+
+def _differences(view: View) -> Section:
+    blocks = []
+    for setting, teacher, methods in view.blocks():
+        lines = []
+        for method, base in itertools.product(methods, BASES):
+            places = [Place(dataset, setting, teacher) for dataset in view.datasets]
+            cells = tuple(_gap(view, place, method, base) for place in places)
+            if any(cell.text for cell in cells):
+                lines.append(Line(f"{method} - {base}", cells))
+        if lines:
+            blocks.append(Block(_heading(view, setting, teacher), tuple(lines)))
+    caption = (
+        "Difference in points, paired over the same seeds and splits: mean ± population std, seeds"
+        " won of all; * where a paired t test has p < 0.05."
+    )
+    return Section("Differences", caption, tuple(view.datasets), tuple(blocks))
+
+
+def _gap(view: View, place: Place, method: str, base: str) -> Value:
+    found = view.results.get(place, {})
+    mine, other = found.get(method), found.get(method if base == "teacher" else base)
+    if not mine or not other or method in (base, "mlp" if base == "glnn" else ""):
+        return Value("")
+    to_teacher = base == "teacher"
+    gap = difference(mine, other, view.part(place.setting), to_teacher=to_teacher)
+    return Value(_gap_text(gap), runs=runs_of((*mine.rows, *other.rows))) if gap else Value("")
+
+
+def _gap_text(gap: Difference) -> str:
+    spread = f"±{100 * gap.std:.2f}" if gap.n > 1 else ""
+    star = "" if gap.is_tie else "*"
+    return f"{100 * gap.mean:+.2f}{spread}{star} ({gap.won}/{gap.n})"
