@@ -87,7 +87,6 @@ def _piped(cells: Sequence[str]) -> str:
 LATEX_HEAD = r"""\documentclass{article}
 \usepackage[a4paper,landscape,margin=1cm]{geometry}
 \usepackage{booktabs}
-\usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \begin{document}
 \scriptsize
@@ -110,22 +109,20 @@ def latex(documents: Iterable[Document]) -> str:
 
 
 def _latex(section: Section) -> Iterator[str]:
+    """One tabular per block, so that each fits a page."""
     footnotes = section.footnotes()
     yield rf"\subsection*{{{_tex(section.title)}}}"
-    yield rf"\noindent\begin{{tabular}}{{l{'r' * len(section.columns)}}}"
-    yield r"\toprule"
-    yield _row(["", *map(_tex, section.columns)])
-    width = len(section.columns) + 1
     for block in section.blocks:
+        yield rf"\noindent\begin{{tabular}}{{l{'r' * len(section.columns)}}}"
+        yield r"\toprule"
+        yield _row([rf"\emph{{{_tex(block.heading)}}}", *map(_tex, section.columns)])
         yield r"\midrule"
-        if block.heading:
-            yield rf"\multicolumn{{{width}}}{{l}}{{\emph{{{_tex(block.heading)}}}}} \\"
         for line in block.lines:
             yield _row([_tex(line.label), *(_tex_value(value, footnotes) for value in line.values)])
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
+        yield r"\bottomrule"
+        yield r"\end{tabular}\par\medskip"
     notes = "".join(rf"\\ $^{{{letter}}}$ {_tex(note)}" for note, letter in footnotes.items())
-    yield rf"\par\smallskip\noindent {_tex(section.caption)}{notes}"
+    yield rf"\noindent {_tex(section.caption)}{notes}"
     yield r"\par\bigskip"
 
 
@@ -161,8 +158,10 @@ tr.block th { font-style: italic; font-weight: 400; text-align: left; padding-to
 tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
 tbody tr:target { background: color-mix(in srgb, orange 30%, transparent); }
 .note, p { opacity: .8; max-width: 60rem; margin: .2rem 0; }
-td a { color: inherit; text-decoration: none; border-bottom: 1px dotted; }
-b a { border-bottom-style: solid; } u a { border-bottom: 0; }
+tbody th { font-weight: 400; }
+sup { line-height: 0; }
+td a { color: inherit; text-decoration: none; }
+td a:hover, td a:focus { outline: 2px solid; }
 </style></head><body>
 <h1>gkd-runner: tables</h1>
 <p>Each number leads to the runs that it was made of.</p>

@@ -1,0 +1,197 @@
+"""Sweeps skip what is done, survive what fails, go on after a kill, and say how far they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gkd_runner.data.npz import save_npz
+from gkd_runner.reporting.rows import read_rows
+from gkd_runner.sweeps.folder import Planned, begin
+from gkd_runner.sweeps.progress import duration, progress
+from tests.support import SMALL, small_graph
+
+SWEEP = ("method=glnn,hgmd-weight,infgrand", "teacher=gcn,sage", "seeds=[0,1]")
+GKD = (sys.executable, "-m", "gkd_runner.train", "-m")
+
+
+def sweep(tmp_path: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GKD, *SMALL, *overrides], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+def accuracies(output_dir: Path) -> dict[tuple[str, str, int], tuple[float, float]]:
+    return {
+        (row.method, row.teacher, row.seed): (row.teacher_prod, row.student_prod)
+        for row in read_rows([output_dir])
+    }
+
+
+def closing_table(output: str) -> str:
+    return output[output.index(" cell ") : output.index("test accuracy in %")]
+
+
+def test_the_plan_counts_cells_and_teachers_and_a_second_start_trains_nothing(
+    tmp_path: Path,
+) -> None:
+    first = sweep(tmp_path, *SWEEP)
+    second = sweep(tmp_path, *SWEEP)
+
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert "6 cells: 0 finished before, 6 to run" in first.stdout
+    assert "0 cached, 4 to train" in first.stdout
+    assert re.search(r"1 of 6 cells done, about \d+ s left", first.stdout)
+    assert "6 cells: 6 finished before, 0 to run" in second.stdout
+    assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 6
+    assert closing_table(first.stdout) == closing_table(second.stdout)
+
+
+def test_only_the_seeds_that_are_missing_are_trained(tmp_path: Path) -> None:
+    sweep(tmp_path, "method=glnn", "seeds=[0,1]")
+    more = sweep(tmp_path, "method=glnn", "seeds=[0,1,2]")
+
+    assert more.returncode == 0, more.stderr
+    runs = sorted((tmp_path / "outputs/runs").rglob("result.json"))
+    seeds = [[s["seed"] for s in json.loads(run.read_text())["seeds"]] for run in runs]
+    assert sorted(seeds) == [[0, 1], [2]]
+    assert len(accuracies(tmp_path / "outputs")) == 3
+
+
+def test_rerun_trains_again_and_gives_the_same_numbers(tmp_path: Path) -> None:
+    sweep(tmp_path, "method=glnn", "seeds=[0]")
+    before = accuracies(tmp_path / "outputs")
+    again = sweep(tmp_path, "method=glnn", "seeds=[0]", "rerun=true")
+
+    assert "1 cells: 0 finished before, 1 to run" in again.stdout
+    assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 2
+    assert accuracies(tmp_path / "outputs") == before
+
+
+def test_a_sweep_killed_at_any_moment_goes_on_and_ends_like_one_that_was_not(
+    tmp_path: Path,
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+    assert sweep(whole, *SWEEP).returncode == 0
+
+    rng = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
+    for _ in range(2):
+        with subprocess.Popen(
+            [*GKD, *SMALL, *SWEEP], cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            time.sleep(rng.uniform(2.5, 5.0))
+            process.send_signal(signal.SIGKILL)
+    last = sweep(killed, *SWEEP)
+
+    assert last.returncode == 0, last.stderr
+    assert accuracies(killed / "outputs") == accuracies(whole / "outputs")
+    assert not list((killed / "outputs/runs").rglob("*.part"))
+
+
+def test_two_sweeps_at_once_train_each_teacher_once_and_agree(tmp_path: Path) -> None:
+    both = [
+        subprocess.Popen([*GKD, *SMALL, *SWEEP], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    tables = [process.communicate()[0] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0]
+    ends = [
+        text[text.index("difference") :].rpartition("\n")[0].rpartition("\n")[0] for text in tables
+    ]
+    assert ends[0] == ends[1]
+    fresh = [
+        row["teacher_key"]
+        for path in (tmp_path / "outputs/runs").rglob("result.json")
+        for row in json.loads(path.read_text())["seeds"]
+        if not row["teacher_cached"]
+    ]
+    assert len(fresh) == len(set(fresh)) == 4
+    assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 6  # nor a cell twice
+
+
+def broken_and_sound_graphs(tmp_path: Path) -> None:
+    save_npz(small_graph(), tmp_path / "sound.npz")
+    with np.load(tmp_path / "sound.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    arrays["attr_data"] = arrays["attr_data"].copy()
+    arrays["attr_data"][3] = np.nan
+    np.savez(tmp_path / "broken.npz", **arrays)
+
+
+def test_a_cell_that_fails_is_in_the_table_with_its_cause_and_log(tmp_path: Path) -> None:
+    broken_and_sound_graphs(tmp_path)
+    done = sweep(
+        tmp_path, "dataset=custom", "dataset.path=broken.npz,sound.npz", "method=glnn,mlp",
+        "seeds=[0]",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "will fail 2 cells: broken.npz" in done.stdout
+    assert "2 cells failed:" in done.stdout
+    assert "dataset.path=broken.npz method=glnn: broken.npz" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.stdout.count("failed-") == 2
+    assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 2
+    (log, _) = sorted((tmp_path / "outputs/sweeps").glob("*/failed-*.json"))
+    assert any("DataError" in line for line in json.loads(log.read_text())["traceback"])
+
+
+def test_on_error_stop_runs_nothing_after_the_first_failure(tmp_path: Path) -> None:
+    broken_and_sound_graphs(tmp_path)
+    done = sweep(
+        tmp_path, "dataset=custom", "dataset.path=broken.npz,sound.npz", "method=mlp",
+        "seeds=[0]", "on_error=stop",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "not run" in done.stdout
+    assert "stopped, as on_error=stop" in done.stderr
+    assert not list((tmp_path / "outputs").rglob("result.json"))
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
+    slow = ("training.max_epochs=100000", "training.patience=100000")
+    with subprocess.Popen(
+        [*GKD, *SMALL, *SWEEP, *slow], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not list((tmp_path / "outputs/runs").rglob("metrics.jsonl")):
+            assert process.poll() is None, process.stderr
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "gkd-train: interrupted; the same command goes on from here"
+
+
+def test_progress_counts_what_was_done_before_and_has_no_estimate_without_a_new_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GKD_SWEEP", "")
+    cells = [
+        Planned("one", "cora", str(tmp_path), "key", (0,), done=True),
+        Planned("two", "cora", str(tmp_path), "key", (0,), done=False),
+    ]
+    now = progress(begin(tmp_path, cells))
+
+    assert (now.done, now.failed, now.total, now.seconds_left) == (1, 0, 2, None)
+    assert str(now) == "1 of 2 cells done"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(7.4, "7 s"), (60, "1 min"), (3300, "55 min"), (7500, "2 h 05 min")]
+)
+def test_durations_are_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
