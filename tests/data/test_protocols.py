@@ -382,3 +382,24 @@ def test_real_graphs_have_the_sizes_of_the_published_protocols(dataset: str, pro
     split = (len(task.split.train), len(task.split.val), len(task.split.test))
     found = (graph.num_nodes, split, len(task.hidden), len(task.observed))
     assert found == expected_sizes(dataset, protocol)
+
+
+@pytest.mark.parametrize("setting", ["transductive", "inductive"])
+def test_a_share_of_the_labels_is_kept_per_class_and_a_smaller_one_is_part_of_a_larger(
+    setting: str,
+) -> None:
+    base = ["dataset=synthetic", f"setting={setting}", "tracker=none"]
+    tasks = {}
+    for share in (0.04, 0.1, 0.4, 1):
+        settings = compose([*base, f"protocol.label_fraction={share}"])
+        graph = load_dataset(settings.dataset, settings.protocol, DATASETS)
+        tasks[share] = make_task(graph, settings, 3)
+
+    labels = tasks[1].graph.labels
+    for share, per_class in {0.04: 1, 0.1: 2, 0.4: 8, 1: 20}.items():
+        counts = np.bincount(labels[tasks[share].split.train])
+        np.testing.assert_array_equal(counts, np.full(tasks[1].graph.num_classes, per_class))
+        np.testing.assert_array_equal(tasks[share].observed, tasks[1].observed)
+        np.testing.assert_array_equal(tasks[share].split.test, tasks[1].split.test)
+    for less, more in ((0.04, 0.1), (0.1, 0.4), (0.4, 1)):
+        assert set(tasks[less].split.train) < set(tasks[more].split.train)

@@ -50,6 +50,9 @@ DISTILLING = {
     "hgmd-weight": ("method.alpha=0.7", "method.tau=1.7"),
     "hgmd-mixup": ("method.alpha=0.7", "method.tau=1.7", "method.smoothing=0"),
     "hgmd-mixup with smoothing": ("method.alpha=0.7", "method.smoothing=1e-2"),
+    "hgmd-weight by knowledge": ("method.alpha=0.7", "method.hardness=knowledge"),
+    "hgmd-weight by distillation": ("method.alpha=0.7", "method.hardness=distillation"),
+    "hgmd-mixup by similarity": ("method.alpha=0.7", "method.hardness=none"),
 }
 
 
@@ -176,10 +179,17 @@ def keep_probabilities(talk: Lecture, r: int, epoch: int) -> dict[tuple[int, int
         return dict.fromkeys(edges, 1.0)
     ht, hs = relative_entropy(talk.teacher[r]), relative_entropy(talk.watched[r])
     alpha = talk.method.config.alpha / 100 ** ((epoch - 1) / (MAX_EPOCHS - 1))
+    ratios = {
+        "both": lambda i, j: math.sqrt(ht[i] * hs[i]) / ht[j],
+        "knowledge": lambda i, j: ht[i] / ht[j],
+        "distillation": lambda i, j: hs[i] / hs[j],
+        "none": lambda i, j: 1.0,
+    }
+    ratio = ratios[talk.method.config.hardness]
     found = {}
     for i, j in edges:
         alike = cosine(soft(talk.teacher[r, i]), soft(talk.teacher[r, j]))
-        exponent = alpha * alike * math.sqrt(ht[i] * hs[i]) / ht[j]
+        exponent = alpha * alike * ratio(i, j)
         found[i, j] = 1.0 if i == j else 1 - math.exp(-exponent)
     return found
 
