@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.config.build import to_config
 from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.schema import Config
+from gkd_runner.config.schema import GROUPS, Config
 from gkd_runner.errors import ConfigError, nearest
 
 
@@ -113,7 +113,7 @@ def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Overrid
 
 
 class _Checker:
-    """Checks cells; composes once per combination of group choices."""
+    """Checks cells; Hydra composes each group's choices once, however many cells share them."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._groups = _groups(folders)
@@ -126,11 +126,7 @@ class _Checker:
         custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
-        chosen = tuple(o.input_line or "" for o in sound if o.key_or_group in self._groups)
-        if chosen not in self._composed:
-            self._composed[chosen] = hydra.compose("train", [*chosen, *self._search])
-        composed = copy.deepcopy(self._composed[chosen])
-        OmegaConf.set_struct(composed, False)
+        composed = self._compose([o for o in sound if o.key_or_group in self._groups])
         for override in sound:
             if override.key_or_group not in self._groups:
                 OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
@@ -139,6 +135,23 @@ class _Checker:
             return to_config(composed), found
         except ConfigError as error:
             return None, found + error.mistakes
+
+    def _compose(self, choices: Sequence[Override]) -> DictConfig:
+        """The configuration with these groups' choices, each put together by Hydra just once."""
+        own = [choice for choice in choices if choice.key_or_group in GROUPS]
+        others = tuple(choice.input_line or "" for choice in choices if choice not in own)
+        composed = copy.deepcopy(self._composed_once(others))
+        OmegaConf.set_struct(composed, False)
+        for choice in own:
+            group = choice.key_or_group
+            alone = self._composed_once((*others, choice.input_line or ""))
+            composed[group] = alone._get_node(group)
+        return composed
+
+    def _composed_once(self, choices: tuple[str, ...]) -> DictConfig:
+        if choices not in self._composed:
+            self._composed[choices] = hydra.compose("train", [*choices, *self._search])
+        return self._composed[choices]
 
     def _problem(self, override: Override, *, custom: bool) -> str | None:
         key = override.key_or_group
