@@ -15,7 +15,7 @@ from rich.text import Text
 
 from gkd_runner.config.command_line import Cell
 from gkd_runner.config.schema import Config
-from gkd_runner.console import make_console, one_line, stages_hidden
+from gkd_runner.console import make_console, one_line, show_log, stages_hidden
 from gkd_runner.locks import is_held
 from gkd_runner.stored import cell_folder, lock_file
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
@@ -48,6 +48,7 @@ def run_all(cells: Sequence[Cell]) -> None:
 
 @contextmanager
 def _sweep(cells: Sequence[Cell], output_dir: Path) -> Iterator[tuple[Sweep, Plan]]:
+    show_log()
     console, started = make_console(), time.monotonic()
     plan = survey(cells)
     if cells:
