@@ -59,8 +59,10 @@ def _planned(plan: Plan) -> list[Planned]:
 def run_cell(sweep: Sweep, number: int, config: Config) -> float:
     """Run one cell; its mean validation accuracy, or NaN where it failed.
 
-    Exits where it failed and ``config.on_error`` is ``stop``.
+    With ``on_error=stop`` a cell does not start once another has failed, in whichever process.
     """
+    if config.on_error == "stop" and sweep.failures():
+        return math.nan
     console = make_console()
     label = sweep.label(number)
     try:
@@ -69,7 +71,7 @@ def run_cell(sweep: Sweep, number: int, config: Config) -> float:
         failure = sweep.record_failure(number, config, error)
         print(f"gkd-train: failed: {label}: {failure.one_line}", file=sys.stderr)
         if config.on_error == "stop":
-            sys.exit(f"gkd-train: stopped, as on_error=stop; the log is {failure.log}")
+            print("gkd-train: stopped, as on_error=stop", file=sys.stderr)
         return math.nan
     console.print(one_line(label, result), crop=False)
     if sweep.cells and result.reused < len(result.seeds):
