@@ -62,9 +62,9 @@ class Search:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     let_waiting_threads_sleep()
+    arguments = _parser().parse_intermixed_args(argv)
     from gkd_runner.console import show_log
 
-    arguments = _parser().parse_intermixed_args(argv)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     show_log()
     try:
