@@ -85,11 +85,18 @@ def run(composed: DictConfig) -> float:
     return result.val_accuracy
 
 
+def let_waiting_threads_sleep() -> None:
+    """Call before torch is imported, when OpenMP reads it.
+
+    Threads that wait sleep instead of spinning, which costs little on an idle machine and saves
+    much beside another busy process.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def main() -> None:
     """Console script ``gkd-train``."""
-    # Threads that wait sleep instead of spinning, which costs little on an idle machine and saves
-    # much beside another busy process. OpenMP reads it when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_waiting_threads_sleep()
     import hydra
 
     from gkd_runner.config.command_line import check_command_line, chooses_sweeper

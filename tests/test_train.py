@@ -245,7 +245,7 @@ def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(tmp_path: Pa
     )  # fmt: skip
 
     assert done.returncode == 1
-    assert "1 cell failed" in done.stderr
-    assert "nowhere.npz: no such file" in done.stderr
+    assert "1 of 2 cells done, 1 failed" in done.stderr
+    assert "nowhere.npz: no such file" in done.stdout
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "outputs").rglob("result.json"))) == 1

@@ -25,6 +25,8 @@ SYNONYMS = {
     "hidden": "teacher.hidden_dim",
     "temperature": "method.tau",
     "lambda": "method.lam",
+    "launcher": "hydra/launcher",
+    "n_jobs": "hydra.launcher.n_jobs",
 }
 """What newcomers type for options that have another name here."""
 

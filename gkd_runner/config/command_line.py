@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.config.build import to_config
+from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.schema import GROUPS, Config
 from gkd_runner.errors import ConfigError, nearest
@@ -42,17 +43,23 @@ def check_command_line(argv: Sequence[str]) -> list[Cell]:
     if args.help or args.hydra_help or args.shell_completion or args.info:
         return []
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
+    if args.multirun and args.cfg:
+        mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
+    own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
+    hydras = [override for override in overrides if override not in own]
     folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
     groups = _groups(folders)
     mistakes += [
         f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
-        for override in overrides
+        for override in own
         if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not _values(override, groups)
     ]
     found = []
-    options = [choices for override in overrides if (choices := _values(override, groups))]
+    options = [choices for override in own if (choices := _values(override, groups))]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         checker = _Checker(folders)
+        sweeps = bool(args.multirun or args.cfg)
+        mistakes += hydra_mistakes(hydras, checker.searched, sweeps=sweeps)
         for chosen in itertools.product(*options):
             config, wrong = checker.check(chosen)
             mistakes += wrong
@@ -61,7 +68,7 @@ def check_command_line(argv: Sequence[str]) -> list[Cell]:
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
     cells = [Cell(label or "the only cell", config) for label, config in found if config]
-    return cells if args.multirun and not args.cfg else []
+    return cells if args.multirun else []
 
 
 def chooses_sweeper(texts: Iterable[str]) -> bool:
@@ -85,7 +92,7 @@ def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], lis
             mistakes.append(
                 f"{text}: an interval needs a sweeper that searches; list values instead"
             )
-        elif not override.key_or_group.startswith("hydra"):
+        else:
             overrides.append(override)
     return overrides, mistakes
 
@@ -118,7 +125,7 @@ class _Checker:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._groups = _groups(folders)
         paths = ",".join(f"file://{folder}" for folder in folders[1:])
-        self._search = [f"hydra.searchpath=[{paths}]"] if paths else []
+        self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
@@ -150,7 +157,7 @@ class _Checker:
 
     def _composed_once(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._composed:
-            self._composed[choices] = hydra.compose("train", [*choices, *self._search])
+            self._composed[choices] = hydra.compose("train", [*choices, *self.searched])
         return self._composed[choices]
 
     def _problem(self, override: Override, *, custom: bool) -> str | None:

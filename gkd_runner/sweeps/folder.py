@@ -87,7 +87,7 @@ class Sweep:
         found: dict[str, Any] = {
             "number": number,
             "identity": identity(config),
-            "seeds": config.seeds,
+            "seeds": tuple(config.seeds),
             "cause": explain(error) or f"{type(error).__name__}: {error}",
             "time": datetime.now().astimezone().isoformat(),
         }

@@ -113,8 +113,10 @@ def _planned(plan: Plan) -> list[Planned]:
 def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None = None) -> float:
     """Run one cell; its mean validation accuracy, or NaN where it failed.
 
-    Exits where it failed and ``config.on_error`` is ``stop``.
+    With ``on_error=stop`` a cell does not start once another has failed, in whichever process.
     """
+    if config.on_error == "stop" and sweep.failures():
+        return math.nan
     console = console or make_console()
     label = sweep.label(number)
     try:
@@ -123,7 +125,7 @@ def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None 
         failure = sweep.record_failure(number, config, error)
         console.print(Text(f"{label}: failed: {failure.one_line}", style="red"), crop=False)
         if config.on_error == "stop":
-            sys.exit(f"gkd-runner: stopped, as on_error=stop; the log is {failure.log}")
+            console.print(f"stopped, as on_error=stop; the log is {failure.log}", soft_wrap=True)
         return math.nan
     console.print(one_line(label, result), crop=False)
     if sweep.cells and result.reused < len(result.seeds):

@@ -157,7 +157,7 @@ def test_on_error_stop_runs_nothing_after_the_first_failure(tmp_path: Path) -> N
 
     assert done.returncode == 1
     assert "not run" in done.stdout
-    assert "stopped, as on_error=stop" in done.stderr
+    assert "stopped, as on_error=stop" in done.stdout
     assert not list((tmp_path / "outputs").rglob("result.json"))
 
 

@@ -1,0 +1,90 @@
+"""Hydra's own part of a command line: who launches a sweep, and with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from gkd_runner.errors import nearest
+
+PREFIXES = ("hydra/", "hydra.")
+EXTRAS = {
+    "hydra/launcher": {
+        "joblib": "launchers",
+        "submitit_local": "launchers",
+        "submitit_slurm": "launchers",
+        "ray": "ray",
+    },
+    "hydra/sweeper": dict[str, str](),
+}
+"""Which extra of this package brings a choice that Hydra alone does not have."""
+
+
+def hydra_mistakes(
+    overrides: Sequence[Override], searched: Sequence[str], *, sweeps: bool
+) -> list[str]:
+    """What is wrong with ``hydra/...=`` and ``hydra....=``, asked of Hydra while it is initialised.
+
+    ``searched`` adds folders to Hydra's search path; without ``sweeps`` a launcher has no work.
+    """
+    swept = [override.input_line for override in overrides if override.is_sweep_override()]
+    choices = [override for override in overrides if override.key_or_group.startswith("hydra/")]
+    problems = (_choice(override, searched, sweeps=sweeps) for override in choices)
+    mistakes = [f"{text} has several values; all cells share one" for text in swept]
+    mistakes = mistakes or [problem for problem in problems if problem]
+    if mistakes:  # what the settings may be depends on the choices
+        return mistakes
+    base = [*searched, *(override.input_line or "" for override in choices)]
+    settings = [override for override in overrides if override not in choices]
+    return [problem for override in settings if (problem := _setting(override, base))]
+
+
+def installed(group: str, searched: Sequence[str] = ()) -> list[str]:
+    """The choices of a group that Hydra and its installed plugins have."""
+    loader = GlobalHydra.instance().config_loader()
+    return loader.get_group_options(group, config_name="train", overrides=list(searched))
+
+
+def _choice(override: Override, searched: Sequence[str], *, sweeps: bool) -> str | None:
+    group, value, text = override.key_or_group, str(override.value()), override.input_line
+    there, extras = installed(group, searched), EXTRAS.get(group, {})
+    if value in there:
+        idle = group in EXTRAS and not sweeps
+        return f"{text} is for the cells of a sweep; add -m" if idle else None
+    if value in extras:
+        return f'{text} is not installed; pip install "gkd-runner[{extras[value]}]"'
+    allowed = sorted({*there, *extras})
+    if not allowed:
+        return f"{text}: Hydra has no group {group}"
+    search = "; to search, see scripts/search.py" if group == "hydra/sweeper" else ""
+    return f"{text} is not one of {', '.join(allowed)}{nearest(value, allowed)}{search}"
+
+
+def _setting(override: Override, base: Sequence[str]) -> str | None:
+    text, key = override.input_line or "", override.key_or_group
+    group = key.replace(".", "/")
+    if group in EXTRAS:
+        return f"{text} takes its place; choose with {group}=..."
+    try:
+        hydra.compose("train", [*base, text], return_hydra_config=True)
+    except HydraException as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        return f"{text}: {_unknown(key, base) or reason}"
+    return None
+
+
+def _unknown(key: str, base: Sequence[str]) -> str | None:
+    """That Hydra has no such option, and the nearest that it has; ``None`` where it has it."""
+    composed = hydra.compose("train", list(base), return_hydra_config=True)
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(composed, parent)
+    names = [str(option) for option in node] if OmegaConf.is_dict(node) else []
+    if name in names or not names:
+        return None
+    shown = {option: f"{parent}.{option}" for option in names}
+    return f"{parent} has no {name}{nearest(name, names, shown)} (it has: {', '.join(names)})"

@@ -1,0 +1,244 @@
+"""The search: trials are runs, chosen by validation accuracy, and a search goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gkd_runner.config.build import compose
+from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.presets import read_table
+from gkd_runner.errors import TrainingError
+from gkd_runner.train import main as gkd_train
+from gkd_runner.train import train
+from tests.support import SMALL
+
+pytest.importorskip("optuna", reason="the extra 'search' is not installed")
+
+import search
+
+GIVEN = ("method=glnn", "seeds=[0,1]", *(text for text in SMALL if text != "tracker=none"))
+SPACES = sorted(path.stem for path in search.SPACES.glob("*.yaml"))
+PUBLISHED = {"infgrand": "infgrand", "hgmd-mixup": "hgmd", "hgmd-weight": "hgmd"}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as refused:
+        search.main(arguments)
+    return str(refused.value.code)
+
+
+def stored(folder: Path = Path()) -> list[dict[str, Any]]:
+    """The finished runs, oldest first."""
+    runs = [json.loads(path.read_text()) for path in folder.glob("outputs/runs/**/result.json")]
+    return sorted(runs, key=lambda run: run["started"])
+
+
+def trials(printed: str) -> list[str]:
+    """What the search said of each trial that it ran."""
+    return [line.partition(": ")[2] for line in printed.splitlines() if line.startswith("trial ")
+            and " of " in line]  # fmt: skip
+
+
+def test_every_trial_is_a_finished_run_on_one_teacher_without_a_tracker(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    search.main([*GIVEN, "--trials", "3"])
+
+    runs, printed = stored(), trials(capsys.readouterr().out)
+    assert len(runs) == len(printed) == 3
+    assert [run["seeds"][0]["teacher_cached"] for run in runs] == [False, True, True]
+    assert not Path("outputs/wandb").exists()
+    for run, line in zip(runs, printed, strict=True):
+        assert line.startswith(f"val {100 * run['summary']['student']['val']['mean']:.2f}")
+
+
+def test_the_first_trial_is_what_the_command_line_gives_anyway() -> None:
+    search.main([*GIVEN, "--trials", "1"])
+
+    train(compose([*GIVEN, "tracker=none"]))
+    assert len(stored()) == 1  # found finished
+
+
+def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.main([*GIVEN, "--trials", "3"])
+
+    printed = capsys.readouterr().out
+    best = max(stored(), key=lambda run: run["summary"]["student"]["val"]["mean"])
+    test = best["summary"]["student"]["prod"]
+    assert f"after the choice: {100 * test['mean']:.2f}±{100 * test['std']:.2f}" in printed
+    assert printed.count("±") == 1  # test accuracy of this trial alone
+
+    command = shlex.split(re.findall("^repeat  (.*)$", printed, re.M)[0])
+    monkeypatch.setattr(sys, "argv", command)
+    gkd_train()
+    assert "finished before: 2 of 2 seeds" in capsys.readouterr().out
+
+
+def test_the_same_command_adds_what_is_missing_and_no_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    search.main([*GIVEN, "--trials", "2"])
+    search.main([*GIVEN, "--trials", "3"])
+    search.main([*GIVEN, "--trials", "3"])
+
+    assert len(stored()) == len(trials(capsys.readouterr().out)) == 3
+    assert len(list(Path("outputs/searches").glob("*.jsonl"))) == 1
+
+
+def test_a_search_that_was_interrupted_goes_on_as_it_would_have(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.main([*GIVEN, "--trials", "3", "output_dir=whole"])
+    whole = trials(capsys.readouterr().out)
+    calls = iter([train, None])
+
+    def interrupted(config: Any) -> Any:
+        call = next(calls)
+        if call is None:
+            raise KeyboardInterrupt
+        return call(config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "train", interrupted)
+        assert refusal(*GIVEN, "--trials", "3") == "130"
+    search.main([*GIVEN, "--trials", "3"])
+
+    output = capsys.readouterr()
+    assert "the same command goes on from here" in output.err
+    assert trials(output.out) == whole
+
+
+def test_the_search_seed_decides_the_trials(capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in ("0", "1"):
+        search.main([*GIVEN, "--trials", "2", "--search-seed", seed])
+
+    first, second, again, other = trials(capsys.readouterr().out)
+    assert first == again
+    assert second != other
+
+
+def test_an_option_that_is_given_is_not_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    search.main([*GIVEN, "method.tau=2", "--trials", "2"])
+
+    assert "tau=" not in "".join(trials(capsys.readouterr().out))
+
+
+def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = iter([None, TrainingError("loss is nan"), None])
+
+    def sometimes(config: Any) -> Any:
+        error = next(outcomes)
+        if error:
+            raise error
+        return train(config)
+
+    monkeypatch.setattr(search, "train", sometimes)
+    search.main([*GIVEN, "--trials", "3"])
+
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in trials(printed)] == ["val", "failed:", "val"]
+    assert "3 trials, 1 failed" in printed
+    assert len(stored()) == 2
+
+
+def test_a_search_of_failures_alone_names_the_cause() -> None:
+    message = refusal(*GIVEN, "student.learning_rate=1e30", "--trials", "2")
+
+    assert "all 2 trials failed; the last: student of seed 0: loss" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        (
+            ["method=glmn", "lr=3"],
+            ["2 configuration mistakes", "did you mean 'glnn'?", "lr is not"],
+        ),
+        (["method=glnn,mlp"], ["method=mlp: a search keeps what it is given; give one value"]),
+        (["hydra/launcher=joblib"], ["leave Hydra's own options out"]),
+        (["method=mlp", "student.dropout=0.1", "student.learning_rate=0.1"], ["none is left"]),
+        (["dataset=custom", "dataset.path=nowhere.npz"], ["nowhere.npz: no such file"]),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_runs(given: list[str], parts: list[str]) -> None:
+    message = refusal(*given)
+
+    for part in parts:
+        assert part in message
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--trials", "0"], ["--search-seed=-1"], ["-m"]])
+def test_arguments_of_the_search_itself_are_checked(arguments: list[str]) -> None:
+    assert refusal(*arguments) == "2"
+
+
+def test_a_method_without_a_space_says_which_have_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mlp.yaml").touch()
+    monkeypatch.setattr(search, "SPACES", tmp_path)
+
+    message = refusal("method=glnn")
+    assert f"method=glnn has no search space (there are mlp); write {tmp_path}" in message
+
+
+def test_a_study_that_is_broken_is_named() -> None:
+    search.main([*GIVEN, "--trials", "1"])
+    (path,) = Path("outputs/searches").glob("*.jsonl")
+    path.write_text("{}{\n" + path.read_text())
+
+    message = refusal(*GIVEN, "--trials", "1")
+    assert f"{path.absolute()}: " in message
+    assert "move it away, its runs are found again" in message
+
+
+def test_without_optuna_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "optuna.py").write_text("raise ImportError('No module named optuna')")
+    done = subprocess.run(
+        [sys.executable, search.__file__],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert 'pip install "gkd-runner[search]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_method_has_a_space() -> None:
+    assert sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml")) == SPACES
+
+
+@pytest.mark.parametrize("bound", ["low", "high"])
+@pytest.mark.parametrize("method", SPACES)
+def test_a_space_is_valid_at_its_bounds(method: str, bound: str) -> None:
+    space = search.read_space(method)
+
+    compose([f"method={method}", *(f"{o}={getattr(d, bound)}" for o, d in space.items())])
+
+
+@pytest.mark.parametrize("method", PUBLISHED)
+def test_a_space_holds_every_published_value(method: str) -> None:
+    names = {"student.learning_rate": "learning_rate", "student.dropout": "dropout_student"}
+    for row in read_table(PUBLISHED[method]):
+        for option, distribution in search.read_space(method).items():
+            value = float(row[names.get(option, option.rpartition(".")[2])])
+            assert distribution.low <= value <= distribution.high

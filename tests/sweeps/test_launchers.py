@@ -1,0 +1,117 @@
+"""Sweeps in several processes: all cells, each teacher once, failures told apart."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gkd_runner.data.npz import save_npz
+from gkd_runner.errors import DataError
+from gkd_runner.sweeps.folder import begin
+from gkd_runner.sweeps.run import run_cell
+from tests.support import SMALL, config, small_graph
+
+Done = subprocess.CompletedProcess[str]
+LAUNCHERS = {
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
+}
+
+
+def gkd_train(folder: Path, *arguments: str) -> Done:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GKD_")}
+    return subprocess.run(
+        [sys.executable, "-m", "gkd_runner.train", *arguments],
+        cwd=folder, env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in folder.glob("outputs/runs/**/result.json")]
+
+
+def rows(done: Done) -> list[str]:
+    """The lines of the closing table, by the cell that they start with."""
+    table = done.stdout.partition(" cell ")[2]
+    return [line.strip() for line in table.splitlines() if line.startswith(" method=")]
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_launcher_finishes_every_cell_and_trains_each_teacher_once(
+    tmp_path: Path, launcher: str
+) -> None:
+    swept = ["method=glnn,hgmd-mixup", "teacher=gcn,sage", "seeds=[0]"]
+    done = gkd_train(tmp_path, "-m", *LAUNCHERS[launcher], *SMALL, *swept)
+
+    assert done.returncode == 0, done.stderr
+    found = results(tmp_path)
+    cells = {(run["identity"]["method"], run["identity"]["teacher"]) for run in found}
+    assert len(found) == len(cells) == 4
+    trained = [seed["teacher_key"] for run in found for seed in run["seeds"]
+               if not seed["teacher_cached"]]  # fmt: skip
+    stored = [path.stem for path in tmp_path.glob("outputs/cache/teachers/*.safetensors")]
+    assert len(trained) == 2
+    assert sorted(trained) == sorted(stored)
+    assert len(rows(done)) == 4
+    assert not any("failed" in row or "not run" in row for row in rows(done))
+
+
+def test_a_cell_that_fails_in_a_process_of_its_own_is_listed_and_the_others_finish(
+    tmp_path: Path,
+) -> None:
+    save_npz(small_graph(), tmp_path / "mine.npz")
+    swept = ["method=glnn,mlp", "dataset.path=nowhere.npz,mine.npz", "seeds=[0]"]
+    done = gkd_train(tmp_path, "-m", *LAUNCHERS["joblib"], *SMALL, "dataset=custom", *swept)
+
+    assert done.returncode == 1
+    assert "2 of 4 cells done, 2 failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "2 cells failed:" in done.stdout
+    assert ["failed" in row for row in rows(done)] == [True, False, True, False]
+    assert sorted(run["identity"]["method"] for run in results(tmp_path)) == ["glnn", "mlp"]
+
+
+def test_on_error_stop_keeps_cells_of_other_processes_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GKD_SWEEP", "")  # restored afterwards
+    settings = config("seeds=[0]", f"output_dir={tmp_path}", "on_error=stop")
+    sweep = begin(tmp_path, [])
+    sweep.record_failure(0, settings, DataError("nowhere.npz: no such file"))
+
+    assert math.isnan(run_cell(sweep, 1, settings))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "arguments", "expected"),
+    [
+        (
+            "hydra_submitit_launcher",
+            ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu"],
+            ["submitit_launcher.SlurmLauncher", "partition: gpu"],
+        ),
+        (
+            "hydra_ray_launcher",
+            ["hydra/launcher=ray", "+hydra.launcher.ray.remote.num_cpus=1"],
+            ["ray_launcher.RayLauncher", "num_cpus: 1"],
+        ),
+    ],
+)
+def test_launchers_of_clusters_compose(
+    tmp_path: Path, plugin: str, arguments: list[str], expected: list[str]
+) -> None:
+    pytest.importorskip(f"hydra_plugins.{plugin}", reason=f"{plugin} is not installed")
+    done = gkd_train(tmp_path, *arguments, "--cfg", "hydra")
+
+    assert done.returncode == 0, done.stderr
+    for text in expected:
+        assert text in done.stdout
