@@ -20,5 +20,5 @@ env: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,trackio]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev,plot,trackio]"
 	touch $@

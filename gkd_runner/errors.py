@@ -30,6 +30,10 @@ class TrainingError(GkdError):
     """Training that cannot go on."""
 
 
+class RunError(GkdError):
+    """A run that cannot be read back: none there, unfinished, or its files are gone or changed."""
+
+
 def explain(failure: Exception) -> str | None:
     """What to tell the user of a failure that is not a bug; ``None`` for one that is."""
     if isinstance(failure, GkdError):

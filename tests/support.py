@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import Task, make_task
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
+from gkd_runner.train import train
 from gkd_runner.training.stage import Trained
 from gkd_runner.training.student import train_students
 from gkd_runner.training.teacher import train_teachers
@@ -121,6 +123,12 @@ def dense_influence(
     scaled = (cosines - cosines.min()) / (cosines.max() - cosines.min())
     sums = np.abs(scaled[:, :columns]).sum(axis=1)
     return sums / sums.max()
+
+
+def small_run(folder: Path, *overrides: str) -> Path:
+    """The folder of a finished run on 300 nodes, seeds 3 and 4."""
+    size = ("dataset.nodes=300", "dataset.features=64", "training.max_epochs=12")
+    return train(config(*size, "seeds=[3,4]", f"output_dir={folder}", *overrides)).path
 
 
 def silent(*_: object) -> None:

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from gkd_runner.config.build import to_config
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schema import GROUPS, Config
 from gkd_runner.errors import ConfigError, nearest
 
@@ -71,12 +72,34 @@ def check_command_line(argv: Sequence[str]) -> list[Cell]:
     return cells if args.multirun else []
 
 
+def check_overrides(texts: Sequence[str]) -> Config:
+    """The one configuration of a command that does not sweep, checked in the same way.
+
+    Raises ``ConfigError`` with every mistake.
+    """
+    register_resolvers()
+    overrides, mistakes = _parse(texts, multirun=False, several="give one")
+    own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config, wrong = _Checker([conf_dir()]).check(own)
+    mistakes += wrong + [
+        f"{text} sets up Hydra, which runs gkd-train alone; leave it out"
+        for text in texts
+        if text.lstrip("+~").startswith("hydra")
+    ]
+    if mistakes or config is None:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return config
+
+
 def chooses_sweeper(texts: Iterable[str]) -> bool:
     """Whether a command line names a sweeper of its own, whose cells are not known beforehand."""
     return any(text.startswith("hydra/sweeper=") for text in texts)
 
 
-def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], list[str]]:
+def _parse(
+    texts: Iterable[str], *, multirun: bool, several: str = "add -m to run each of them"
+) -> tuple[list[Override], list[str]]:
     parser, overrides, mistakes = OverridesParser.create(), [], []
     texts = list(texts)
     sweeper = chooses_sweeper(texts)
@@ -87,7 +110,7 @@ def _parse(texts: Iterable[str], *, multirun: bool) -> tuple[list[Override], lis
             mistakes.append(_unreadable(text))
             continue
         if override.is_sweep_override() and not multirun:
-            mistakes.append(f"{text} gives several values; add -m to run each of them")
+            mistakes.append(f"{text} gives several values; {several}")
         elif override.value_type == ValueType.INTERVAL_SWEEP and not sweeper:
             mistakes.append(
                 f"{text}: an interval needs a sweeper that searches; list values instead"

@@ -53,6 +53,9 @@ TEACHER_CODE = (
 )
 """The files whose code shapes a teacher."""
 
+UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
+"""What reading a broken file raises."""
+
 
 def teacher_key(
     task: Task, teacher: TeacherConfig, training: TrainingConfig, device: torch.device
@@ -139,15 +142,15 @@ class TeacherCache:
         return self._mode == "use" and self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}.safetensors"
+        return teacher_file(self._folder, key)
 
     def _read(self, key: str) -> Trained | None:
         path = self._path(key)
         if self._mode == "refresh" or not path.is_file():
             return None
         try:
-            return _load(path)
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+            return load_teacher(path)
+        except UNREADABLE as error:
             logger.warning("%s is unreadable (%s); training that teacher anew", path, error)
             path.unlink(missing_ok=True)
             return None
@@ -170,7 +173,13 @@ class TeacherCache:
         partial.replace(path)
 
 
-def _load(path: Path) -> Trained:
+def teacher_file(folder: Path, key: str) -> Path:
+    """Where the cache in ``folder`` keeps the teacher of ``key``."""
+    return folder / f"{key}.safetensors"
+
+
+def load_teacher(path: Path) -> Trained:
+    """The teacher in a file of the cache. Raises one of ``UNREADABLE`` for one that is broken."""
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()["teacher"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
