@@ -43,15 +43,24 @@ def _gain_line(gain: Gain, teachers: Sequence[str]) -> Line:
 
 
 def single_accuracies(view: View) -> Section:
-    """Published accuracies, and those of released code, beside ours."""
-    lines = [line for reference in references(view.group) if (line := _line(view, reference))]
+    """Published accuracies, and those of released code, beside ours; a block per source."""
+    blocks: dict[str, list[Line]] = {}
+    for reference in references(view.group):
+        line = _line(view, reference)
+        if line:
+            blocks.setdefault(_heading(reference), []).append(line)
     caption = (
         "Published accuracies, and what the papers' released code gave, beside ours; within means"
         " 1 point or two standard errors, whichever is more."
     )
-    columns = ("setting", "nodes", "dataset", "teacher", "theirs", "here", "verdict", "source")
-    blocks = (Block("", tuple(lines)),) if lines else ()
-    return Section("Published accuracies and released code", caption, columns, blocks)
+    columns = ("graph", "teacher", "theirs", "here", "verdict")
+    found = tuple(Block(heading, tuple(lines)) for heading, lines in blocks.items())
+    return Section("Published accuracies and released code", caption, columns, found)
+
+
+def _heading(reference: Reference) -> str:
+    over = f", {PARTS[reference.part]}" if reference.setting == "inductive" else ""
+    return f"{reference.source}; {reference.seeds}; {reference.setting}{over}"
 
 
 def _line(view: View, reference: Reference) -> Line | None:
@@ -60,11 +69,10 @@ def _line(view: View, reference: Reference) -> Line | None:
         return None
     ours = [100 * value for value in result.values(reference.stage, reference.part).values()]
     spread = f"±{reference.std:.2f}" if reference.std is not None else ""
-    where = (reference.setting, PARTS[reference.part], reference.dataset, reference.teacher)
     cells = (
-        *values((*where, f"{reference.accuracy:.2f}{spread} ({reference.seeds})")),
+        *values((reference.dataset, reference.teacher, f"{reference.accuracy:.2f}{spread}")),
         Value(mean_std(result, reference.stage, reference.part), runs=runs_of(result.rows)),
-        *values((verdict(ours, reference), reference.source)),
+        Value(verdict(ours, reference)),
     )
     who = reference.method if reference.stage == "student" else f"{reference.method}'s teacher"
     return Line(who, cells)

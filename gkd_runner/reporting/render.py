@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
@@ -26,19 +27,27 @@ def terminal(documents: Iterable[Document]) -> Group:
 
 
 def _terminal(section: Section) -> Iterator[RenderableType]:
+    """One table per block, all with the same column widths."""
     footnotes = section.footnotes()
+    blocks = {
+        block.heading: [
+            [Text(line.label), *(_rich(value, footnotes) for value in line.values)]
+            for line in block.lines
+        ]
+        for block in section.blocks
+    }
+    columns = zip(*itertools.chain(*blocks.values()), strict=True)
+    widths = [max(cell.cell_len for cell in column) for column in columns]
     yield Text(f"\n{section.title}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("")
-    for column in section.columns:
-        table.add_column(column, justify="right")
-    for block in section.blocks:
-        if block.heading:
-            table.add_row(Text(block.heading, style="italic"))
-        for line in block.lines:
-            table.add_row(line.label, *(_rich(value, footnotes) for value in line.values))
-        table.add_section()
-    yield table
+    for heading, rows in blocks.items():
+        yield Text(f"\n{heading}".rstrip(), style="italic")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("", min_width=widths[0])
+        for column, width in zip(section.columns, widths[1:], strict=True):
+            table.add_column(column, justify="right", min_width=width, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        yield table
     yield Text(section.caption, style="dim")
     for note, letter in footnotes.items():
         yield Text(f"{letter}: {note}", style="dim")

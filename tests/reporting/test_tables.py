@@ -81,7 +81,7 @@ def test_empty_cells_say_why() -> None:
     paper = [
         row("hgmd-mixup", preset="paper", protocol="krd"),
         row("infgrand", preset="paper", protocol="krd", dataset="citeseer"),
-        row("glnn", preset="paper", protocol="krd", dataset="citeseer"),
+        row("hgmd-weight", preset="paper", protocol="krd", dataset="citeseer"),
     ]
     failed = [("citeseer", "krd", "transductive", "gcn", "hgmd-mixup", "paper")]
 
@@ -90,7 +90,7 @@ def test_empty_cells_say_why() -> None:
 
     assert texts(accuracy, "hgmd-mixup") == ["80.00", "failed"]
     assert texts(accuracy, "infgrand") == ["not run", "80.00"]
-    assert texts(accuracy, "glnn") == ["not published", "80.00"]
+    assert texts(accuracy, "hgmd-weight") == ["not published", "80.00"]
 
 
 def test_changes_inferred_hyperparameters_and_collapses_are_footnotes() -> None:
