@@ -90,19 +90,35 @@ def in_order(names: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def groups(rows: Sequence[Row]) -> dict[Group, list[Row]]:
-    """The rows that each table may draw on. Baselines (``mlp``) have no soft labels to calibrate:
+    """The rows that each table may draw on.
 
-    they stand beside the methods of either calibration.
+    A baseline (``mlp``) has no soft labels to calibrate: it stands beside the methods of either
+    calibration wherever such were run, and under its own elsewhere.
     """
-    taught = [row for row in rows if row.method != "mlp"]
     found: dict[Group, list[Row]] = {}
-    for row in taught or rows:
-        found.setdefault(Group(row.protocol, row.preset, row.calibration), []).append(row)
-    for row in rows if taught else ():
-        same = [g for g in found if (g.protocol, g.preset) == (row.protocol, row.preset)]
-        for group in same if row.method == "mlp" else ():
-            found[group].append(row)
+    for row in rows:
+        if row.method != "mlp":
+            found.setdefault(_group(row), []).append(row)
+    places = {group: {_place(row) for row in mine} for group, mine in found.items()}
+    for row in rows:
+        if row.method == "mlp":
+            beside = [
+                group
+                for group, taught in places.items()
+                if (group.protocol, group.preset) == (row.protocol, row.preset)
+                and _place(row) in taught
+            ]
+            for group in beside or [_group(row)]:
+                found.setdefault(group, []).append(row)
     return dict(sorted(found.items(), key=lambda item: str(item[0])))
+
+
+def _group(row: Row) -> Group:
+    return Group(row.protocol, row.preset, row.calibration)
+
+
+def _place(row: Row) -> Place:
+    return Place(row.dataset, row.setting, row.teacher)
 
 
 def select(rows: Iterable[Row], *, same_teacher: bool) -> dict[Place, dict[str, Result]]:
@@ -112,7 +128,7 @@ def select(rows: Iterable[Row], *, same_teacher: bool) -> dict[Place, dict[str, 
     """
     places: dict[Place, list[Row]] = {}
     for row in rows:
-        places.setdefault(Place(row.dataset, row.setting, row.teacher), []).append(row)
+        places.setdefault(_place(row), []).append(row)
     return {place: _select(found, same_teacher) for place, found in places.items()}
 
 

@@ -69,9 +69,11 @@ def test_protocols_presets_and_calibrations_are_never_mixed_but_baselines_stand_
         row("glnn", protocol="krd"),
         row("glnn", preset="paper"),
         row("mlp"),
+        row("mlp", dataset="citeseer"),
     ]
 
     found = groups(mixed)
+    alone = found[Group("infgrand", "common", "temperature")]
 
     assert {group: {r.method for r in mine} for group, mine in found.items()} == {
         Group("infgrand", "common", "temperature"): {"glnn", "mlp"},
@@ -79,6 +81,9 @@ def test_protocols_presets_and_calibrations_are_never_mixed_but_baselines_stand_
         Group("krd", "common", "temperature"): {"glnn"},
         Group("infgrand", "paper", "temperature"): {"glnn"},
     }
+
+    assert [r.dataset for r in alone if r.method == "mlp"] == ["cora", "citeseer"]
+    assert len(found[Group("infgrand", "common", "none")]) == 2
 
 
 def test_baselines_alone_are_a_group() -> None:
