@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gkd_runner.config.presets import preset_source
 from gkd_runner.config.schema import Config
 from gkd_runner.console import stage_progress
 from gkd_runner.data.graph import GraphData
@@ -21,7 +22,8 @@ from gkd_runner.results import RunResult, SeedResult, identity, table
 from gkd_runner.scoring import seed_result
 from gkd_runner.stored import RESULT_FORMAT
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
-from gkd_runner.tracking.record import Record
+from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
+from gkd_runner.tracking.record import SHAPING, Record
 from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
@@ -45,7 +47,7 @@ class Job:
             self.record = Record(config, self._key)
             stack.callback(self.record.close)
             for seed in config.seeds:
-                self._tracker.begin(_tracked_identity(config, self.record.key, seed))
+                self._tracker.begin(tracked_identity(config, self._key, self._device, seed))
             self._resources = stack.pop_all()
         return self
 
@@ -75,15 +77,15 @@ class Job:
         self, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels], students: Sequence[Trained]
     ) -> RunResult:
         """Score every seed, save the students, write ``result.json``, end the tracked runs."""
-        distils = self._config.method.lam < 1
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
                 for entry in labels.teacher.history:
                     self._epoch("teacher", task.seed, entry)
             self.record.weights(task.seed, student.state)
-            seeds.append(seed_result(task, labels, student, distils=distils))
-            self._tracker.finish(task.seed, _tracked_summary(seeds[-1]))
+            seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
+            selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
+            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         keys = [labels.key for labels in soft_labels]
         self.record.result(self._as_json(seeds, keys))
         self._tracker.close()
@@ -92,8 +94,7 @@ class Job:
 
     def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
         self.record.epoch(stage, seed, entry)
-        values = {f"{stage}/{name}": value for name, value in entry._asdict().items()}
-        self._tracker.log(seed, values)
+        self._tracker.log(seed, epoch_metrics(stage, entry))
 
     def _as_json(self, seeds: Sequence[SeedResult], teacher_keys: Sequence[str]) -> dict[str, Any]:
         graph = self._graph
@@ -120,29 +121,35 @@ class Job:
         }
 
 
-def _tracked_identity(config: Config, key: str, seed: int) -> RunIdentity:
+def tracked_identity(config: Config, key: str, device: torch.device, seed: int) -> RunIdentity:
+    """How trackers show one seed of ``config``, whose key is ``key``."""
     method, teacher, dataset = config.method.name, config.teacher.name, config.dataset.name
-    protocol, setting = config.protocol.name, config.setting.name
+    protocol, setting, preset = config.protocol.name, config.setting.name, config.preset.name
+    # Protocols are called as methods are (glnn, infgrand): a bare word would be ambiguous.
+    tags = (dataset, method, teacher, setting, f"{protocol} protocol", f"{preset} preset")
     return RunIdentity(
         project=config.tracker.project,
         name=f"{method}-{seed}-{teacher}-{dataset}",
         group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
-        job_type="baseline" if method == "mlp" else "distil",
-        tags=(method, teacher, dataset, protocol, setting, *config.tracker.tags),
-        config={**asdict(config), "seed": seed, "key": key},
+        job_type="distil" if _distils(config) else "baseline",
+        tags=tuple(dict.fromkeys((*tags, *config.tracker.tags))),
+        config={**_tracked_config(config), "device": device.type, "key": key},
         seed=seed,
     )
 
 
-def _tracked_summary(result: SeedResult) -> dict[str, Any]:
-    flat: dict[str, Any] = {
-        "teacher_confidence": result.teacher_confidence,
-        "temperature": result.temperature,
-        "warnings": list(result.warnings),
-    }
-    for name, stage in (("teacher", result.teacher), ("student", result.student)):
-        flat[f"{name}/best_epoch"] = stage.best_epoch
-        for part, heading in stage.scores.parts.items():
-            key = f"{name}/{heading.replace(' ', '_')}_accuracy"
-            flat[key] = getattr(stage.scores, part)
-    return flat
+def _tracked_config(config: Config) -> dict[str, Any]:
+    """What runs can be told apart by: no folders, no tracker, nothing about the sweep."""
+    options = asdict(config)
+    kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
+    del kept["dataset"]["path"]
+    return {**kept, "preset_source": preset_source(config)}
+
+
+def _distils(config: Config) -> bool:
+    """Whether the student hears its teacher at all."""
+    return config.method.lam < 1
+
+
+def _selected(trained: Trained) -> Epoch:
+    return trained.history[trained.best_epoch - 1]

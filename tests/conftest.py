@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
@@ -10,6 +11,9 @@ from jaxtyping import install_import_hook
 install_import_hook("gkd_runner", "shape_checks.check")
 
 import torch  # noqa: E402
+
+from tests.support import SMALL  # noqa: E402
+from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
@@ -22,3 +26,18 @@ def package_log_as_it_was() -> Iterator[None]:
     yield
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def tracked_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrackedRun]:
+    """A small inductive job of one seed, tracked offline: its run's folder, and what W&B has."""
+    folder = tmp_path_factory.mktemp("tracked")
+    env = offline_env(folder / "home")
+    size = ("dataset.nodes=300", "dataset.features=64", "training.max_epochs=12")
+    options = [text for text in (*SMALL, *size) if text != "tracker=none"]
+    choices = ("setting=inductive", "method=glnn", "seeds=[3]", "tracker.tags=[mine]")
+    job = ("-m", "gkd_runner.train", *options, *choices, f"output_dir={folder}")
+    python(*job, env=env, cwd=folder)
+    [run] = read_runs(folder, env).values()
+    [result] = folder.glob("runs/**/result.json")
+    return result.parent, run

@@ -32,9 +32,11 @@ class RunIdentity:
         project: where all runs of a study stand together.
         name: the run's display name, unique within its group.
         group: the configuration; its seeds share it.
-        job_type: what the run does, ``distil``, or ``baseline`` without a teacher.
+        job_type: ``distil``, or ``baseline`` where the student hears no teacher. A stage is no job
+            type: both are in one run (metrics ``teacher/...`` and ``student/...``), so that a
+            student can be drawn against its own teacher and a cached teacher is not told twice.
         tags: words to filter by.
-        config: the resolved configuration, in plain dicts, lists and scalars.
+        config: what the run can be grouped and filtered by, in plain dicts, lists and scalars.
         seed: the seed, and the handle for every later call.
     """
 
@@ -51,7 +53,7 @@ class RunIdentity:
 class Tracker(Protocol):
     """Where metrics are shown.
 
-    Metric names are ``<stage>/<quantity>``, with the epoch among them:
+    The names are those of ``gkd_runner.tracking.metrics``, with the epoch among them:
     ``{"teacher/epoch": 3, "teacher/val_accuracy": 0.7}``. One call reports one stage and one epoch.
     """
 

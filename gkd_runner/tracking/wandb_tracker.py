@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,14 @@ from gkd_runner.tracking.base import (
     import_backend,
     logger,
 )
+from gkd_runner.tracking.metrics import STAGES
 
 if TYPE_CHECKING:
     import wandb
 
 INIT_TIMEOUT_S = 20.0
 FINISH_TIMEOUT_S = 10.0  # per run, so that five fit into the 60 s that a job waits at its end
-STAGES = ("teacher", "student")
+CURVES = frozenset(name for stage in STAGES.values() for name in stage.curves)
 
 
 class WandbTracker:
@@ -54,9 +56,7 @@ class WandbTracker:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._mode = self._resolve_mode()
         opened = self._open(run)
-        for stage in STAGES:
-            # W&B's default summary is a metric's last value; finish() gives the selected epoch's.
-            opened.define_metric(f"{stage}/*", step_metric=f"{stage}/epoch", summary="none")
+        _define_metrics(opened)
         self._runs[run.seed] = opened
         self._hint = self._describe(opened, run.group)
 
@@ -65,6 +65,10 @@ class WandbTracker:
 
     def finish(self, seed: int, summary: Mapping[str, Any], *, failed: bool = False) -> None:
         run = self._runs.pop(seed)
+        # A metric that is logged once is a bar in W&B's own charts; a mere summary is in none.
+        last = {name: value for name, value in summary.items() if _is_bar(name, value)}
+        if last:
+            run.log(last)
         run.summary.update(dict(summary))
         try:
             run.finish(exit_code=1 if failed else 0)
@@ -86,17 +90,11 @@ class WandbTracker:
     def _resolve_mode(self) -> str:
         quiet = self._wandb.Settings(silent=True, console="off")
         mode: str = self._asked_mode or self._wandb.setup(settings=quiet).settings.mode
-        if mode != "online" or self._has_key():
+        if mode != "online" or has_key(self._wandb):
             return mode
         if self._asked_mode == "online":
             logger.warning("W&B has no API key (wandb login): recording offline")
         return "offline"
-
-    def _has_key(self) -> bool:
-        # Older releases lack login(prompt=...); newer ones deprecate wandb.api.
-        if "prompt" in inspect.signature(self._wandb.login).parameters:
-            return bool(self._wandb.login(prompt=False, verify=False))
-        return bool(self._wandb.api.api_key)
 
     def _open(self, run: RunIdentity) -> wandb.Run:
         if self._mode == "online":
@@ -149,6 +147,31 @@ class WandbTracker:
             folder = shlex.quote(str(self._directory / "wandb"))
             return ("look", f"wandb leet {folder}"), ("upload", self._sync_command())
         return (("look", str(run.project_url)), ("group", group)) if self._mode == "online" else ()
+
+
+def has_key(wandb: Any) -> bool:
+    """Whether the package finds an API key; never prompts."""
+    # Older releases lack login(prompt=...); newer ones deprecate wandb.api.
+    if "prompt" in inspect.signature(wandb.login).parameters:
+        return bool(wandb.login(prompt=False, verify=False))
+    return bool(wandb.api.api_key)
+
+
+def _define_metrics(run: wandb.Run) -> None:
+    """Draw each curve over its own stage's epochs; let no curve's last value into the summary.
+
+    The selected epoch is the one with the best validation accuracy, so that the summary of a run
+    that is not done, or never will be, has its maximum; ``finish`` gives the values themselves.
+    """
+    for stage in STAGES.values():
+        run.define_metric(stage.epoch, hidden=True, summary="none")
+        for name in stage.curves:
+            best = "max" if name == stage.val_accuracy else "none"
+            run.define_metric(name, step_metric=stage.epoch, summary=best)
+
+
+def _is_bar(name: str, value: Any) -> bool:
+    return isinstance(value, Real) and name not in CURVES
 
 
 def _run_folder(run: wandb.Run) -> Path:

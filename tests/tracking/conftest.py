@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gkd_runner.tracking.base import RunIdentity
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests import tracked
 
 # Five seeds, open together, reporting in turn; the fourth fails and the fifth is left to close().
 TRACK_FIVE_SEEDS = """
@@ -34,8 +31,12 @@ for stage in ("teacher", "student"):
             accuracy = epoch / 100 + seed  # tells seeds apart
             tracker.log(seed, {f"{stage}/epoch": epoch, f"{stage}/val_accuracy": accuracy})
 for seed in seeds[:3]:
-    summary = {"temperature": seed / 10000, "student/best_epoch": 7, "warnings": ["flat teacher"]}
-    tracker.finish(seed, summary)
+    tracker.finish(seed, {
+        "temperature": seed / 10000,
+        "student/best_epoch": 7,
+        "student/val_accuracy": 0.07,
+        "warnings": "flat teacher",
+    })
 tracker.finish(2025, {}, failed=True)
 tracker.close(failed=True)
 for label, command in tracker.hint():
@@ -58,40 +59,10 @@ def identity() -> Callable[[int], RunIdentity]:
 
 @pytest.fixture
 def offline_env(tmp_path: Path) -> dict[str, str]:
-    """An environment without keys, without a network, and with its home under tmp_path."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    home = str(tmp_path / "home")
-    return kept | {
-        "HOME": home,
-        "PYTHONPATH": str(REPOSITORY),
-        "NETRC": f"{home}/none",
-        "WANDB_CONFIG_DIR": f"{home}/config",
-        "WANDB_CACHE_DIR": f"{home}/cache",
-        "WANDB_DATA_DIR": f"{home}/data",
-        "WANDB_ERROR_REPORTING": "false",
-        "TRACKIO_DIR": str(tmp_path / "trackio"),
-        "HF_HOME": f"{home}/hf",
-        "HF_HUB_OFFLINE": "1",
-        "http_proxy": "http://127.0.0.1:9",
-        "https_proxy": "http://127.0.0.1:9",
-    }
+    return tracked.offline_env(tmp_path / "home") | {"TRACKIO_DIR": str(tmp_path / "trackio")}
 
 
 @pytest.fixture
 def python(tmp_path: Path, offline_env: dict[str, str]) -> Callable[..., str]:
-    """Run Python code in a process of its own: both backends read their settings once."""
-
-    def run(*args: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *args],
-            cwd=tmp_path,
-            env=offline_env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
+    """Run Python code in a process of its own."""
+    return partial(tracked.python, env=offline_env, cwd=tmp_path)

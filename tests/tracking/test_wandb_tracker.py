@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.tracking.metrics import STAGES
 from gkd_runner.tracking.wandb_tracker import WandbTracker
+from tests.tracked import read_runs
 
 
 def test_five_interleaved_seeds_are_read_back(
@@ -22,47 +22,49 @@ def test_five_interleaved_seeds_are_read_back(
         f"upload wandb sync {job}/wandb/offline-run-*",
     ]
 
-    folders = sorted((job / "wandb").glob("offline-run-*"))
-    runs = {run["name"]: run for run in (inspect(folder, offline_env) for folder in folders)}
+    runs = read_runs(job, offline_env)
     assert sorted(runs) == [f"glnn-{seed}" for seed in range(2022, 2027)]
     for name, run in runs.items():
         seed = int(name[-4:])
-        assert run["config"] == {"method": {"name": "glnn", "tau": 2.0}, "seed": seed}
-        assert run["tags"] == ["cora", "gcn"]
-        assert run["exit_code"] == (0 if seed < 2025 else 1)
-        assert run["group"] == ("study", "glnn/gcn/cora", "distil")
-        for stage in ("teacher", "student"):
+        assert run.shown["config"] == {"method": {"name": "glnn", "tau": 2.0}, "seed": seed}
+        assert run.shown["tags"] == ["cora", "gcn"]
+        assert run.shown["exit_code"] == (0 if seed < 2025 else 1)
+        where = [run.opened[key] for key in ("project", "run_group", "job_type")]
+        assert where == ["study", "glnn/gcn/cora", "distil"]
+        for stage in STAGES.values():
             expected = [(epoch, epoch / 100 + seed) for epoch in range(1, 11)]
-            assert run["curves"][stage] == expected
-    summary = {k: v for k, v in runs["glnn-2022"]["summary"].items() if k[0] != "_"}
-    assert summary == {
+            assert run.curve(stage.epoch, stage.val_accuracy) == expected
+
+
+def test_the_summary_is_the_selected_epochs_and_the_best_so_far_of_a_run_that_failed(
+    python, five_seeds: str, tmp_path: Path, offline_env: dict[str, str]
+) -> None:
+    python("-c", five_seeds, "wandb", str(tmp_path / "job"))
+    runs = read_runs(tmp_path / "job", offline_env)
+    assert runs["glnn-2022"].summary == {
         "temperature": 0.2022,
         "student/best_epoch": 7,
-        "warnings": ["flat teacher"],
+        "student/val_accuracy": 0.07,
+        "teacher/val_accuracy": {"max": 2022.1},
+        "warnings": "flat teacher",
+    }
+    assert runs["glnn-2025"].summary == {
+        "student/val_accuracy": {"max": 2025.1},
+        "teacher/val_accuracy": {"max": 2025.1},
     }
 
 
-def inspect(folder: Path, env: dict[str, str]) -> dict[str, Any]:
-    run: dict[str, Any] = json.loads(leet("--summary", folder, env))
-    records = [json.loads(line) for line in leet("--json", folder, env).splitlines()]
-    [opened] = [record["run"] for record in records if record["type"] == "run"][:1]
-    run["group"] = (opened["project"], opened["run_group"], opened["job_type"])
-    rows = [record["history"] for record in records if record["type"] == "history"]
-    run["curves"] = {stage: curve(rows, stage) for stage in ("teacher", "student")}
-    return run
-
-
-def leet(option: str, folder: Path, env: dict[str, str]) -> str:
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", option, str(folder)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def curve(rows: list[dict[str, Any]], stage: str) -> list[tuple[int, float]]:
-    items = [row.get("item", row) for row in rows]
-    epoch, accuracy = f"{stage}/epoch", f"{stage}/val_accuracy"
-    return [(item[epoch], item[accuracy]) for item in items if epoch in item]
+def test_curves_are_drawn_over_their_own_epochs_and_final_numbers_as_bars(
+    python, five_seeds: str, tmp_path: Path, offline_env: dict[str, str]
+) -> None:
+    python("-c", five_seeds, "wandb", str(tmp_path / "job"))
+    run = read_runs(tmp_path / "job", offline_env)["glnn-2022"]
+    for stage in STAGES.values():
+        assert run.defined[stage.epoch]["options"]["hidden"]
+        for name in stage.curves:
+            assert run.defined[name]["step_metric"] == stage.epoch
+    once = [row for row in run.rows if "temperature" in row]
+    assert once == [{"temperature": 0.2022, "student/best_epoch": 7}]  # W&B: one value, one bar
 
 
 class FakeWandb:

@@ -1,0 +1,157 @@
+"""Panels and run sets of the dashboard in W&B, over the metrics that runs log.
+
+``scripts/wandb_dashboard.py`` puts them together. Needs the extra ``dashboard``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import wandb_workspaces.reports.v2 as wr
+
+from gkd_runner.tracking import metrics
+from gkd_runner.tracking.metrics import IDENTITY, STUDENT, TEACHER
+
+Where = Mapping[str, Sequence[str]]
+"""The runs to compare: for names in ``IDENTITY`` the values that they may have."""
+
+SHOWN = 100
+"""Runs or groups in a panel; W&B's own limit of 10 is two configurations of five seeds."""
+
+SUMMARIES = (
+    STUDENT.test_accuracy,
+    TEACHER.test_accuracy,
+    STUDENT.test_hidden_accuracy,
+    STUDENT.val_accuracy,
+    TEACHER.val_accuracy,
+    metrics.AGREEMENT,
+    metrics.KL,
+    metrics.TEACHER_CONFIDENCE,
+    metrics.TEMPERATURE,
+    TEACHER.best_epoch,
+    STUDENT.best_epoch,
+    TEACHER.seconds,
+    STUDENT.seconds,
+    metrics.WARNINGS,
+)
+"""The run table's columns, after those that name a run."""
+
+
+def accuracy_panels() -> list[wr.BarPlot]:
+    """What the methods reach; hidden nodes are there in the inductive setting alone."""
+    return [
+        bars("Test accuracy", STUDENT.test_accuracy, TEACHER.test_accuracy),
+        bars(
+            "Test accuracy on hidden nodes (inductive)",
+            STUDENT.test_hidden_accuracy,
+            TEACHER.test_hidden_accuracy,
+        ),
+    ]
+
+
+def scatter_panels() -> list[wr.ScatterPlot]:
+    """The student beside its own teacher."""
+    return [
+        scatter("Student against teacher", TEACHER.test_accuracy, STUDENT.test_accuracy),
+        scatter("Flat teachers, collapsed students", metrics.TEACHER_CONFIDENCE,
+                STUDENT.test_accuracy),
+        scatter("Agreement and accuracy", metrics.AGREEMENT, STUDENT.test_accuracy),
+    ]  # fmt: skip
+
+
+def curve_panels() -> list[wr.LinePlot]:
+    """Both stages, each over its own epochs."""
+    return [
+        curves("Student: validation accuracy", STUDENT.epoch, STUDENT.val_accuracy),
+        curves("Teacher: validation accuracy", TEACHER.epoch, TEACHER.val_accuracy),
+        curves("Student: loss", STUDENT.epoch, STUDENT.loss, STUDENT.val_loss),
+        curves("Teacher: loss", TEACHER.epoch, TEACHER.loss, TEACHER.val_loss),
+    ]
+
+
+def diagnostic_panels() -> list[wr.BarPlot]:
+    """How far the student follows, and how well both know what they know."""
+    return [
+        bars("Agreement with the teacher", metrics.AGREEMENT),
+        bars("KL divergence from teacher to student (nats)", metrics.KL),
+        bars(
+            "Expected calibration error",
+            metrics.STUDENT_CALIBRATION_ERROR,
+            metrics.TEACHER_CALIBRATION_ERROR,
+        ),
+        bars("Student's accuracy where the teacher errs", metrics.ACCURACY_WHERE_TEACHER_ERRS),
+    ]
+
+
+def bars(title: str, *names: str) -> wr.BarPlot:
+    """Means with their standard deviations, as the run set groups the runs."""
+    return wr.BarPlot(
+        title=title,
+        metrics=list(names),
+        groupby_aggfunc="mean",
+        groupby_rangefunc="stddev",
+        max_runs_to_show=SHOWN,
+        max_bars_to_show=SHOWN,
+        layout=_half(),
+    )
+
+
+def curves(title: str, epoch: str, *names: str) -> wr.LinePlot:
+    """Means with a band of standard deviations, as the run set groups the runs."""
+    return wr.LinePlot(
+        title=title,
+        x=epoch,
+        y=list(names),
+        title_x="epoch",
+        groupby_aggfunc="mean",
+        groupby_rangefunc="stddev",
+        max_runs_to_show=SHOWN,
+        layout=_half(),
+    )
+
+
+def scatter(title: str, x: str, y: str) -> wr.ScatterPlot:
+    """A point per run, or per group of runs."""
+    return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y), layout=_half())
+
+
+def _half() -> wr.Layout:
+    return wr.Layout(w=12, h=8)  # of a grid 24 wide; labels of groups are long
+
+
+def grouped(where: Where) -> wr.Runset:
+    """The runs, grouped by method and by all else that ``where`` does not fix to one value."""
+    keys = [name for name in IDENTITY if name == "method" or len(where.get(name, ())) != 1]
+    return wr.Runset(
+        name="Over seeds",
+        filters=filters(where),
+        groupby=[f"config.{IDENTITY[name]}" for name in keys],
+    )
+
+
+def runs(where: Where) -> wr.Runset:
+    """The runs one by one, and the columns of their table."""
+    paths = [*IDENTITY.values(), "seed"]
+    return wr.Runset(
+        name="Seeds",
+        filters=filters(where),
+        pinned_columns=["run:displayName"],
+        visible_columns=[
+            *(f"config:{_stored(path)}" for path in paths),
+            *(f"summary:{name}" for name in SUMMARIES),
+        ],
+        lock_columns=True,
+    )
+
+
+def filters(where: Where) -> str:
+    """``where`` as W&B filters runs."""
+    return " and ".join(
+        f'Config("{_stored(IDENTITY[name])}") in {list(values)}' for name, values in where.items()
+    )
+
+
+def _stored(path: str) -> str:
+    """Where W&B stores a config value: ``method.name`` is in ``method.value.name``."""
+    first, *rest = path.split(".")
+    return ".".join((first, "value", *rest))

@@ -1,0 +1,126 @@
+"""What a tracker is told of a run: every name in one place, and the values behind the names.
+
+The trackers, ``scripts/wandb_dashboard.py`` and the tests share these names; ``result.json`` and
+``runs.csv`` call the same things the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from gkd_runner.results import Scores, SeedResult, StageResult
+
+if TYPE_CHECKING:
+    from gkd_runner.training.fit import Epoch
+
+IDENTITY = {
+    "dataset": "dataset.name",
+    "method": "method.name",
+    "teacher": "teacher.name",
+    "protocol": "protocol.name",
+    "setting": "setting.name",
+    "preset": "preset.name",
+    "calibration": "calibration",
+}
+"""What names a configuration, and where it stands in the tracked config."""
+
+
+@dataclass(frozen=True)
+class StageMetrics:
+    """The names of one stage's metrics. Accuracies are in [0, 1].
+
+    ``epoch`` to ``val_accuracy`` are logged each epoch; their summary is the selected epoch's. The
+    others are known at the end: test accuracies come from the restored best state alone.
+    """
+
+    epoch: str
+    loss: str
+    val_loss: str
+    val_accuracy: str
+    test_accuracy: str
+    test_observed_accuracy: str
+    test_hidden_accuracy: str
+    best_epoch: str
+    epochs: str
+    seconds: str
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """What is drawn over ``epoch``."""
+        return (self.loss, self.val_loss, self.val_accuracy)
+
+
+def _of_stage(stage: str) -> StageMetrics:
+    return StageMetrics(*(f"{stage}/{field.name}" for field in fields(StageMetrics)))
+
+
+TEACHER, STUDENT = _of_stage("teacher"), _of_stage("student")
+STAGES = {"teacher": TEACHER, "student": STUDENT}
+
+TEACHER_CONFIDENCE = "teacher_confidence"
+TEMPERATURE = "temperature"
+AGREEMENT = "agreement"
+KL = "kl"
+TEACHER_CALIBRATION_ERROR = "teacher_calibration_error"
+STUDENT_CALIBRATION_ERROR = "student_calibration_error"
+ACCURACY_WHERE_TEACHER_ERRS = "accuracy_where_teacher_errs"
+WARNINGS = "warnings"
+"""The one summary that is text: what a reader of the numbers must know, or empty."""
+
+
+def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
+    """One epoch of one stage."""
+    names = STAGES[stage]
+    return {
+        names.epoch: entry.epoch,
+        names.loss: entry.loss,
+        names.val_loss: entry.val_loss,
+        names.val_accuracy: entry.val_accuracy,
+    }
+
+
+def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[str, Any]:
+    """What one seed ended with; what its setting or its teacher has not is left out.
+
+    Args:
+        result: the seed's result.
+        selected: each stage's epoch with the best validation accuracy.
+    """
+    diagnostics = result.diagnostics
+    found = {
+        TEACHER_CONFIDENCE: result.teacher_confidence,
+        TEMPERATURE: result.temperature,
+        AGREEMENT: diagnostics.agreement,
+        KL: diagnostics.kl,
+        TEACHER_CALIBRATION_ERROR: diagnostics.teacher_calibration_error,
+        STUDENT_CALIBRATION_ERROR: diagnostics.student_calibration_error,
+        ACCURACY_WHERE_TEACHER_ERRS: diagnostics.accuracy_where_teacher_errs,
+        WARNINGS: "; ".join(result.warnings),
+        **_stage("teacher", result.teacher, selected["teacher"]),
+        **_stage("student", result.student, selected["student"]),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _stage(stage: str, result: StageResult, selected: Epoch) -> dict[str, float]:
+    names = STAGES[stage]
+    return {
+        names.loss: selected.loss,
+        names.val_loss: selected.val_loss,
+        names.best_epoch: result.best_epoch,
+        names.epochs: result.epochs,
+        names.seconds: result.seconds,
+        **_accuracies(names, result.scores),
+    }
+
+
+def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:
+    parts = {
+        "val": names.val_accuracy,
+        "prod": names.test_accuracy,
+        "tran": names.test_observed_accuracy,
+        "ind": names.test_hidden_accuracy,
+    }
+    return {parts[part]: getattr(scores, part) for part in scores.parts}
