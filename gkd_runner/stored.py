@@ -114,6 +114,13 @@ def merged(config: Config, done: Mapping[int, StoredRun], fresh: RunResult | Non
     )
 
 
+def provenance(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """``commit`` (with ``+`` where files were changed) and ``device`` of an environment."""
+    git, device = environment["git"], environment["device"]
+    commit = git["commit"] + ("+" if git["dirty"] else "") if git else ""
+    return {"commit": commit, "device": device["gpu"] or device["type"]}
+
+
 def _seed(raw: Mapping[str, Any]) -> SeedResult:
     fields = dict(raw)
     del fields["teacher_key"]

@@ -15,10 +15,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from gkd_runner.config.command_line import Cell
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Plan, run, write."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options, overrides = _parser().parse_known_args(arguments)
+    from gkd_runner.config.build import capped
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.presets import register_resolvers
     from gkd_runner.console import make_console, show_log
@@ -74,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     register_resolvers()
     try:
         cells = check_command_line(["-m", *_overrides(options), *overrides])
+        if options.max_width:
+            cells = [replace(cell, config=capped(cell.config, options.max_width)) for cell in cells]
     except ConfigError as error:
         sys.exit(f"reproduce: {error}")
-    if options.max_width:
-        cells = [_capped(cell, options.max_width) for cell in cells]
     if options.dry_run:
         make_console().print(plan_text(survey(cells)))
         return
@@ -103,14 +100,6 @@ def _overrides(options: argparse.Namespace) -> list[str]:
         f"preset={target.preset}",
         f"seeds=[{options.seeds or target.seeds}]",
     ]
-
-
-def _capped(cell: Cell, width: int) -> Cell:
-    """The cell with both hidden widths at most ``width``."""
-    config = cell.config
-    teacher = replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
-    student = replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
-    return replace(cell, config=replace(config, teacher=teacher, student=student))
 
 
 def _parser() -> argparse.ArgumentParser:

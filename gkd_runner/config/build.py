@@ -175,6 +175,16 @@ def _type_name(hint: Any) -> str:
     return " or ".join(names[part] for part in typing.get_args(hint) or (hint,))
 
 
+def capped(config: Config, width: int) -> Config:
+    """The same with both hidden widths at most ``width``; ``ConfigError`` where that cannot be."""
+    teacher = dataclasses.replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
+    student = dataclasses.replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
+    narrower = dataclasses.replace(config, teacher=teacher, student=student)
+    if found := check_together(narrower):
+        raise ConfigError(found)
+    return narrower
+
+
 def data_dir(config: Config) -> Path:
     """The data folder with ``~`` expanded."""
     return Path(config.data_dir).expanduser()

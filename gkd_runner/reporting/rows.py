@@ -11,7 +11,7 @@ from typing import Any
 
 from gkd_runner.errors import GkdError
 from gkd_runner.results import PARTS, SeedResult, StageResult
-from gkd_runner.stored import StoredRun, read_runs
+from gkd_runner.stored import StoredRun, provenance, read_runs
 
 
 class ReportError(GkdError):
@@ -106,7 +106,7 @@ def _from_runs(folder: Path) -> Iterable[Row]:
 
 def _row(run: StoredRun, seed: SeedResult, teacher_key: str, where: str) -> Row:
     identity: Mapping[str, Any] = run.identity
-    raw, git = run.raw, run.raw["git"]
+    raw = run.raw
     return Row(
         **identity,
         seed=seed.seed,
@@ -122,9 +122,8 @@ def _row(run: StoredRun, seed: SeedResult, teacher_key: str, where: str) -> Row:
         teacher_key=teacher_key,
         split_hash=seed.split_hash,
         graph=raw["graph"]["fingerprint"],
-        commit=git["commit"] + ("+" if git["dirty"] else "") if git else "",
         torch=raw["versions"]["torch"],
-        device=raw["device"]["gpu"] or raw["device"]["type"],
+        **provenance(raw),
         command=" ".join(raw["command"]),
     )
 

@@ -1,0 +1,21 @@
+"""The studies that the papers' claims rest on, by the names that ``scripts/study.py`` takes."""
+
+from __future__ import annotations
+
+from gkd_runner.errors import ConfigError, nearest
+from gkd_runner.studies import inference, influence
+from gkd_runner.studies.study import Study
+
+STUDIES: dict[str, Study] = {
+    "inference": inference.STUDY,
+    "influence": influence.STUDY,
+}
+
+
+def find_study(name: str) -> Study:
+    """The study of that name. Raises ``ConfigError`` with the choices."""
+    if name not in STUDIES:
+        raise ConfigError(
+            [f"study={name} is not one of {', '.join(STUDIES)}{nearest(name, STUDIES)}"]
+        )
+    return STUDIES[name]

@@ -1,0 +1,98 @@
+"""Matrices on the device of which a request reads single rows: features, operators, activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gkd_runner.graph.features import Features
+from gkd_runner.models.inputs import SPARSE_COST
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRows:
+    """A CSR matrix ``[n, m]``: row ``i`` is ``counts[i]`` values from ``starts[i]`` on.
+
+    Rows follow each other without gaps; ``m`` is known to whoever multiplies with it.
+    """
+
+    starts: Int[Tensor, " n"]
+    counts: Int[Tensor, " n"]
+    columns: Int[Tensor, " nnz"]
+    values: Float[Tensor, " nnz"]
+
+    @staticmethod
+    def of(matrix: sp.csr_array, device: torch.device) -> SparseRows:
+        """The whole of ``matrix``."""
+        offsets, columns = (
+            torch.from_numpy(part.astype(np.int64)).to(device)
+            for part in (matrix.indptr, matrix.indices)
+        )
+        values = torch.from_numpy(matrix.data.astype(np.float32)).to(device)
+        return SparseRows(offsets[:-1].contiguous(), offsets.diff(), columns, values)
+
+    def take(self, ids: Int[Tensor, " k"]) -> SparseRows:
+        """Rows ``ids`` ``[k, m]``."""
+        counts = self.counts.index_select(0, ids)
+        starts = counts.cumsum(0) - counts
+        shift = torch.repeat_interleave(self.starts.index_select(0, ids) - starts, counts)
+        where = shift.add_(torch.arange(len(shift), device=ids.device))
+        columns, values = (x.index_select(0, where) for x in (self.columns, self.values))
+        return SparseRows(starts, counts, columns, values)
+
+    def matmul(self, x: Float[Tensor, "m h"]) -> Float[Tensor, "n h"]:
+        """The matrix times ``x``; as a sum of embeddings, which beats the CSR product on a CPU."""
+        return F.embedding_bag(
+            self.columns, x, self.starts, mode="sum", per_sample_weights=self.values
+        )
+
+    def transposed_matmul(self, x: Float[Tensor, "n b"], columns: int) -> Float[Tensor, "m b"]:
+        """The transpose of the matrix, which has ``columns`` columns, times a narrow ``x``."""
+        receivers = torch.repeat_interleave(self.counts)
+        parts = self.values.unsqueeze(1) * x[receivers]
+        return x.new_zeros(columns, x.shape[1]).index_add_(0, self.columns, parts)
+
+
+@dataclass(frozen=True, eq=False)
+class DenseRows:
+    """A dense matrix ``[n, m]``."""
+
+    x: Float[Tensor, "n m"]
+
+    def take(self, ids: Int[Tensor, " k"]) -> DenseRows:
+        return DenseRows(self.x.index_select(0, ids))
+
+    def matmul(self, x: Float[Tensor, "m h"]) -> Float[Tensor, "n h"]:
+        return self.x @ x
+
+    def transposed_matmul(self, x: Float[Tensor, "n b"], columns: int) -> Float[Tensor, "m b"]:
+        return self.x.T @ x
+
+
+Rows = SparseRows | DenseRows
+
+
+def feature_rows(features: Features, device: torch.device) -> Rows:
+    """The features multiplied out, sparse where the models keep them sparse too."""
+    base = features.multiplied_out().base
+    n, d = features.shape
+    if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
+        return SparseRows.of(base, device)
+    return DenseRows(torch.from_numpy(Features(base).dense()).to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class RowInputs:
+    """The rows of one request as a model's first layer reads them."""
+
+    rows: Rows
+    num_features: int
+
+    def matmul(self, weight: Float[Tensor, "1 d h"]) -> Float[Tensor, "1 n h"]:
+        return self.rows.matmul(weight[0]).unsqueeze(0)

@@ -1,0 +1,104 @@
+"""Models as they answer requests: the ids of some nodes in, their logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gkd_runner.config.schema import Config, InfgrandConfig
+from gkd_runner.data.graph import GraphData
+from gkd_runner.errors import ConfigError
+from gkd_runner.graph.batch import with_self_loops
+from gkd_runner.graph.features import Features
+from gkd_runner.graph.operators import symmetric
+from gkd_runner.methods.infgrand import InfGraND
+from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
+from gkd_runner.models.layers import Initializer
+from gkd_runner.models.mlp import Mlp, build_student
+from gkd_runner.seeding import Purpose
+from gkd_runner.studies.neighbourhood import attended, convolved, neighbourhood
+from gkd_runner.studies.propagation import PropagatedRows
+from gkd_runner.studies.rows import RowInputs, Rows, SparseRows, feature_rows
+from gkd_runner.studies.study import only_method
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Logits of the nodes of one request, and of how many nodes the features were read for it."""
+
+    logits: Float[Tensor, "k C"]
+    nodes_read: int
+
+
+Server = Callable[[Int[Tensor, " k"]], Answer]
+"""Answers a request for nodes given by their sorted, distinct ids."""
+
+
+def make_servers(config: Config, graph: GraphData, device: torch.device) -> Mapping[str, Server]:
+    """The teacher and the students of ``config`` with fresh weights, by their names in the CSV."""
+    seeds, sizes = config.seeds[:1], (graph.num_features, graph.num_classes)
+    teacher = build_teacher(config.teacher, *sizes, Initializer(seeds, Purpose.TEACHER_INIT))
+    student = build_student(config.student, *sizes, Initializer(seeds, Purpose.STUDENT_INIT))
+    teacher, student = teacher.to(device), student.to(device)
+    method, layers = only_method(config, InfgrandConfig), config.teacher.num_layers
+    raw = feature_rows(Features(graph.features), device)
+    propagated = feature_rows(InfGraND(method).features(graph), device)
+    return {
+        config.teacher.name: serve_teacher(teacher, layers, graph, raw, device),
+        "mlp": serve_student(student, raw, graph),
+        "infgrand-mlp": serve_student(student, propagated, graph),
+        "infgrand-mlp-on-request": serve_on_request(student, method, graph, raw, device),
+    }
+
+
+def serve_teacher(
+    teacher: Teacher, layers: int, graph: GraphData, raw: Rows, device: torch.device
+) -> Server:
+    """Gathers the neighbourhood of as many hops as there are layers and runs on just that."""
+    if isinstance(teacher, Convolutional):
+        matrix, run = teacher.matrix(graph.adjacency), partial(convolved, teacher)
+    else:
+        assert isinstance(teacher, Gat)
+        matrix, run = with_self_loops(graph.adjacency), partial(attended, teacher)
+    operator = SparseRows.of(matrix, device)
+
+    def answer(nodes: Int[Tensor, " k"]) -> Answer:
+        hops = neighbourhood(operator, nodes, layers)
+        logits = run(hops, raw.take(hops[0].senders))
+        return Answer(logits, len(hops[0].senders))
+
+    return answer
+
+
+def serve_student(student: Mlp, rows: Rows, graph: GraphData) -> Server:
+    """Looks up the nodes' features, raw or propagated beforehand."""
+
+    def answer(nodes: Int[Tensor, " k"]) -> Answer:
+        inputs = RowInputs(rows.take(nodes), graph.num_features)
+        return Answer(student(inputs)[0], len(nodes))
+
+    return answer
+
+
+def serve_on_request(
+    student: Mlp, method: InfgrandConfig, graph: GraphData, raw: Rows, device: torch.device
+) -> Server:
+    """Gathers the neighbourhood of P hops and propagates raw features over it."""
+    if method.pooling != "mean":
+        raise ConfigError(
+            [f"method.pooling={method.pooling}: on request only mean is measured; leave it out"]
+        )
+    operator = SparseRows.of(symmetric(graph.adjacency, method.self_loops), device)
+
+    def answer(nodes: Int[Tensor, " k"]) -> Answer:
+        hops = neighbourhood(operator, nodes, method.propagation_hops)
+        read = hops[0].senders if hops else nodes
+        inputs = PropagatedRows(hops, raw.take(read), len(nodes), graph.num_features)
+        return Answer(student(inputs)[0], len(read))
+
+    return answer

@@ -1,0 +1,112 @@
+"""What a study is, and how a command line becomes the configurations it runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich import box
+from rich.table import Table
+
+from gkd_runner.config.build import capped
+from gkd_runner.config.command_line import check_command_line
+from gkd_runner.config.schema import Config
+from gkd_runner.environment import choose_device, describe_environment
+from gkd_runner.errors import ConfigError
+from gkd_runner.stored import provenance
+from gkd_runner.studies.lines import Lines
+
+OWN_OPTIONS = {"dataset": "datasets", "teacher": "teachers", "seeds": "seeds"}
+"""gkd-train's options that a study takes as lists of its own."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study prints: a short table, and one sentence on the claim, made from the numbers."""
+
+    table: Table
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study.
+
+    Attributes:
+        defaults: the gkd-train options that it starts from; ``dataset``, ``teacher`` and ``seeds``
+            list their values with commas.
+        line: the dataclass whose fields are the columns of its CSV.
+        key: the columns that tell its measurements apart.
+        run: measures what the configurations ask for into the file and reports on them.
+    """
+
+    defaults: Mapping[str, str]
+    line: type[Any]
+    key: tuple[str, ...]
+    run: Callable[[Sequence[Config], Lines[Any]], Report]
+
+    def lines(self, name: str, configs: Sequence[Config]) -> Lines[Any]:
+        """The study's CSV."""
+        output_dir = Path(configs[0].output_dir).expanduser()
+        return Lines(output_dir / "studies" / f"{name}.csv", self.line, self.key)
+
+
+def study_configs(
+    study: Study, own: Mapping[str, str], overrides: Sequence[str], max_width: int | None = None
+) -> list[Config]:
+    """One configuration per dataset and teacher.
+
+    ``own`` has the lists given as ``--datasets``, ``--teachers`` and ``--seeds``, by those names;
+    ``max_width`` caps the hidden widths. Raises ``ConfigError`` with all mistakes.
+    """
+    misplaced = [
+        f"{text}: a study takes --{OWN_OPTIONS[option]} {text.partition('=')[2].strip('[]')}"
+        for text in overrides
+        if (option := text.lstrip("+").partition("=")[0]) in OWN_OPTIONS
+    ]
+    if misplaced:
+        raise ConfigError(misplaced)
+    given = {text.partition("=")[0] for text in overrides}
+    values = {option: text for option, text in study.defaults.items() if option not in given}
+    values |= {option: own[name] for option, name in OWN_OPTIONS.items() if own.get(name)}
+    values["seeds"] = f"[{values['seeds']}]"
+    chosen = [f"{option}={text}" for option, text in values.items()]
+    configs = [cell.config for cell in check_command_line(["-m", *chosen, *overrides])]
+    if len({(config.dataset.name, config.teacher.name) for config in configs}) < len(configs):
+        raise ConfigError(
+            [f"{' '.join([*chosen, *overrides])}: a study takes each dataset and teacher once, and"
+             " one value of every other option"]
+        )  # fmt: skip
+    return [capped(config, max_width) for config in configs] if max_width else configs
+
+
+def only_method(config: Config, kind: type[Any]) -> Any:
+    """The method's options. Raises ``ConfigError`` where it is not of ``kind``."""
+    if not isinstance(config.method, kind):
+        raise ConfigError(
+            [f"method={config.method.name}: this study is about infgrand; leave the method out"]
+        )
+    return config.method
+
+
+def provenance_columns(configs: Sequence[Config]) -> dict[str, Any]:
+    """Threads, device and commit of a study that begins now; the checkout may change meanwhile."""
+    device = choose_device(configs[0].device)
+    return {"threads": torch.get_num_threads(), **provenance(describe_environment(device))}
+
+
+def plain_table(caption: str, headings: Sequence[str]) -> Table:
+    """A table without rows yet; numbers stand to the right."""
+    table = Table(
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table

@@ -1,0 +1,67 @@
+"""Run one of the studies that the papers' claims rest on: what it found, and if the claim holds.
+
+    python scripts/study.py inference --datasets cora,pubmed --max-width 256
+    python scripts/study.py influence --teachers gcn --seeds 0,1,2
+
+Measurements go to <output_dir>/studies/<name>.csv. Arguments that are not its own are gkd-train's
+options: ``setting=inductive``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the table and the sentence."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler announces itself otherwise
+    options, overrides = _parser().parse_known_args(arguments)
+    import torch
+
+    from gkd_runner.config.presets import register_resolvers
+    from gkd_runner.console import make_console, show_log
+    from gkd_runner.errors import explain
+    from gkd_runner.studies import find_study
+    from gkd_runner.studies.study import study_configs
+
+    show_log()
+    register_resolvers()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        study = find_study(options.study)
+        configs = study_configs(study, vars(options), overrides, options.max_width)
+        lines = study.lines(options.study, configs)
+        report = study.run(configs, lines)
+    except Exception as failure:
+        text = explain(failure)
+        if text is None:
+            raise
+        sys.exit(f"study: {text}")
+    except KeyboardInterrupt:
+        sys.exit("study: interrupted; what was measured is kept")
+    console = make_console()
+    console.print(report.table, crop=False)
+    console.print(f"{report.sentence}\n{lines.path}", soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", help="inference, influence, ...: an unknown name lists them")
+    for name in ("datasets", "teachers", "seeds"):
+        parser.add_argument(f"--{name}", metavar="A,B,...", help=f"only these {name}")
+    parser.add_argument(
+        "--max-width", type=int, metavar="H", help="cap hidden_dim of teachers and students"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of torch")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""``scripts/study.py``: what it refuses, what it measures, what it measures again, what it says."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import study
+from support import SMALL
+
+from gkd_runner.studies import influence, timing
+from gkd_runner.studies.inference import STUDENTS, Line, sentence, speed_up
+from gkd_runner.studies.influence_report import Line as InfluenceLine
+from gkd_runner.studies.influence_report import contests
+from gkd_runner.studies.influence_report import sentence as influence_sentence
+
+OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
+INFERENCE_COLUMNS = (
+    "dataset,setting,teacher,model,layers,hidden_dim,batch,median_seconds_per_node,low,high,"
+    "peak_bytes,nodes_read,repeats,threads,device,commit"
+)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "SECONDS", 0.0)
+    monkeypatch.delenv("KINETO_LOG_LEVEL", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+
+
+def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
+    where = ["--datasets", "synthetic", f"output_dir={folder}", "protocol=infgrand", *OPTIONS]
+    study.main([name, *where, *arguments])
+    with (folder / "studies" / f"{name}.csv").open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("infuence", ["study=infuence is not one of inference, influence", "mean 'influence'"]),
+        ("inference --datasets corra", ["dataset=corra is not one of", "did you mean 'cora'"]),
+        ("inference --teachers gcnn", ["teacher=gcnn is not one of", "did you mean 'gcn'"]),
+        ("influence --seeds 1,1", ["seeds=[1, 1] repeats 1"]),
+        ("influence method.tua=3", ["method.tua is not an option", "mean 'method.tau'"]),
+        ("influence dataset=cora", ["dataset=cora: a study takes --datasets cora"]),
+        ("influence seeds=[1,2]", ["seeds=[1,2]: a study takes --seeds 1,2"]),
+        ("influence method=glnn", ["method=glnn: this study is about infgrand"]),
+        ("influence preset=common,none", ["one value of every other option"]),
+        ("influence --datasets cora,cora", ["takes each dataset and teacher once"]),
+        ("inference --seeds 1,2", ["seeds=[1, 2]: time is measured with one"]),
+        ("inference method.pooling=max", ["method.pooling=max: on request only mean"]),
+        ("inference --teachers gat --max-width 6", ["teacher.hidden_dim=6 is not a multiple"]),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_measured(
+    arguments: str, told: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *others = arguments.split()
+    with pytest.raises(SystemExit) as stopped:
+        study.main([name, *others, f"output_dir={tmp_path}"])
+    for part in ("study: ", *told):
+        assert part in str(stopped.value)
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_inference_measures_every_model_at_every_batch_size_that_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = run("inference", tmp_path, "--max-width", "8")
+
+    assert ",".join(rows[0]) == INFERENCE_COLUMNS
+    measured = {(row["teacher"], row["model"], int(row["batch"])) for row in rows}
+    assert len(rows) == len(measured)
+    assert measured == {
+        (gnn, model, batch)
+        for gnn in ("gcn", "sage", "gat")
+        for model in (gnn, *STUDENTS)
+        for batch in (1, 32, 100)  # 100 test nodes
+    }
+    for row in rows:
+        assert float(row["low"]) <= float(row["median_seconds_per_node"]) <= float(row["high"])
+        assert int(row["repeats"]) >= timing.FEWEST
+        assert row["hidden_dim"] == "8"
+        assert float(row["nodes_read"]) >= int(row["batch"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Per node the MLP is so many times faster than its teacher" in printed
+
+
+def test_inference_measured_again_replaces_its_lines_and_keeps_the_others(tmp_path: Path) -> None:
+    run("inference", tmp_path, "--teachers", "gcn", "--max-width", "8")
+    before = run("inference", tmp_path, "--teachers", "sage", "--max-width", "8")
+    after = run("inference", tmp_path, "--teachers", "gcn", "--max-width", "4")
+    widths = [row["hidden_dim"] for row in after]
+    assert len(before) * 3 == len(after) * 2
+    assert sorted(set(widths)) == ["4", "8"]
+    assert len(run("inference", tmp_path, "--teachers", "gcn", "--max-width", "4")) == len(after)
+
+
+def timed(dataset: str, model: str, batch: int, seconds: float) -> Line:
+    return Line(
+        dataset=dataset, setting="transductive", teacher="sage", model=model, layers=2,
+        hidden_dim=8, batch=batch, median_seconds_per_node=seconds, low=seconds, high=seconds,
+        peak_bytes=1, nodes_read=1.0, repeats=5, threads=1, device="cpu", commit="",
+    )  # fmt: skip
+
+
+def test_the_speed_up_is_a_geometric_mean_over_graphs_held_against_the_claim() -> None:
+    lines = [
+        timed("cora", "sage", 1, 20.0), timed("cora", "mlp", 1, 1.0),
+        timed("pubmed", "sage", 1, 10.0), timed("pubmed", "mlp", 1, 2.0),
+        timed("cora", "sage", 70, 6.0), timed("cora", "mlp", 70, 2.0),
+        timed("pubmed", "sage", 90, 6.0), timed("pubmed", "mlp", 90, 2.0),
+    ]  # fmt: skip
+    assert speed_up(lines, "sage", "1") == pytest.approx(10.0)
+    assert speed_up(lines, "sage", "all") == pytest.approx(3.0)
+    told = sentence(lines)
+    assert "one node at a time sage 10.0 (the claim holds)" in told
+    assert "all test nodes at once sage 3.0 (the claim does not hold for sage)" in told
+
+
+def test_influence_trains_on_all_quarters_and_only_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = ("--teachers", "gcn")
+    first = run("influence", tmp_path, *short, "--seeds", "0,1")
+    trained: list[int] = []
+    train = influence.train_teachers
+
+    def counted(tasks: Any, *others: Any) -> Any:
+        trained.extend(task.seed for task in tasks)
+        return train(tasks, *others)
+
+    monkeypatch.setattr(influence, "train_teachers", counted)
+    second = run("influence", tmp_path, *short, "--seeds", "0,1")
+    third = run("influence", tmp_path, *short, "--seeds", "0,1,2")
+
+    assert second == first
+    assert trained == [2] * 4
+    assert third[: len(first)] == first
+    accuracies = [row for row in third if row["measure"] == "test_accuracy"]
+    assert len(accuracies) == 3 * 4
+    assert len(third) == 2 * len(accuracies) + 2
+    assert {row["nodes"] for row in accuracies if row["quarter"] == "per-class"} == {"10"}
+    assert {row["classes"] for row in accuracies if row["quarter"] == "per-class"} == {"5"}
+
+
+def test_a_changed_option_is_measured_anew(tmp_path: Path) -> None:
+    short = ("--teachers", "gcn", "--seeds", "0")
+    first = run("influence", tmp_path, *short)
+    second = run("influence", tmp_path, *short, "teacher.dropout=0.1")
+    assert len(second) == len(first) + 8
+
+
+def scored(dataset: str, quarter: str, side: str, seed: int, accuracy: float) -> InfluenceLine:
+    return InfluenceLine(
+        dataset=dataset, protocol="infgrand", setting="transductive", teacher="gcn", layers=2,
+        hidden_dim=8, quarter=quarter, side=side, nodes=5, classes=3 if side == "top" else 2,
+        seed=seed, measure="test_accuracy", value=accuracy, repeats=1, threads=1, device="cpu",
+        commit="", key=f"{dataset}{quarter}{side}{seed}",
+    )  # fmt: skip
+
+
+def contest_lines(dataset: str, quarter: str, gaps: list[float]) -> list[InfluenceLine]:
+    lines = [
+        scored(dataset, quarter, side, seed, 0.5 + (gap if side == "top" else 0.0))
+        for seed, gap in enumerate(gaps)
+        for side in ("top", "bottom")
+    ]
+    return [*lines, replace(lines[0], measure="seconds_per_epoch", value=0.1)]
+
+
+def test_top_and_bottom_are_paired_by_seed_and_counted_by_quarter() -> None:
+    lines = [
+        *contest_lines("cora", "overall", [0.10, 0.11, 0.12]),
+        *contest_lines("pubmed", "overall", [-0.2, 0.1, 0.0]),
+        *contest_lines("cora", "per-class", [0.3, -0.1, 0.1]),
+        *contest_lines("pubmed", "per-class", [0.1, 0.1, 0.1]),
+    ]
+    found = contests(lines)
+    assert found["overall", "cora", "gcn"].difference.mean == pytest.approx(0.11)
+    assert found["overall", "cora", "gcn"].classes == (3, 2)
+    told = influence_sentence(lines)
+    assert "for 1 of 2 (1 with p < 0.05, paired by seed) pairs of teacher and dataset" in told
+    assert "for 2 of 2 (1 with p < 0.05, paired by seed) with quarters per class" in told
+    assert told.endswith("the claim does not hold here.")
