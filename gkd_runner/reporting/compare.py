@@ -38,6 +38,16 @@ class Group:
     preset: str
     calibration: str
 
+    @property
+    def name(self) -> str:
+        """As in ``infgrand/common/temperature``."""
+        return f"{self.protocol}/{self.preset}/{self.calibration}"
+
+    @property
+    def title(self) -> str:
+        """The heading of what it holds."""
+        return f"{self.protocol} protocol, preset={self.preset}, calibration={self.calibration}"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -59,6 +69,15 @@ class Result:
         """Accuracy per seed, of ``teacher`` or ``student``; empty where the part has no nodes."""
         found = {row.seed: row.accuracy(stage, part) for row in self.rows}
         return {seed: value for seed, value in found.items() if value is not None}
+
+    def mean(self, stage: str, part: str) -> float | None:
+        """Mean accuracy over seeds; ``None`` where the part has no nodes."""
+        values = self.values(stage, part)
+        return float(np.mean(list(values.values()))) if values else None
+
+    def std(self, stage: str, part: str) -> float:
+        """Population deviation over seeds of an accuracy that is there."""
+        return float(np.std(list(self.values(stage, part).values())))
 
 
 @dataclass(frozen=True)
@@ -182,9 +201,9 @@ def paired(differences: Sequence[float]) -> Difference:
 def emphasis(results: Mapping[str, Result], part: str) -> dict[str, str]:
     """``best`` and ``second`` of the methods of one place; neither where it would be a tie."""
     means = {
-        method: float(np.mean(list(values.values())))
+        method: mean
         for method, result in results.items()
-        if (values := result.values("student", part))
+        if (mean := result.mean("student", part)) is not None
     }
     ranked = sorted(means, key=means.__getitem__, reverse=True)
     if len(ranked) < 2 or _tie(results, ranked[0], ranked[1], part):

@@ -50,7 +50,7 @@ class Section:
             for value in line.values
             for note in value.notes
         ]
-        return {note: _letter(number) for number, note in enumerate(dict.fromkeys(notes))}
+        return {note: letter(number) for number, note in enumerate(dict.fromkeys(notes))}
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ def letters(value: Value, footnotes: dict[str, str]) -> str:
     return ",".join(footnotes[note] for note in value.notes)
 
 
-def _letter(number: int) -> str:
-    """``a`` to ``z``, then ``aa`` and so on."""
-    prefix = _letter(number // 26 - 1) if number >= 26 else ""
+def letter(number: int) -> str:
+    """A footnote's: ``a`` to ``z``, then ``aa`` and so on."""
+    prefix = letter(number // 26 - 1) if number >= 26 else ""
     return prefix + chr(ord("a") + number % 26)
 
 

@@ -184,7 +184,7 @@ def html_page(documents: Iterable[Document], rows: Sequence[Row], runs_at: str |
         lines.append(f"<h2>{html.escape(document.title)}</h2>")
         for section in document.sections:
             lines += _html(section)
-    lines += ["<h2>Runs</h2>", *_provenance(rows, runs_at), "</body></html>", ""]
+    lines += ["<h2>Runs</h2>", *provenance(rows, runs_at), "</body></html>", ""]
     return "\n".join(lines)
 
 
@@ -223,7 +223,7 @@ def _html_value(value: Value, footnotes: dict[str, str]) -> str:
     return f"{text}<sup>{marks}</sup>" if marks else text
 
 
-def _provenance(rows: Sequence[Row], runs_at: str | None) -> Iterator[str]:
+def provenance(rows: Sequence[Row], runs_at: str | None) -> Iterator[str]:
     """Every run behind the tables: seeds, commit, seconds, and the command that made it."""
     columns = ("run", "seeds", "seconds", "commit", "hyperparameters", "command")
     yield f'<div class="scroll"><table>{_html_head(columns)}'

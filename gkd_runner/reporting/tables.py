@@ -7,22 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gkd_runner.config.presets import Cell, find_preset
-from gkd_runner.reporting.compare import (
-    Difference,
-    Place,
-    Result,
-    difference,
-    emphasis,
-    groups,
-    select,
-)
+from gkd_runner.reporting.compare import Difference, Place, Result, emphasis
 from gkd_runner.reporting.document import Block, Document, Line, Section, Value
 from gkd_runner.reporting.published import average_gains, single_accuracies
 from gkd_runner.reporting.rows import Row
-from gkd_runner.reporting.view import PARTS, View, mean_std, runs_of
-
-BASES = ("teacher", "mlp", "glnn")
-"""What a method's difference is taken to."""
+from gkd_runner.reporting.view import BASES, PARTS, View, mean_std, runs_of, views
 
 
 def documents(
@@ -30,17 +19,15 @@ def documents(
 ) -> list[Document]:
     """One document per protocol, preset and calibration. ``failed`` are identities of failures."""
     found = []
-    for group, mine in groups(rows).items():
-        results = select(mine, same_teacher=group.preset == "common")
-        view = View(group, results, inductive_part, frozenset(failed))
+    for view in views(rows, inductive_part, failed):
         sections = (
             _accuracies(view),
             _differences(view),
             average_gains(view),
             single_accuracies(view),
         )
-        title = f"{group.protocol} protocol, preset={group.preset}, calibration={group.calibration}"
-        found.append(Document(title, tuple(section for section in sections if section.blocks)))
+        filled = tuple(section for section in sections if section.blocks)
+        found.append(Document(view.group.title, filled))
     return found
 
 
@@ -103,10 +90,10 @@ def _student(view: View, place: Place, method: str, mark: str) -> Value:
     if result is None:
         return Value(_why_empty(view, place, method))
     text = mean_std(result, "student", view.part(place.setting))
-    return Value(text, mark, tuple(_notes(result)), runs_of(result.rows))
+    return Value(text, mark, tuple(notes(result)), runs_of(result.rows))
 
 
-def _notes(result: Result) -> Iterator[str]:
+def notes(result: Result) -> Iterator[str]:
     """What a reader must know of a number: origin of its hyperparameters, changes, collapses."""
     source, _, rest = result.rows[0].preset_source.partition("; ")
     if source.startswith("inferred"):
@@ -155,16 +142,16 @@ def _differences(view: View) -> Section:
 
 
 def _gap(view: View, place: Place, method: str, base: str) -> Value:
-    found = view.results.get(place, {})
-    mine, other = found.get(method), found.get(method if base == "teacher" else base)
-    if not mine or not other or method in (base, "mlp" if base == "glnn" else ""):
+    gap = view.gap(place, method, base)
+    if gap is None:
         return Value("")
-    to_teacher = base == "teacher"
-    gap = difference(mine, other, view.part(place.setting), to_teacher=to_teacher)
-    return Value(_gap_text(gap), runs=runs_of((*mine.rows, *other.rows))) if gap else Value("")
+    found = view.results[place]
+    others = () if base == "teacher" else found[base].rows
+    return Value(gap_text(gap), runs=runs_of((*found[method].rows, *others)))
 
 
-def _gap_text(gap: Difference) -> str:
+def gap_text(gap: Difference) -> str:
+    """``+1.20±0.30* (5/5)``: points, population std, star of a difference, seeds won of all."""
     spread = f"±{100 * gap.std:.2f}" if gap.n > 1 else ""
     star = "" if gap.is_tie else "*"
     return f"{100 * gap.mean:+.2f}{spread}{star} ({gap.won}/{gap.n})"

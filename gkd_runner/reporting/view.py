@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from gkd_runner.reporting.compare import (
     DATASETS,
     METHODS,
     SETTINGS,
     TEACHERS,
+    Difference,
     Group,
     Place,
     Result,
+    difference,
+    groups,
     in_order,
+    select,
 )
 from gkd_runner.reporting.rows import Row
+
+BASES = ("teacher", "mlp", "glnn")
+"""What a method's difference is taken to."""
 
 PARTS = {"tran": "observed test nodes", "ind": "hidden nodes", "prod": "all test nodes"}
 
@@ -49,14 +54,34 @@ class View:
                 methods = {method for results in found for method in results}
                 yield setting, teacher, in_order(methods, METHODS)
 
+    def gap(self, place: Place, method: str, base: str) -> Difference | None:
+        """The student of ``method`` minus that of ``base`` (or its own ``teacher``)."""
+        found = self.results.get(place, {})
+        mine, other = found.get(method), found.get(method if base == "teacher" else base)
+        if not mine or not other or method in (base, "mlp" if base == "glnn" else ""):
+            return None
+        part = self.part(place.setting)
+        return difference(mine, other, part, to_teacher=base == "teacher")
+
+
+def views(
+    rows: Sequence[Row], inductive_part: str = "ind", failed: Iterable[tuple[str, ...]] = ()
+) -> list[View]:
+    """One view per protocol, preset and calibration. ``failed`` are identities of failures."""
+    identities = frozenset(failed)
+    return [
+        View(group, select(mine, same_teacher=group.preset == "common"), inductive_part, identities)
+        for group, mine in groups(rows).items()
+    ]
+
 
 def mean_std(result: Result, stage: str, part: str) -> str:
     """``82.10±0.53 (5)``: accuracy in %, population std over seeds, number of seeds."""
-    accuracies = [100 * value for value in result.values(stage, part).values()]
-    if not accuracies:
+    mean, n = result.mean(stage, part), len(result.values(stage, part))
+    if mean is None:
         return "no such nodes"
-    spread = f"±{np.std(accuracies):.2f}" if len(accuracies) > 1 else ""
-    return f"{np.mean(accuracies):.2f}{spread} ({len(accuracies)})"
+    spread = f"±{100 * result.std(stage, part):.2f}" if n > 1 else ""
+    return f"{100 * mean:.2f}{spread} ({n})"
 
 
 def runs_of(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gkd_runner.reporting.command_line import keep
 from gkd_runner.reporting.compare import Group
 from gkd_runner.reporting.document import Document, Section
 from gkd_runner.reporting.references import Reference, claims, references, verdict
 from gkd_runner.reporting.render import html_page, latex, markdown
 from gkd_runner.reporting.rows import ReportError, csv_text, read_csv, read_rows
 from gkd_runner.reporting.tables import documents
-from gkd_runner.reporting.tables_cli import keep, main
+from gkd_runner.reporting.tables_cli import main
 from gkd_runner.train import train
 from tests.reporting.rows import row, rows
 from tests.support import config

@@ -1,0 +1,171 @@
+"""The page's own charts (Altair, Vega-Lite), without data: each reads its records as ``rows``.
+
+A method has one colour everywhere; its shape is its teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from gkd_runner.reporting.page.lines import Names
+
+COLOURS = {
+    "teacher": "#8a8a8a",
+    "mlp": "#e69f00",
+    "glnn": "#56b4e9",
+    "hgmd-weight": "#964a8b",
+    "hgmd-mixup": "#7a21dd",
+    "infgrand": "#d55e00",
+}
+"""Told apart on white and on dark ground, and with any one kind of cone missing."""
+
+SPARE = ("#009e73", "#a96b59", "#cc79a7")
+"""For methods that are not listed above."""
+
+SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
+PANEL = 230
+COLUMNS = 4
+"""Width of a small multiple in pixels, and their number per row at most, in files for papers."""
+
+RISE = 10
+"""Learning curves begin this many points below the lowest final one: the rise is alike in all."""
+
+FONT = "system-ui, 'Helvetica Neue', Arial, sans-serif"
+
+
+def colours(kinds: Sequence[str]) -> dict[str, str]:
+    """A colour for each of ``kinds``."""
+    others = [kind for kind in kinds if kind not in COLOURS]
+    spare = {kind: SPARE[number % len(SPARE)] for number, kind in enumerate(others)}
+    return {kind: COLOURS.get(kind, spare.get(kind, "")) for kind in kinds}
+
+
+def config(ink: str, background: str) -> dict[str, Any]:
+    """Vega-Lite's config: text and lines in ``ink``."""
+    text = {"labelColor": ink, "titleColor": ink, "titleFontWeight": 500}
+    lines = {"domainColor": ink, "tickColor": ink, "gridColor": ink, "gridOpacity": 0.15}
+    return {
+        "background": background,
+        "font": FONT,
+        "axis": {**text, **lines, "labelFontSize": 11, "titleFontSize": 11},
+        "header": {**text, "labelFontSize": 12, "labelFontWeight": 600},
+        "legend": {
+            **text,
+            "orient": "top",
+            "titleOrient": "left",
+            "titlePadding": 10,
+            "layout": {"top": {"margin": 24}},
+            "symbolBaseStrokeColor": ink,
+            "symbolBaseFillColor": ink,
+        },
+        "title": {"color": ink},
+        "view": {"stroke": ink, "strokeOpacity": 0.2},
+        "style": {"ink": {"color": ink, "fill": ink, "stroke": ink}},
+        "text": {"color": ink},
+        "rule": {"color": ink},
+    }
+
+
+def seeds_chart(names: Names) -> alt.FacetChart:
+    """Test accuracy of every seed by method, with the mean; one panel per graph and setting."""
+    base = alt.Chart().encode(
+        y=alt.Y("series:N", sort=names.labels, title=None),
+        yOffset=alt.YOffset("teacher:N", sort=names.teachers),
+        tooltip=_tooltip("series:N", "teacher:N", "seed:O", "accuracy:Q", "mean:Q"),
+    )
+    x = alt.X(
+        "accuracy:Q",
+        scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(title="test accuracy, %", tickCount=5),
+    )
+    dots = base.mark_point(filled=True, size=32, opacity=0.8).encode(
+        x=x, color=_colour(names, legend=False), shape=_shape(names)
+    )
+    means = base.mark_tick(style="ink", thickness=2, size=11).encode(x="mean:Q")
+    return _panels(alt.layer(dots, means).properties(width=PANEL, height=alt.Step(11)), names)
+
+
+def cost_chart(names: Names) -> alt.FacetChart:
+    """Test accuracy against inference time per node, teachers and students."""
+    time = alt.Scale(type="log", nice=False, padding=14)
+    x = alt.X(
+        "seconds:Q",
+        scale=time,
+        title="inference, s per node (log)",
+        axis=alt.Axis(format="~s", tickCount=4, grid=False),
+    )
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, padding=8), title="test accuracy, %")
+    color, shape = _colour(names), _shape(names)
+    tooltip = _tooltip(
+        "series:N", "teacher:N", "accuracy:Q", "seconds:Q", "fast:Q", "slow:Q", "megabytes:Q"
+    )
+    base = alt.Chart()
+    spread = base.mark_rule(opacity=0.7).encode(
+        x=x, y=alt.Y("below:Q", title="test accuracy, %"), y2="above:Q", color=color
+    )
+    points = base.mark_point(filled=True, size=75, opacity=0.8).encode(
+        x=x, y=y, color=color, shape=shape, tooltip=tooltip
+    )
+    chart = alt.layer(spread, points).properties(width=PANEL, height=170)
+    return _panels(chart, names, apart=True)
+
+
+def curves_chart(names: Names) -> alt.FacetChart:
+    """Validation accuracy by epoch: mean over seeds, and the band from the worst to the best."""
+    base = alt.Chart().encode(
+        x=alt.X("epoch:Q", scale=alt.Scale(nice=False), axis=alt.Axis(title="epoch", tickCount=5)),
+        color=_colour(names),
+    )
+    title = "validation accuracy, %"
+    band = base.mark_area(opacity=0.13).encode(
+        y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=title), y2="high:Q"
+    )
+    mean = base.mark_line(strokeWidth=1.8).encode(
+        y=alt.Y("mean:Q", title=title),
+        detail="series:N",
+        tooltip=_tooltip("series:N", "epoch:Q", "mean:Q", "low:Q", "high:Q"),
+    )
+    chart = alt.layer(band, mean).properties(width=PANEL, height=170)
+    flat: list[str | alt.FieldName] = ["epoch", "mean", "low", "high"]
+    faceted: alt.FacetChart = (
+        _panels(chart, names, apart=True)
+        .transform_joinaggregate(lowest="min(final)", groupby=["panel"])
+        .transform_flatten(flat, flat)
+        .transform_filter(f"datum.mean >= datum.lowest - {RISE}")
+        .transform_calculate(low=f"max(datum.low, datum.lowest - {RISE})")
+    )
+    return faceted
+
+
+def _panels(
+    chart: alt.LayerChart | alt.FacetChart, names: Names, *, apart: bool = False
+) -> alt.FacetChart:
+    """Small multiples, each with its own x axis, and with its own y axis when ``apart``."""
+    facet = alt.Facet("panel:N", sort=names.panels, title=None)
+    columns = min(COLUMNS, max(2, len(names.datasets)))
+    faceted: alt.FacetChart = (
+        chart.properties(data=alt.NamedData("rows"))
+        .facet(facet, columns=columns)
+        .resolve_scale(x="independent", y="independent" if apart else "shared")
+    )
+    if apart:
+        faceted.bounds, faceted.spacing = "flush", {"row": 70, "column": 60}
+    return faceted
+
+
+def _colour(names: Names, *, legend: bool = True) -> alt.Color:
+    scale = alt.Scale(domain=names.kinds, range=list(colours(names.kinds).values()))
+    shown = alt.Legend(title=None, symbolOpacity=1) if legend else None
+    return alt.Color("kind:N", scale=scale, legend=shown)
+
+
+def _shape(names: Names) -> alt.Shape:
+    scale = alt.Scale(domain=names.teachers, range=list(SHAPES))
+    return alt.Shape("teacher:N", scale=scale, title="teacher")
+
+
+def _tooltip(*fields: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(field, title=field.partition(":")[0]) for field in fields]

@@ -1,0 +1,55 @@
+"""Console script ``gkd-report``: one page that compares finished runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+
+from gkd_runner.reporting.command_line import answer, load, make_parser
+from gkd_runner.reporting.rows import ReportError
+
+NEEDED = ("altair", "vl_convert")
+
+
+def main() -> None:
+    """Write the page and its figures."""
+    answer(_parser(), _run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "gkd-report", "Compare finished runs on one HTML page, with its figures as SVG and PNG."
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("outputs/report"),
+        help="write report.html and figures/ into this folder (default: outputs/report)",
+    )
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    rows = load(arguments)
+    require()
+    from gkd_runner.reporting.page.build import write
+
+    for path in write(rows, arguments.out, arguments.sources, arguments.accuracy):
+        print(path)
+
+
+def require() -> None:
+    """Raises ``ReportError`` when a package of the extra ``report`` is not installed."""
+    for module in NEEDED:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ReportError(
+                f"gkd-report draws with {module}, which is not installed:"
+                ' pip install "gkd-runner[report]"'
+            ) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The page says what the tables say, shows what runs left, and needs nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+import pytest
+
+from gkd_runner.reporting.page import figures
+from gkd_runner.reporting.page.build import make_report, page, write
+from gkd_runner.reporting.report_cli import main
+from gkd_runner.reporting.rows import Row, csv_text
+from gkd_runner.reporting.studies import StudyFigure
+from gkd_runner.reporting.tables import documents
+from gkd_runner.train import train
+from tests.reporting.folder import grid, write_failure
+from tests.reporting.rows import row, rows
+from tests.support import config
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
+
+
+def html_of(found: Sequence[Row], folder: Path) -> str:
+    return page(make_report(found, [folder], "ind"), [folder], folder, NOW)
+
+
+def payload(text: str) -> dict[str, dict[str, dict[str, object]]]:
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
+    return json.loads(data)
+
+
+class Page(HTMLParser):
+    """A page's addresses, the text of its sections by id, and the cells of the comparison."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.text: dict[str, str] = {}
+        self.cells: list[list[str]] = []
+        self._section, self._in_table, self._in_note = "", False, False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.addresses += [values[name] or "" for name in ("src", "href") if values.get(name)]
+        self._in_note = tag == "sup"
+        if tag in ("details", "section"):
+            self._section = values.get("id") or ""
+        elif tag == "table":
+            self._in_table = values.get("id") == "table"
+        elif tag == "tr" and self._in_table:
+            self.cells.append([])
+        elif tag == "td" and self._in_table:
+            self.cells[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        self.text[self._section] = self.text.get(self._section, "") + data
+        if self._in_table and self.cells and self.cells[-1] and not self._in_note:
+            self.cells[-1][-1] += data
+
+
+def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
+    some = [*rows("mlp", [0.6, 0.61, 0.62]), *rows("glnn", [0.8, 0.81, 0.79])]
+    (document,) = documents(some)
+    accuracy, differences = document.sections[:2]
+    expected = {line.label: line.values[0].text for line in accuracy.blocks[0].lines}
+    gaps = {line.label: line.values[0].text for line in differences.blocks[0].lines}
+
+    lines = [cells for cells in Page(html_of(some, tmp_path)).cells if len(cells) > 9]
+
+    assert {cells[3]: cells[6] for cells in lines} == {m: expected[m] for m in ("mlp", "glnn")}
+    assert {cells[5] for cells in lines} == {expected["teacher"]}
+    assert [cells[7:10] for cells in lines] == [
+        [gaps["mlp - teacher"], "", ""],
+        [gaps["glnn - teacher"], gaps["glnn - mlp"], ""],
+    ]
+
+
+def test_the_page_refers_to_nothing_outside_and_text_stays_text(tmp_path: Path) -> None:
+    found = Page(html_of(grid(), tmp_path))
+
+    assert all(re.match(r"#|data:,|\.\./|runs/", address) for address in found.addresses)
+    assert "changed: student.hidden_dim=<b>&" in found.text["comparison"]
+
+
+def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
+    some = grid()
+    (records,) = payload(html_of(some, tmp_path))["figures"]["seeds"]["spec"]["datasets"].values()
+    frame = pd.DataFrame(records)
+    mine = frame[(frame.kind == "infgrand") & (frame.group == "infgrand/common/none")]
+
+    students = [r for r in some if r.method == "infgrand" and r.calibration == "none"]
+    assert sorted(mine.accuracy) == sorted(round(100 * r.student_prod, 2) for r in students)
+    place = ["dataset", "setting", "teacher"]
+    assert (mine.groupby(place).accuracy.transform("mean") - mine["mean"]).abs().max() < 0.01
+
+
+def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
+    found = Page(html_of(grid(), tmp_path)).text
+    assert "a CSV of runs has no curves" in found["curves"]
+    assert "python scripts/study.py inference" in found["cost"]
+
+
+def test_failures_say_whether_their_seeds_are_done_now(tmp_path: Path) -> None:
+    some = rows("glnn", [0.8, 0.8])
+    write_failure(tmp_path, some[0], [0, 1], 1)
+    write_failure(tmp_path, some[0], [1, 2], 2)
+
+    told = Page(html_of(some, tmp_path)).text["failures"]
+
+    assert re.findall("finished since|missing", told) == ["missing", "finished since"]
+    assert "out of <memory>" in told
+
+
+def test_studies_stand_on_the_page_and_among_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = alt.Chart(pd.DataFrame({"method": ["mlp"], "y": [1]})).mark_point().encode(y="y")
+    found = [StudyFigure("depth", "Depth matters", "One sentence.", chart)]
+    monkeypatch.setattr(figures, "study_figures", lambda source: found)
+
+    written = write(rows("glnn", [0.8]), tmp_path / "out", [tmp_path])
+
+    text = (tmp_path / "out/report.html").read_text()
+    assert {"depth.svg", "depth.png"} < {path.name for path in written}
+    assert "One sentence." in Page(text).text["depth"]
+    (records,) = payload(text)["figures"]["depth"]["spec"]["datasets"].values()
+    assert records == [{"method": "mlp", "y": 1}]
+
+
+def test_real_runs_become_a_page_and_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("mlp", "glnn"):
+        train(config("seeds=[0,1]", f"output_dir={tmp_path}", f"method={method}"))
+    out = tmp_path / "report"
+    monkeypatch.setattr("sys.argv", ["gkd-report", str(tmp_path), "--out", str(out)])
+
+    main()
+
+    written = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(path.stat().st_size > 1000 for path in written)
+    assert {path.name for path in written if path.suffix == ".png"} == {
+        "seeds-infgrand-modified-none-temperature.png",
+        "curves-infgrand-modified-none-temperature-transductive-gcn.png",
+    }
+    text = (out / "report.html").read_text()
+    (curves,) = payload(text)["figures"]["curves"]["spec"]["datasets"].values()
+    assert [record["series"] for record in curves] == ["teacher", "mlp", "glnn"]
+    assert all((out / a).is_file() for a in Page(text).addresses if a.startswith("../"))
+
+
+@pytest.mark.parametrize("module", ["altair", "vl_convert"])
+def test_a_missing_package_is_told_with_the_extra(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs.csv").write_text(csv_text([row()]))
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("sys.argv", ["gkd-report", str(tmp_path / "runs.csv")])
+
+    with pytest.raises(SystemExit, match=rf'draws with {module}.*"gkd-runner\[report\]"'):
+        main()

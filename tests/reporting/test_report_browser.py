@@ -1,0 +1,245 @@
+"""The page in a real browser: opened from disk, every filter, every sort, no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gkd_runner.reporting.compare import groups
+from gkd_runner.reporting.page.build import make_report, page
+from gkd_runner.reporting.rows import Row
+from tests.reporting.browser import cells, drawn, opened, ready
+from tests.reporting.folder import grid, write_failure, write_inference, write_metrics
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ROWS = [
+    row
+    for row in grid()
+    if (row.dataset, row.setting, row.teacher) != ("citeseer", "inductive", "sage")
+]
+GROUPS = {group.name: rows for group, rows in groups(ROWS).items()}
+FIRST = next(iter(GROUPS.values()))
+DIMENSIONS = ("dataset", "setting", "teacher", "method")
+CHOICES = [(name, v) for name in DIMENSIONS for v in dict.fromkeys(getattr(r, name) for r in ROWS)]
+FIGURES = ("seeds", "cost", "curves")
+COLUMNS = (
+    "dataset", "setting", "teacher", "method", "seeds", "teacher-accuracy", "student-accuracy",
+    "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "accuracy-where-teacher-errs",
+    "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
+)  # fmt: skip
+
+
+def write(folder: Path, rows: list[Row]) -> Path:
+    write_metrics(folder, rows)
+    write_inference(folder, rows)
+    write_failure(folder, rows[0], [7], 1)
+    text = page(make_report(rows, [folder], "ind"), [folder], folder, datetime.now(timezone.utc))
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed (looked for {', '.join(BROWSERS)})")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("report"), ROWS)
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, path: Path) -> Iterator[Page]:
+    view = opened(browser, path)
+    yield view
+    view.close()
+
+
+@pytest.fixture
+def view(shared: Page) -> Page:
+    """The one page, with every filter reset."""
+    shared.get_by_role("button", name="show all").click()
+    return ready(shared)
+
+
+def configurations(rows: list[Row]) -> set[tuple[str, ...]]:
+    return {tuple(getattr(row, name) for name in DIMENSIONS) for row in rows}
+
+
+def test_without_filters_the_first_group_is_shown(view: Page) -> None:
+    assert {tuple(line[:4]) for line in cells(view)} == configurations(FIRST)
+    assert len(cells(view)) == len(configurations(FIRST))
+    dots = [r["accuracy"] for r in drawn(view, "seeds") if r["kind"] != "teacher"]
+    assert sorted(dots) == sorted(round(100 * row.student_prod, 2) for row in FIRST)
+    assert view.inner_text("#failures summary") == "Failures (0)"
+
+
+@pytest.mark.parametrize("group", list(GROUPS))
+def test_one_group_at_a_time(view: Page, group: str) -> None:
+    view.select_option("#group", group)
+    ready(view)
+
+    assert {tuple(line[:4]) for line in cells(view)} == configurations(GROUPS[group])
+    assert {r["group"] for name in FIGURES for r in drawn(view, name)} == {group}
+
+
+@pytest.mark.parametrize(("name", "value"), CHOICES)
+def test_every_filter_acts_on_the_table_and_on_all_figures(
+    view: Page, name: str, value: str
+) -> None:
+    view.check(f'input[name="{name}"][value="{value}"]')
+    ready(view)
+
+    kept = [row for row in FIRST if getattr(row, name) == value]
+    assert {tuple(line[:4]) for line in cells(view)} == configurations(kept)
+    assert view.inner_text("#shown").startswith(f"{len(configurations(kept))} of ")
+    for figure in FIGURES:
+        found = drawn(view, figure)
+        assert found
+        assert {r.get(name) for r in found} <= {value, None}, "shared teachers have no method"
+    assert f"{name}={value}" in view.url
+
+
+def test_filters_narrow_together_and_may_leave_nothing(view: Page) -> None:
+    for each in ('[value="cora"]', '[value="glnn"]', '[value="infgrand"]'):
+        view.check(f"input{each}")
+    kept = [row for row in FIRST if row.dataset == "cora" and row.method in ("glnn", "infgrand")]
+    assert {tuple(line[:4]) for line in cells(view)} == configurations(kept)
+
+
+def test_filters_that_leave_nothing_say_so(view: Page) -> None:
+    for each in ("citeseer", "inductive", "sage"):
+        view.check(f'input[value="{each}"]')
+    ready(view)
+    assert cells(view) == []
+    assert view.inner_text("#shown").startswith("0 of ")
+    assert view.get_by_text("Nothing to show for these filters.").count() == len(FIGURES)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_column_sorts_both_ways_with_empty_cells_last(view: Page, column: str) -> None:
+    heading = view.locator(f'th[data-column="{column}"]')
+    at = COLUMNS.index(column)
+    for _ in range(2):
+        heading.get_by_role("button").click()
+        direction = heading.get_attribute("aria-sort")
+        texts = [line[at] for line in cells(view)]
+        filled = [text for text in texts if text]
+        assert texts == filled + [""] * (len(texts) - len(filled))
+        keys = filled if at < 4 else [float(re.match(r"[+-]?[\d.]+", t)[0]) for t in filled]
+        assert keys == sorted(keys, reverse=direction == "descending")
+    assert direction == ("descending" if at < 4 else "ascending")
+    assert view.locator("th[aria-sort=ascending], th[aria-sort=descending]").count() == 1
+
+
+def test_the_overview_has_the_means_over_what_is_shown(view: Page) -> None:
+    view.check('input[value="inductive"]')
+    lines = view.evaluate(
+        """[...document.querySelectorAll("#overview tbody tr")].map(
+            row => [...row.cells].map(cell => cell.textContent.trim()))"""
+    )
+    rows = [row for row in FIRST if row.setting == "inductive"]
+    by = {m: [row for row in rows if row.method == m] for m in ("glnn", "infgrand")}
+    gap = 100 * np.mean(
+        [a.student_ind - b.student_ind for a, b in zip(by["infgrand"], by["glnn"], strict=True)]
+    )
+    (infgrand,) = [line for line in lines if line[0] == "infgrand"]
+    assert float(infgrand[4]) == pytest.approx(gap, abs=0.006)
+    assert float(infgrand[5]) == pytest.approx(
+        np.mean([row.agreement for row in by["infgrand"]]), abs=6e-4
+    )
+
+
+def test_the_address_keeps_filters_sorting_and_choices(
+    view: Page, browser: Browser, path: Path
+) -> None:
+    view.select_option("#group", list(GROUPS)[1])
+    view.check('input[value="sage"]')
+    view.locator('th[data-column="student-accuracy"] button').click()
+    ready(view)
+    view.select_option('[data-choice="curves"]', "inductive,sage")
+    ready(view)
+
+    other = opened(browser, path, "#" + view.url.partition("#")[2])
+
+    assert cells(other) == cells(view)
+    assert {r["setting"] for r in drawn(other, "curves")} == {"inductive"}
+    assert other.locator('th[aria-sort="descending"]').inner_text().startswith("student")
+    other.close()
+
+
+def test_the_keyboard_reaches_filters_sorting_and_provenance(view: Page) -> None:
+    view.locator('input[value="cora"]').focus()
+    view.keyboard.press("Space")
+    assert {line[0] for line in cells(view)} == {"cora"}
+    view.locator('th[data-column="method"] button').focus()
+    view.keyboard.press("Enter")
+    assert cells(view)[0][3] == "glnn"
+    link = view.locator("#table tbody tr:not([hidden]) a").first
+    run = link.get_attribute("title")
+    link.focus()
+    view.keyboard.press("Enter")
+    assert view.locator("#provenance").get_attribute("open") is not None
+    assert view.locator("tr.found").get_attribute("id") == run
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_width_or_scheme_breaks_the_page(
+    browser: Browser, path: Path, width: int, scheme: str
+) -> None:
+    viewport = {"width": width, "height": 900}
+    view = opened(browser, path, viewport=viewport, color_scheme=scheme)
+    assert view.evaluate("document.documentElement.scrollWidth") <= width
+    red = int(view.evaluate("getComputedStyle(document.body).backgroundColor")[4:].split(",")[0])
+    assert (red > 128) == (scheme == "light")
+    assert view.locator("figure svg.marks").count() == len(FIGURES)
+    view.close()
+
+
+def test_it_prints_in_few_pages(view: Page) -> None:
+    printed = view.pdf(prefer_css_page_size=True)
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
+
+
+def test_a_large_report_is_small_and_quick(browser: Browser, tmp_path: Path) -> None:
+    rows = grid(("cora", "citeseer", "pubmed"), ("gcn", "sage", "gat"), seeds=5)
+    assert len({row.run for row in rows}) >= 150
+    path = write(tmp_path, rows)
+    assert path.stat().st_size < 8e6
+
+    seconds = []
+    for _ in range(3):
+        view = opened(browser, path)
+        times = view.evaluate(
+            "[performance.timing.navigationStart, performance.timing.loadEventEnd]"
+        )
+        seconds.append((times[1] - times[0]) / 1000)
+        view.close()
+    if min(seconds) >= 2 and (delay := _delay()) > 1.5:
+        pytest.skip(
+            f"loaded in {min(seconds):.1f} s, on a machine {delay:.0f} times slower for load"
+        )
+    assert min(seconds) < 2
+
+
+def _delay() -> float:
+    """How much longer than its processor time a computation takes here now."""
+    wall, own = time.perf_counter(), time.process_time()
+    while time.process_time() - own < 0.2:
+        pass
+    return (time.perf_counter() - wall) / 0.2

@@ -1,0 +1,110 @@
+"""What figures are drawn from: curves, inference times, teachers, colours."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gkd_runner.reporting.page.charts import COLOURS, colours
+from gkd_runner.reporting.page.curves import POINTS, curves_of, held, thin
+from gkd_runner.reporting.page.inference import FILE, costs, read_inference
+from gkd_runner.reporting.page.lines import Series, lines_of, series_of
+from gkd_runner.reporting.rows import ReportError, Row
+from gkd_runner.reporting.view import views
+from tests.reporting.folder import grid, write_inference, write_metrics
+from tests.reporting.rows import row, rows
+
+
+def series(found: Sequence[Row]) -> list[Series]:
+    return list(series_of(lines_of(views(found))))
+
+
+def test_a_shared_teacher_is_shown_once_and_different_ones_by_method() -> None:
+    shared = [*rows("mlp", [0.6]), *rows("glnn", [0.8]), *rows("infgrand", [0.8])]
+    own = [*rows("mlp", [0.6]), *rows("glnn", [0.8]), *rows("infgrand", [0.8], teacher_key="t")]
+    own = [row(r.method, preset="paper", teacher_key=r.teacher_key) for r in own]
+
+    assert [each.label for each in series(shared)] == ["teacher", "mlp", "glnn", "infgrand"]
+    assert "method" not in series(shared)[0].identity
+    labels = [each.label for each in series(own)]
+    assert labels[:2] == ["glnn's teacher", "infgrand's teacher"]
+
+
+def test_seeds_that_stopped_hold_their_best_state() -> None:
+    found = held([[0.1, 0.5, 0.4], [0.2]], [0.5, 0.2])
+    assert found.tolist() == [[0.1, 0.5, 0.4], [0.2, 0.2, 0.2]]
+
+
+@pytest.mark.parametrize("epochs", [1, 59, 60, 61, 500, 5000])
+def test_curves_are_thinned_between_their_ends(epochs: int) -> None:
+    found = thin(epochs)
+    assert len(found) == min(epochs, len(found)) <= POINTS
+    assert (found[0], found[-1]) == (1, epochs)
+    assert (np.diff(np.diff(found)) >= -1).all(), "no denser at the end than at the beginning"
+
+
+def test_curves_are_the_mean_and_the_range_over_seeds(tmp_path: Path) -> None:
+    some = rows("glnn", [0.8, 0.7])
+    write_metrics(tmp_path, some, epochs=10)
+
+    taught, student = curves_of(series(some), [tmp_path]).records
+
+    assert taught["series"] == "teacher"
+    assert student["epoch"] == list(range(1, 11))
+    first = [100 * value * 0.5 for value in (0.8, 0.7)]
+    last = [80 * (1 - 0.5 / 10), 70.0]  # the second stopped after 9 epochs, at its best state
+    for at, values in ((0, first), (-1, last)):
+        found = [student[name][at] for name in ("mean", "low", "high")]
+        assert found == pytest.approx([np.mean(values), min(values), max(values)], abs=0.006)
+
+
+def test_each_model_stands_at_its_own_inference_time(tmp_path: Path) -> None:
+    some = grid(datasets=["cora"], teachers=["gcn"])
+    write_inference(tmp_path, some)
+
+    found = pd.DataFrame(costs(series(some), read_inference([tmp_path])))
+
+    single = found[found.batch == 1].groupby("kind").seconds.unique()
+    assert {kind: list(values) for kind, values in single.items()} == {
+        "teacher": [1e-3], "mlp": [1e-4], "glnn": [1e-4], "hgmd-weight": [1e-4],
+        "hgmd-mixup": [1e-4], "infgrand": [2e-4],
+    }  # fmt: skip
+    assert set(found.batch) == {1, 256}
+
+
+def test_times_of_another_form_are_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_text("dataset,seconds\ncora,1\n")
+    with pytest.raises(ReportError, match="has columns dataset, seconds, not"):
+        read_inference([tmp_path])
+
+
+def test_methods_are_told_apart_with_any_one_kind_of_cone_missing() -> None:
+    shown = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in COLOURS.values()])
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    dichromats = (  # Machado, Oliveira and Fernandes (2009), severity 1
+        [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
+        [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
+        [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]],
+    )  # fmt: skip
+    for seen in (np.eye(3), *map(np.array, dichromats)):
+        found = [_oklab(seen @ colour) for colour in linear]
+        for a, b in itertools.combinations(found, 2):
+            assert np.linalg.norm(a - b) > 0.1
+    assert len(set(colours([*COLOURS, "new"]).values())) == len(COLOURS) + 1
+
+
+def _oklab(linear: np.ndarray) -> np.ndarray:
+    cones = np.array([
+        [0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]) @ linear.clip(0, 1)  # fmt: skip
+    return np.array([
+        [0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]) @ np.cbrt(cones)  # fmt: skip
