@@ -33,12 +33,15 @@ from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.results import SeedResult
+from gkd_runner.scoring import scores
 from gkd_runner.seeding import Purpose
 from gkd_runner.stored import StoredRun, read_run
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.student import StudentData
 
 CPU = torch.device("cpu")
+TOLERANCE = 0.005
+"""Accuracy that rounding on another device or torch may move; more means another student."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,13 @@ def reload_run(
             " this run; run it again"
         )
     student = _student_logits(config, task, _read_student(path, result.seed))
+    again = scores(task, student.observed, student.hidden)
+    if abs(again.prod - result.student.scores.prod) > TOLERANCE:
+        raise RunError(
+            f"{path}: the student of seed {result.seed} scores {100 * again.prod:.2f}% now and"
+            f" {100 * result.student.scores.prod:.2f}% in result.json: its weights or the code have"
+            " changed since; run it again"
+        )
     return ReloadedSeed(config, result, task, _teacher_logits(run, config, result, key), student)
 
 

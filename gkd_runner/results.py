@@ -77,8 +77,9 @@ class Summary:
 class RunResult:
     """One job's results, from as many runs as its seeds were trained in.
 
-    ``seconds`` is wall time per stage; ``hint`` has labelled commands to look at the job with;
-    ``reused`` counts the seeds that an earlier run had finished.
+    ``seconds`` is wall time per stage of what was trained now, or of all where nothing was;
+    ``hint`` has labelled commands to look at the job with; ``reused`` counts the seeds that an
+    earlier run had finished.
     """
 
     config: Config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,11 +84,21 @@ def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
     return sorted((run for run in runs if run), key=lambda run: (run.started, run.path.name))
 
 
+def trains_again(config: Config) -> bool:
+    """Whether finished runs do not count: on request, or since teachers are to be trained anew."""
+    return config.rerun or config.cache == "refresh"
+
+
 def finished(config: Config, key: str) -> dict[int, StoredRun]:
     """For each of the configuration's seeds that is done, the newest run that did it."""
-    runs = [run for run in read_runs(cell_folder(config), f"*-{key[:8]}*") if run.key == key]
+    return newest_runs(cell_folder(config), key, config.seeds)
+
+
+def newest_runs(folder: Path, key: str, seeds: Iterable[int]) -> dict[int, StoredRun]:
+    """For each of ``seeds`` that a finished run of ``key`` in ``folder`` has, the newest such."""
+    runs = [run for run in read_runs(folder, f"*-{key[:8]}*") if run.key == key]
     by_seed = {seed.seed: run for run in runs for seed in run.seeds}
-    return {seed: by_seed[seed] for seed in config.seeds if seed in by_seed}
+    return {seed: by_seed[seed] for seed in seeds if seed in by_seed}
 
 
 def lock_file(config: Config, key: str) -> Path:
@@ -103,7 +113,7 @@ def merged(config: Config, done: Mapping[int, StoredRun], fresh: RunResult | Non
     runs = list({run.path: run for run in done.values()}.values())
     by_seed = {seed.seed: seed for run in runs for seed in run.seeds if done.get(seed.seed) is run}
     by_seed |= {seed.seed: seed for seed in fresh.seeds} if fresh else {}
-    seconds = [run.seconds for run in runs] + ([fresh.seconds] if fresh else [])
+    seconds = [fresh.seconds] if fresh else [run.seconds for run in runs]
     return RunResult(
         config,
         (*(run.path for run in runs), *(fresh.paths if fresh else ())),

@@ -27,14 +27,14 @@ def train(config: Config) -> RunResult:
     from gkd_runner.data.datasets import load_dataset
     from gkd_runner.environment import choose_device
     from gkd_runner.locks import held
-    from gkd_runner.stored import finished, lock_file, merged
+    from gkd_runner.stored import finished, lock_file, merged, trains_again
     from gkd_runner.tracking.record import config_key
 
     device = choose_device(config.device)
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     key = config_key(config, graph, device)
     with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
-        done = {} if config.rerun else finished(config, key)
+        done = {} if trains_again(config) else finished(config, key)
         left = [seed for seed in config.seeds if seed not in done]
         fresh = distil(replace(config, seeds=left), graph, device, key) if left else None
         return merged(config, done, fresh)

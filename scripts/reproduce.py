@@ -10,7 +10,6 @@ its own go to every cell as gkd-train's options: ``calibration=none``.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,8 +53,11 @@ TARGETS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Plan, run, write."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    options, overrides = _parser().parse_known_args(arguments)
+    parser = _parser()
+    options, overrides = parser.parse_known_args(arguments)
+    unknown = [text for text in overrides if text.startswith("-")]
+    if unknown:
+        parser.error(f"unknown: {' '.join(unknown)}")
     from gkd_runner.config.build import capped
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.presets import register_resolvers
@@ -66,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from gkd_runner.sweeps.report import plan_text
     from gkd_runner.sweeps.run import run_all
     from gkd_runner.sweeps.survey import survey
+    from gkd_runner.train import let_waiting_threads_sleep
 
+    let_waiting_threads_sleep()
     show_log()
     register_resolvers()
     try:
@@ -81,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         run_all(cells)
     except KeyboardInterrupt:
-        sys.exit("reproduce: interrupted; the same command goes on from here")
+        print("reproduce: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
     finally:
         output_dir = Path(cells[0].config.output_dir).expanduser()
         rows = read_rows([output_dir]) if (output_dir / "runs").is_dir() else []
@@ -102,6 +107,13 @@ def _overrides(options: argparse.Namespace) -> list[str]:
     ]
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; it must be >= 1")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -110,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("datasets", "teachers", "settings", "methods", "seeds"):
         parser.add_argument(f"--{name}", metavar="A,B,...", help=f"only these {name}")
     parser.add_argument(
-        "--max-width", type=int, metavar="H", help="cap hidden_dim of teachers and students"
+        "--max-width", type=_positive, metavar="H", help="cap hidden_dim of teachers and students"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     return parser

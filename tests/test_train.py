@@ -37,7 +37,7 @@ def test_a_run_leaves_config_metrics_result_and_students(tmp_path: Path) -> None
     job = small(tmp_path)
     result = train(job)
 
-    parent = tmp_path / "runs/synthetic/infgrand-modified-transductive/gcn/infgrand"
+    parent = tmp_path / f"runs/synthetic/{job.protocol.name}-transductive/gcn/infgrand"
     assert result.path.parent == parent
     names = {"config.yaml", "metrics.jsonl", "result.json", "student-0.safetensors"}
     assert names | {"student-1.safetensors"} == {path.name for path in result.path.iterdir()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -75,7 +77,10 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def _protocol_name(protocol: ProtocolConfig) -> str:
-    """The shipped name and what was changed: ``-labels10`` (% kept), ``-modified`` (all else)."""
+    """The shipped name and what was changed, so that no two protocols share a name.
+
+    ``-labels10`` for the percentage of labels kept, ``-modified-<hash>`` for all else.
+    """
     percent = 100 * protocol.label_fraction
     labels = "" if percent == 100 else f"-labels{percent:g}"
     path = conf_dir() / "protocol" / f"{protocol.name}.yaml"
@@ -83,8 +88,11 @@ def _protocol_name(protocol: ProtocolConfig) -> str:
         return protocol.name + labels
     shipped = OmegaConf.load(path)
     shipped.label_fraction = protocol.label_fraction
-    same = OmegaConf.to_container(shipped) == dataclasses.asdict(protocol)
-    return protocol.name + ("" if same else "-modified") + labels
+    options = dataclasses.asdict(protocol)
+    if OmegaConf.to_container(shipped) == options:
+        return protocol.name + labels
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+    return f"{protocol.name}-modified-{digest[:4]}{labels}"
 
 
 def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | str:

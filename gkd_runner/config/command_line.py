@@ -117,7 +117,19 @@ def _parse(
             )
         else:
             overrides.append(override)
-    return overrides, mistakes
+    return overrides, mistakes + _repeated(overrides)
+
+
+def _repeated(overrides: Sequence[Override]) -> list[str]:
+    """Options given more than once, of which only the last would count."""
+    given: dict[str, list[str]] = {}
+    for override in overrides:
+        given.setdefault(override.key_or_group, []).append(override.input_line or "")
+    return [
+        f"{key} is given more than once ({', '.join(texts)}); give it once"
+        for key, texts in given.items()
+        if len(texts) > 1
+    ]
 
 
 def _unreadable(text: str) -> str:

@@ -8,6 +8,7 @@ replaces the interpolation, so the command line always wins.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -29,7 +30,7 @@ METHOD_COLUMNS = (
     "gamma_2",
     "propagation_hops",
 )
-COMPARED = ("dataset", "teacher", "student", "method", "training")
+COMPARED = ("dataset", "protocol", "teacher", "student", "method", "training")
 """Groups whose options count as changed when they differ from what the choices alone give."""
 
 
@@ -105,15 +106,20 @@ def preset_source(config: Config) -> str:
     return "; ".join(parts)
 
 
+def shipped_name(name: str) -> str:
+    """The protocol that a changed one's name goes back to; any other name as it is."""
+    return re.split("-modified-|-labels", name)[0]
+
+
 def _changed(config: Config) -> list[str]:
     """``option=value`` of those that differ from what the same choices alone give."""
     root: Any = OmegaConf.load(conf_dir() / "train.yaml")
-    for group in ("dataset", "setting", "teacher", "student", "method", "preset"):
-        name = getattr(config, group).name
+    for group in ("dataset", "protocol", "setting", "teacher", "student", "method", "preset"):
+        name = shipped_name(getattr(config, group).name)
         own_graph = group == "dataset" and config.dataset.family == "custom"
         path = conf_dir() / group / f"{'custom' if own_graph else name}.yaml"
         root[group] = OmegaConf.load(path) if path.is_file() else asdict(getattr(config, group))
-    ignored = {"dataset.name", "dataset.path"}
+    ignored = {"dataset.name", "dataset.path", "protocol.name"}
     return [
         f"{group}.{name}={value:g}" if isinstance(value, float) else f"{group}.{name}={value}"
         for group in COMPARED

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from omegaconf import OmegaConf
 
 from gkd_runner.config.paths import conf_dir
+from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schema import Config, InfgrandConfig
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray
 from gkd_runner.data.task import Task
@@ -57,6 +58,7 @@ def influence_options(config: Config) -> InfgrandConfig:
     """The method's own options, or what ``method=infgrand`` would get beside the other choices."""
     if isinstance(config.method, InfgrandConfig):
         return config.method
+    register_resolvers()
     root: Any = OmegaConf.create(asdict(config))
     root.method = OmegaConf.load(conf_dir() / "method" / "infgrand.yaml")
     return InfgrandConfig(**OmegaConf.to_container(root.method, resolve=True))  # type: ignore[arg-type]

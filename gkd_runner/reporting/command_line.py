@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 
-from gkd_runner.errors import GkdError, nearest
+from gkd_runner.errors import explain, nearest, on_one_line
 from gkd_runner.reporting.rows import ReportError, Row, read_rows
 from gkd_runner.reporting.view import PARTS
 from gkd_runner.sweeps.folder import Failure, read_failures
@@ -47,8 +47,11 @@ def answer(parser: argparse.ArgumentParser, action: Callable[[argparse.Namespace
     arguments = parser.parse_args()
     try:
         action(arguments)
-    except GkdError as error:
-        sys.exit(f"{parser.prog}: {error}")
+    except Exception as error:
+        text = explain(error)
+        if text is None:
+            raise
+        sys.exit(f"{parser.prog}: {text}")
 
 
 def load(arguments: argparse.Namespace) -> list[Row]:
@@ -61,7 +64,10 @@ def load(arguments: argparse.Namespace) -> list[Row]:
 
 
 def keep(rows: Iterable[Row], conditions: Iterable[str]) -> list[Row]:
-    """The rows that meet every ``column=value,value``. Raises ``ReportError`` for a bad column."""
+    """The rows that meet every ``column=value,value``.
+
+    Raises ``ReportError`` for a column that is none and for a value that no row has.
+    """
     kept = list(rows)
     columns = [field.name for field in fields(Row)]
     for condition in conditions:
@@ -70,6 +76,13 @@ def keep(rows: Iterable[Row], conditions: Iterable[str]) -> list[Row]:
             raise ReportError(
                 f"--where {condition}: not COLUMN=VALUE with a column of runs.csv"
                 f"{nearest(column, columns)} (columns: {', '.join(columns[:9])}, ...)"
+            )
+        there = {str(getattr(row, column)) for row in kept}
+        unknown = set(wanted.split(",")) - there
+        if unknown and there:
+            raise ReportError(
+                f"--where {condition}: no run has {column}={', '.join(sorted(unknown))}; there are"
+                f" {on_one_line(', '.join(sorted(there)))}"
             )
         kept = [row for row in kept if str(getattr(row, column)) in wanted.split(",")]
     return kept
@@ -91,7 +104,12 @@ def failed_cells(sources: Iterable[Path]) -> list[tuple[str, ...]]:
     return [tuple(found.identity[name] for name in names) for found in failures(sources)]
 
 
-def runs_from(out: Path, sources: Sequence[Path]) -> str | None:
-    """The path from folder ``out`` to the first source's ``runs/``; ``None`` if all are CSVs."""
-    folders = [source for source in sources if source.is_dir()]
-    return os.path.relpath(folders[0] / "runs", out) if folders else None
+def folders_of(rows: Iterable[Row], out: Path, sources: Iterable[Path]) -> dict[str, str]:
+    """The path from folder ``out`` to each run's folder; runs known from a CSV alone have none."""
+    roots = [source / "runs" for source in sources if source.is_dir()]
+    return {
+        run: Path(os.path.relpath(root / run, out)).as_posix()
+        for run in {row.run for row in rows}
+        for root in roots
+        if (root / run).is_dir()
+    }

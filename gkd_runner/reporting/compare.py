@@ -141,9 +141,10 @@ def _place(row: Row) -> Place:
 
 
 def select(rows: Iterable[Row], *, same_teacher: bool) -> dict[Place, dict[str, Result]]:
-    """One configuration per place and method: that with the most seeds, then the best validation.
+    """One configuration per place and method.
 
-    With ``same_teacher``, all methods of a place are taken from runs on the very same teachers.
+    The one with the fewest changed options, then the most seeds, then the best validation. With
+    ``same_teacher``, all methods of a place are taken from runs on the very same teachers.
     """
     places: dict[Place, list[Row]] = {}
     for row in rows:
@@ -155,19 +156,33 @@ def _select(rows: Sequence[Row], same_teacher: bool) -> dict[str, Result]:
     by_key: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.seed):
         by_key.setdefault(row.key, []).append(row)
-    families: dict[str, list[list[Row]]] = {}
+    families: list[list[list[Row]]] = []
     for found in by_key.values():
-        families.setdefault(found[0].teacher_key if same_teacher else "", []).append(found)
-    family = max(families.values(), key=_worth)
+        home = next((f for f in families if not same_teacher or _share_teachers(f, found)), None)
+        if home is None:
+            families.append([found])
+        else:
+            home.append(found)
+    family = max(families, key=_worth)
     chosen: dict[str, Result] = {}
     for method in in_order({found[0].method for found in family}, METHODS):
         mine = [found for found in family if found[0].method == method]
-        best = max(
-            mine, key=lambda found: (len(found), np.mean([row.student_val for row in found]))
-        )
+        best = max(mine, key=_preference)
         others = sum(found[0].method == method for found in by_key.values()) - 1
         chosen[method] = Result(tuple(best), others)
     return chosen
+
+
+def _share_teachers(family: Sequence[Sequence[Row]], rows: Sequence[Row]) -> bool:
+    """Whether seeds that both have come from the same teachers, and there are such seeds."""
+    theirs = {row.seed: row.teacher_key for found in family for row in found}
+    shared = [row for row in rows if row.seed in theirs]
+    return bool(shared) and all(row.teacher_key == theirs[row.seed] for row in shared)
+
+
+def _preference(rows: Sequence[Row]) -> tuple[int, int, float]:
+    """The preset as it is before changed options, many seeds before few, then validation."""
+    return -len(rows[0].changed), len(rows), sum(row.student_val for row in rows)
 
 
 def _worth(family: Sequence[Sequence[Row]]) -> tuple[int, int]:
@@ -206,14 +221,15 @@ def emphasis(results: Mapping[str, Result], part: str) -> dict[str, str]:
         if (mean := result.mean("student", part)) is not None
     }
     ranked = sorted(means, key=means.__getitem__, reverse=True)
-    if len(ranked) < 2 or _tie(results, ranked[0], ranked[1], part):
+    if len(ranked) < 2 or not _beats(results, ranked[0], ranked[1], part):
         return {}
     marks = {ranked[0]: "best"}
-    if len(ranked) == 2 or not _tie(results, ranked[1], ranked[2], part):
+    if len(ranked) == 2 or _beats(results, ranked[1], ranked[2], part):
         marks[ranked[1]] = "second"
     return marks
 
 
-def _tie(results: Mapping[str, Result], a: str, b: str, part: str) -> bool:
+def _beats(results: Mapping[str, Result], a: str, b: str, part: str) -> bool:
+    """Whether ``a`` is better on the seeds that both have, and no tie."""
     found = difference(results[a], results[b], part)
-    return found is None or found.is_tie
+    return found is not None and found.mean > 0 and not found.is_tie

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gkd_runner.reporting.compare import SETTINGS, TEACHERS, in_order
 from gkd_runner.reporting.document import Block, Line, Section, Value, values
 from gkd_runner.reporting.references import Gain, Reference, gains, references, verdict
-from gkd_runner.reporting.view import PARTS, View, mean_std, runs_of
+from gkd_runner.reporting.view import PARTS, View, mean_std, notes_on, runs_of
 
 
 def average_gains(view: View) -> Section:
@@ -71,7 +71,11 @@ def _line(view: View, reference: Reference) -> Line | None:
     spread = f"±{reference.std:.2f}" if reference.std is not None else ""
     cells = (
         *values((reference.dataset, reference.teacher, f"{reference.accuracy:.2f}{spread}")),
-        Value(mean_std(result, reference.stage, reference.part), runs=runs_of(result.rows)),
+        Value(
+            mean_std(result, reference.stage, reference.part),
+            notes=notes_on(result),
+            runs=runs_of(result.rows),
+        ),
         Value(verdict(ours, reference)),
     )
     who = reference.method if reference.stage == "student" else f"{reference.method}'s teacher"

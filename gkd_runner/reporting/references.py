@@ -19,6 +19,9 @@ from gkd_runner.reporting.compare import Difference, Group, Place, Result, Resul
 TOLERANCE = 1.0
 """Points within which two accuracies agree, whatever their spread."""
 
+FEWEST_GRAPHS = 3
+"""Graphs below which an average says nothing about a claim over six or seven."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -36,6 +39,7 @@ class Reference:
     accuracy: float
     std: float | None
     seeds: str
+    n: int
 
     @property
     def place(self) -> Place:
@@ -60,7 +64,12 @@ def references(group: Group) -> list[Reference]:
     for row in _read("references.csv"):
         std = float(row.pop("std") or "nan")
         reference = Reference(
-            **{**row, "accuracy": float(row["accuracy"]), "std": None if math.isnan(std) else std}  # type: ignore[arg-type]
+            **{  # type: ignore[arg-type]
+                **row,
+                "accuracy": float(row["accuracy"]),
+                "std": None if math.isnan(std) else std,
+                "n": int(row["n"]),
+            }
         )
         fits = reference.kind == "published" or group.preset == "paper"
         if reference.protocol == group.protocol and fits:
@@ -84,14 +93,16 @@ def _read(name: str) -> list[dict[str, str]]:
 def verdict(ours: Sequence[float], reference: Reference) -> str:
     """``within``, ``above`` or ``below``: our accuracies (in %) against the reference.
 
-    Within means 1 point, or two standard errors of the difference where both spreads are known.
+    Within means 1 point, or two standard errors of the difference where both spreads are known;
+    one seed alone has no verdict.
     """
-    gap = float(np.mean(ours)) - reference.accuracy
+    if len(ours) < 2:
+        return "one seed"
     tolerance = TOLERANCE
-    if reference.std is not None and len(ours) > 1:
-        errors = (float(np.std(ours)), reference.std)
-        tolerance = max(tolerance, 2 * math.hypot(*errors) / math.sqrt(len(ours) - 1))
-    return _side(gap, tolerance)
+    if reference.std is not None:
+        squares = float(np.var(ours)) / (len(ours) - 1), reference.std**2 / (reference.n - 1)
+        tolerance = max(tolerance, 2 * math.sqrt(sum(squares)))
+    return _side(float(np.mean(ours)) - reference.accuracy, tolerance)
 
 
 def _side(gap: float, tolerance: float) -> str:
@@ -111,7 +122,9 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """Within a point of the claim, above or below."""
+        """Within a point of the claim, above or below; none on a graph or two."""
+        if len({place.dataset for place, _ in self.per_place}) < FEWEST_GRAPHS:
+            return "too few graphs"
         return _side(self.points - self.claim.points, TOLERANCE)
 
 

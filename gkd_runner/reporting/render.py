@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,40 +17,62 @@ from gkd_runner.reporting.rows import Row
 STYLES = {"best": "bold", "second": "underline", "": ""}
 
 
-def terminal(documents: Iterable[Document]) -> Group:
-    """All tables for a terminal."""
+def terminal(documents: Iterable[Document], width: int) -> Group:
+    """All tables for a terminal of ``width`` characters."""
     parts: list[RenderableType] = []
     for document in documents:
         parts.append(Text(f"\n{document.title}", style="bold"))
-        parts += [part for section in document.sections for part in _terminal(section)]
+        parts += [part for section in document.sections for part in _terminal(section, width)]
     return Group(*parts)
 
 
-def _terminal(section: Section) -> Iterator[RenderableType]:
-    """One table per block, all with the same column widths."""
+def _terminal(section: Section, width: int) -> Iterator[RenderableType]:
+    """One table per block, all with the same column widths; wide ones in several parts."""
     footnotes = section.footnotes()
-    blocks = {
-        block.heading: [
-            [Text(line.label), *(_rich(value, footnotes) for value in line.values)]
-            for line in block.lines
-        ]
+    blocks = [
+        (
+            block.heading,
+            [
+                [Text(line.label), *(_rich(value, footnotes) for value in line.values)]
+                for line in block.lines
+            ],
+        )
         for block in section.blocks
-    }
-    columns = zip(*itertools.chain(*blocks.values()), strict=True)
-    widths = [max(cell.cell_len for cell in column) for column in columns]
+    ]
+    cells = zip(*itertools.chain(*(rows for _, rows in blocks)), strict=True)
+    headings = ("", *section.columns)
+    widths = [
+        max(len(heading), *(cell.cell_len for cell in column))
+        for heading, column in zip(headings, cells, strict=True)
+    ]
     yield Text(f"\n{section.title}")
-    for heading, rows in blocks.items():
+    for heading, rows in blocks:
         yield Text(f"\n{heading}".rstrip(), style="italic")
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        table.add_column("", min_width=widths[0])
-        for column, width in zip(section.columns, widths[1:], strict=True):
-            table.add_column(column, justify="right", min_width=width, overflow="fold")
-        for row in rows:
-            table.add_row(*row)
-        yield table
+        for part in _parts(widths, width):
+            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+            for column in part:
+                justify: JustifyMethod = "right" if column else "left"
+                table.add_column(
+                    headings[column], justify=justify, min_width=widths[column], no_wrap=True
+                )
+            for row in rows:
+                table.add_row(*(row[column] for column in part))
+            yield table
     yield Text(section.caption, style="dim")
     for note, letter in footnotes.items():
         yield Text(f"{letter}: {note}", style="dim")
+
+
+def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Column numbers of each part that fits into ``width``; every part begins with the labels."""
+    parts, room = [[0]], width - widths[0] - 4
+    for column, wide in enumerate(widths[1:], start=1):
+        if wide + 2 > room and len(parts[-1]) > 1:
+            parts.append([0])
+            room = width - widths[0] - 4
+        parts[-1].append(column)
+        room -= wide + 2
+    return parts
 
 
 def _rich(value: Value, footnotes: dict[str, str]) -> Text:
@@ -170,6 +192,7 @@ tbody tr:target { background: color-mix(in srgb, orange 30%, transparent); }
 tbody th { font-weight: 400; }
 sup { line-height: 0; }
 td a { color: inherit; text-decoration: none; }
+td a.more { opacity: .6; padding-left: .15em; }
 td a:hover, td a:focus { outline: 2px solid; }
 </style></head><body>
 <h1>gkd-runner: tables</h1>
@@ -177,14 +200,16 @@ td a:hover, td a:focus { outline: 2px solid; }
 """
 
 
-def html_page(documents: Iterable[Document], rows: Sequence[Row], runs_at: str | None) -> str:
-    """One page, without scripts. ``runs_at`` is the path from the page to the folder of runs."""
+def html_page(
+    documents: Iterable[Document], rows: Sequence[Row], folders: Mapping[str, str]
+) -> str:
+    """One page, without scripts. ``folders`` has the path from the page to each run's folder."""
     lines = [HTML_HEAD]
     for document in documents:
         lines.append(f"<h2>{html.escape(document.title)}</h2>")
         for section in document.sections:
             lines += _html(section)
-    lines += ["<h2>Runs</h2>", *provenance(rows, runs_at), "</body></html>", ""]
+    lines += ["<h2>Runs</h2>", *provenance(rows, folders), "</body></html>", ""]
     return "\n".join(lines)
 
 
@@ -216,14 +241,16 @@ def _html_line(line: Line, footnotes: dict[str, str]) -> str:
 def _html_value(value: Value, footnotes: dict[str, str]) -> str:
     text = html.escape(value.text)
     if value.runs:
-        title = html.escape("\n".join(value.runs))
-        text = f'<a href="#{html.escape(value.runs[0])}" title="{title}">{text}</a>'
+        first, *others = (html.escape(run) for run in value.runs)
+        text = f'<a href="#{first}" title="{first}">{text}</a>' + "".join(
+            f'<a class="more" href="#{run}" title="{run}">+</a>' for run in others
+        )
     text = {"best": f"<b>{text}</b>", "second": f"<u>{text}</u>"}.get(value.mark, text)
     marks = letters(value, footnotes)
     return f"{text}<sup>{marks}</sup>" if marks else text
 
 
-def provenance(rows: Sequence[Row], runs_at: str | None) -> Iterator[str]:
+def provenance(rows: Sequence[Row], folders: Mapping[str, str]) -> Iterator[str]:
     """Every run behind the tables: seeds, commit, seconds, and the command that made it."""
     columns = ("run", "seeds", "seconds", "commit", "hyperparameters", "command")
     yield f'<div class="scroll"><table>{_html_head(columns)}'
@@ -233,9 +260,9 @@ def provenance(rows: Sequence[Row], runs_at: str | None) -> Iterator[str]:
     for run, mine in runs.items():
         name = html.escape(run)
         seconds = sum(row.teacher_seconds + row.student_seconds for row in mine)
-        where = (
-            f'<a href="{html.escape(runs_at)}/{name}/result.json">{name}</a>' if runs_at else name
-        )
+        where = name
+        if run in folders:
+            where = f'<a href="{html.escape(folders[run])}/result.json">{name}</a>'
         cells = (
             ", ".join(str(row.seed) for row in mine),
             f"{seconds:.0f}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ class Row:
     device: str
     command: str
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """``option=value`` of what differs from the preset."""
+        text = self.preset_source.partition("changed: ")[2].partition(";")[0]
+        return tuple(text.split(", ")) if text else ()
+
     def accuracy(self, stage: str, part: str) -> float | None:
         """Accuracy of ``teacher`` or ``student`` on ``val``, ``tran``, ``ind`` or ``prod``."""
         value: float | None = getattr(self, f"{stage}_{part}")
@@ -91,6 +97,19 @@ def read_rows(sources: Sequence[Path]) -> list[Row]:
             )
     newest = {(row.key, row.seed): row for row in sorted(rows, key=lambda row: row.started)}
     return sorted(newest.values(), key=_order)
+
+
+def told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Rows whose dataset says which graph it is, where one name stands for several graphs."""
+    graphs: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        graphs.setdefault((row.dataset, row.protocol), set()).add(row.graph)
+    return [
+        replace(row, dataset=f"{row.dataset} ({row.graph[:4]})")
+        if len(graphs[row.dataset, row.protocol]) > 1
+        else row
+        for row in rows
+    ]
 
 
 def _order(row: Row) -> tuple[Any, ...]:
@@ -147,16 +166,19 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 def read_csv(path: Path) -> list[Row]:
     """Rows of a CSV that ``csv_text`` made. Raises ``ReportError`` for any other."""
-    with path.open(newline="", encoding="utf-8") as lines:
+    with path.open(newline="", encoding="utf-8", errors="replace") as lines:
         reader = csv.DictReader(lines)
         names = {field.name for field in fields(Row)}
         if set(reader.fieldnames or ()) != names:
             odd = names.symmetric_difference(reader.fieldnames or ())
             raise ReportError(
-                f"{path} is not a CSV of runs as gkd-tables writes it; columns that differ:"
-                f" {', '.join(sorted(odd))}"
+                f"{path} is not a CSV of runs as gkd-tables writes it; {len(odd)} columns differ:"
+                f" {', '.join(sorted(odd)[:5])}, ..."
             )
-        return [_parsed(line) for line in reader]
+        try:
+            return [_parsed(line) for line in reader]
+        except ValueError as error:
+            raise ReportError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _parsed(line: dict[str, str]) -> Row:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gkd_runner.config.presets import Cell, find_preset
-from gkd_runner.reporting.compare import Difference, Place, Result, emphasis
+from gkd_runner.reporting.compare import Difference, Place, emphasis
 from gkd_runner.reporting.document import Block, Document, Line, Section, Value
 from gkd_runner.reporting.published import average_gains, single_accuracies
 from gkd_runner.reporting.rows import Row
-from gkd_runner.reporting.view import BASES, PARTS, View, mean_std, runs_of, views
+from gkd_runner.reporting.view import BASES, PARTS, View, mean_std, notes_on, runs_of, views
 
 
 def documents(
@@ -82,7 +82,10 @@ def _teacher(view: View, place: Place, methods: Sequence[str]) -> Value:
     if not found:
         return Value("")
     best = max(found, key=lambda result: len(result.rows))
-    return Value(mean_std(best, "teacher", view.part(place.setting)), runs=runs_of(best.rows))
+    changed = [c for c in best.rows[0].changed if c.startswith(("teacher.", "training."))]
+    notes = (f"changed: {', '.join(changed)}",) if changed else ()
+    text = mean_std(best, "teacher", view.part(place.setting))
+    return Value(text, notes=notes, runs=runs_of(best.rows))
 
 
 def _student(view: View, place: Place, method: str, mark: str) -> Value:
@@ -90,25 +93,7 @@ def _student(view: View, place: Place, method: str, mark: str) -> Value:
     if result is None:
         return Value(_why_empty(view, place, method))
     text = mean_std(result, "student", view.part(place.setting))
-    return Value(text, mark, tuple(notes(result)), runs_of(result.rows))
-
-
-def notes(result: Result) -> Iterator[str]:
-    """What a reader must know of a number: origin of its hyperparameters, changes, collapses."""
-    source, _, rest = result.rows[0].preset_source.partition("; ")
-    if source.startswith("inferred"):
-        yield "hyperparameters inferred from the nearest published row"
-    elif source.startswith("plain defaults"):
-        yield "plain default hyperparameters"
-    changed = rest.partition("changed: ")[2].partition(";")[0]
-    if changed:
-        yield f"changed: {changed}"
-    collapsed = sum("collapsed student" in row.warnings for row in result.rows)
-    if collapsed:
-        yield f"{collapsed} of {len(result.rows)} students collapsed"
-    if result.others:
-        count = f"{result.others} other {'run' if result.others == 1 else 'runs'}"
-        yield f"{count} of this cell with other options, not shown"
+    return Value(text, mark, notes_on(result), runs_of(result.rows))
 
 
 def _why_empty(view: View, place: Place, method: str) -> str:

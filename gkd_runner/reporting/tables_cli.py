@@ -6,11 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from gkd_runner.console import make_console
-from gkd_runner.reporting.command_line import answer, failed_cells, load, make_parser, runs_from
+from gkd_runner.reporting.command_line import answer, failed_cells, folders_of, load, make_parser
 from gkd_runner.reporting.render import html_page, latex, markdown, terminal
 from gkd_runner.reporting.rows import Row, csv_text
 from gkd_runner.reporting.tables import documents
+
+WIDE = 200
+"""Characters of a line where there is no terminal to fit."""
 
 
 def main() -> None:
@@ -38,7 +43,9 @@ def _run(arguments: argparse.Namespace) -> None:
             print(path)
         return
     found = documents(rows, arguments.accuracy, failed_cells(arguments.sources))
-    make_console().print(terminal(found))
+    console = make_console()
+    width = console.width if console.is_terminal else WIDE
+    Console(width=width, highlight=False).print(terminal(found, width))
 
 
 def write(
@@ -49,7 +56,7 @@ def write(
     texts = {
         "tables.md": markdown(found),
         "tables.tex": latex(found),
-        "tables.html": html_page(found, rows, runs_from(out, sources)),
+        "tables.html": html_page(found, rows, folders_of(rows, out, sources)),
         "runs.csv": csv_text(rows),
     }
     out.mkdir(parents=True, exist_ok=True)

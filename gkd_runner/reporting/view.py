@@ -19,7 +19,7 @@ from gkd_runner.reporting.compare import (
     in_order,
     select,
 )
-from gkd_runner.reporting.rows import Row
+from gkd_runner.reporting.rows import Row, told_apart
 
 BASES = ("teacher", "mlp", "glnn")
 """What a method's difference is taken to."""
@@ -41,17 +41,26 @@ class View:
         return self.inductive_part if setting == "inductive" else "prod"
 
     @property
+    def tried(self) -> dict[Place, set[str]]:
+        """The methods that ran or failed in each place."""
+        found = {place: set(methods) for place, methods in self.results.items()}
+        for dataset, protocol, setting, teacher, method, preset in self.failed:
+            if (protocol, preset) == (self.group.protocol, self.group.preset):
+                found.setdefault(Place(dataset, setting, teacher), set()).add(method)
+        return found
+
+    @property
     def datasets(self) -> list[str]:
         """The columns."""
-        return in_order((place.dataset for place in self.results), DATASETS)
+        return in_order((place.dataset for place in self.tried), DATASETS)
 
     def blocks(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Setting, teacher and methods of each block that has results."""
-        for setting in in_order((place.setting for place in self.results), SETTINGS):
-            here = [place for place in self.results if place.setting == setting]
+        """Setting, teacher and methods of each block that has results or failures."""
+        tried = self.tried
+        for setting in in_order((place.setting for place in tried), SETTINGS):
+            here = [place for place in tried if place.setting == setting]
             for teacher in in_order((place.teacher for place in here), TEACHERS):
-                found = [self.results[place] for place in here if place.teacher == teacher]
-                methods = {method for results in found for method in results}
+                methods = {m for place in here if place.teacher == teacher for m in tried[place]}
                 yield setting, teacher, in_order(methods, METHODS)
 
     def gap(self, place: Place, method: str, base: str) -> Difference | None:
@@ -71,7 +80,7 @@ def views(
     identities = frozenset(failed)
     return [
         View(group, select(mine, same_teacher=group.preset == "common"), inductive_part, identities)
-        for group, mine in groups(rows).items()
+        for group, mine in groups(told_apart(rows)).items()
     ]
 
 
@@ -87,3 +96,25 @@ def mean_std(result: Result, stage: str, part: str) -> str:
 def runs_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """The distinct runs that rows come from."""
     return tuple(dict.fromkeys(row.run for row in rows))
+
+
+def notes_on(result: Result) -> tuple[str, ...]:
+    """The footnotes of a student's number."""
+    return tuple(_notes(result))
+
+
+def _notes(result: Result) -> Iterator[str]:
+    """What a reader must know of a number: origin of its hyperparameters, changes, collapses."""
+    source = result.rows[0].preset_source
+    if source.startswith("inferred"):
+        yield "hyperparameters inferred from the nearest published row"
+    elif source.startswith("plain defaults"):
+        yield "plain default hyperparameters"
+    if result.rows[0].changed:
+        yield f"changed: {', '.join(result.rows[0].changed)}"
+    collapsed = sum("collapsed student" in row.warnings for row in result.rows)
+    if collapsed:
+        yield f"{collapsed} of {len(result.rows)} students collapsed"
+    if result.others:
+        count = f"{result.others} other {'run' if result.others == 1 else 'runs'}"
+        yield f"{count} of this cell with other options or code, not shown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -15,17 +16,20 @@ from typing import Any
 
 from gkd_runner.config.schema import Config
 from gkd_runner.errors import explain, on_one_line
+from gkd_runner.files import replacing
 from gkd_runner.results import identity
-from gkd_runner.stored import StoredRun, read_runs
+from gkd_runner.stored import StoredRun, newest_runs
 
 VARIABLE = "GKD_SWEEP"
+
+logger = logging.getLogger("gkd_runner")
 
 
 @dataclass(frozen=True)
 class Planned:
     """One cell of the plan: where its runs lie, by which key, and whether it was done before.
 
-    ``key`` is empty for a cell whose graph could not be read.
+    ``key`` is empty for a cell whose graph could not be read; ``again`` is that of ``rerun=true``.
     """
 
     label: str
@@ -34,14 +38,16 @@ class Planned:
     key: str
     seeds: tuple[int, ...]
     done: bool
+    again: bool
 
-    def runs(self, since: float = 0.0) -> dict[int, StoredRun]:
-        """For each seed that is done by now, the run that did it, if it began after ``since``."""
-        runs = read_runs(Path(self.folder), f"*-{self.key[:8]}*") if self.key else []
-        found = {seed.seed: run for run in runs if run.key == self.key for seed in run.seeds}
-        return {
-            seed: found[seed] for seed in self.seeds if seed in found and found[seed].began >= since
-        }
+    def runs(self) -> dict[int, StoredRun]:
+        """For each seed that is done by now, the newest run that did it."""
+        return newest_runs(Path(self.folder), self.key, self.seeds) if self.key else {}
+
+    def runs_of(self, sweep_started: float) -> dict[int, StoredRun]:
+        """The same; of a cell that trains again, only runs that began since ``sweep_started``."""
+        earliest = sweep_started if self.again else 0.0
+        return {seed: run for seed, run in self.runs().items() if run.began >= earliest}
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,11 @@ class Failure:
 class Sweep:
     """``<output_dir>/sweeps/<time>/``: ``plan.json``, and ``failed-<number>.json`` per failure.
 
-    ``started`` is in seconds since the epoch; ``process`` began the sweep.
+    ``started`` is in seconds since the epoch.
     """
 
     path: Path
     started: float
-    process: int
     cells: tuple[Planned, ...]
 
     def label(self, number: int) -> str:
@@ -92,7 +97,8 @@ class Sweep:
             "time": datetime.now().astimezone().isoformat(),
         }
         lines = "".join(traceback.format_exception(error)).splitlines()
-        log.write_text(json.dumps({**found, "traceback": lines}, indent=2) + "\n", encoding="utf-8")
+        with replacing(log) as part:
+            part.write_text(json.dumps({**found, "traceback": lines}, indent=2) + "\n")
         return Failure(**found, log=log)
 
     def failures(self) -> list[Failure]:
@@ -107,7 +113,7 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
     while path.exists():  # two sweeps in this second
         path = path.with_name(f"{stamp}-{os.urandom(2).hex()}")
     path.mkdir(parents=True)
-    sweep = Sweep(path, time.time(), os.getpid(), tuple(cells))
+    sweep = Sweep(path, time.time(), tuple(cells))
     plan = {**asdict(sweep), "path": str(path), "command": sys.argv}
     (path / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     os.environ[VARIABLE] = str(path)
@@ -121,14 +127,17 @@ def current() -> Sweep | None:
         return None
     plan = json.loads((Path(path) / "plan.json").read_text(encoding="utf-8"))
     cells = tuple(Planned(**{**cell, "seeds": tuple(cell["seeds"])}) for cell in plan["cells"])
-    return Sweep(Path(path), plan["started"], plan["process"], cells)
+    return Sweep(Path(path), plan["started"], cells)
 
 
 def read_failures(folder: Path) -> list[Failure]:
-    """The failures of the sweep in ``folder``, in its plan's order."""
+    """The failures of the sweep in ``folder``, in its plan's order; damaged files are named."""
     found = []
     for log in folder.glob("failed-*.json"):
-        raw = json.loads(log.read_text(encoding="utf-8"))
-        del raw["traceback"]
-        found.append(Failure(**{**raw, "seeds": tuple(raw["seeds"])}, log=log))
+        try:
+            raw = json.loads(log.read_text(encoding="utf-8"))
+            del raw["traceback"]
+            found.append(Failure(**{**raw, "seeds": tuple(raw["seeds"])}, log=log))
+        except (KeyError, TypeError, ValueError) as error:
+            logger.warning("%s is unreadable (%r); the failure is not counted", log, error)
     return sorted(found, key=lambda failure: failure.number)

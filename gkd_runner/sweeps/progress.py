@@ -29,8 +29,8 @@ def progress(sweep: Sweep) -> Progress:
     failed = {failure.number for failure in sweep.failures()}
     costs: dict[int, float] = {}  # seconds of the cells done since the sweep began
     for number, cell in enumerate(sweep.cells):
-        runs = {} if cell.done else cell.runs(since=sweep.started)
-        if runs and (cell.runs().keys() >= set(cell.seeds)):
+        runs = {} if cell.done else cell.runs_of(sweep.started)
+        if runs and runs.keys() >= set(cell.seeds):
             distinct = {run.path: run for run in runs.values()}.values()
             costs[number] = sum(sum(run.seconds.values()) for run in distinct)
     done = costs.keys() | {number for number, cell in enumerate(sweep.cells) if cell.done}

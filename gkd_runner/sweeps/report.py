@@ -24,12 +24,12 @@ def plan_text(plan: Plan) -> Group:
     """How many cells and teachers are there and how many are to come; what cannot start."""
     total = len(plan.cells)
     lines = [
-        f"{total} cells: {plan.done} finished before, {total - plan.done} to run",
+        f"{_cells(total)}: {plan.done} finished before, {total - plan.done} to run",
         f"teachers for them: {plan.teachers_cached} cached, {plan.teachers_to_train} to train",
     ]
     problems = Counter(on_one_line(cell.problem) for cell in plan.cells if cell.problem)
     wrong = [
-        Text.assemble(("will fail ", "red"), f"{count} cells: {problem}")
+        Text.assemble(("will fail ", "red"), f"{_cells(count)}: {problem}")
         for problem, count in problems.items()
     ]
     return Group(*map(Text, lines), *wrong)
@@ -38,7 +38,10 @@ def plan_text(plan: Plan) -> Group:
 def closing(sweep: Sweep, seconds: float) -> Group:
     """All cells with their test accuracies, then the failures with their causes and logs."""
     failures = {failure.number: failure for failure in sweep.failures()}
-    parts: list[RenderableType] = [_results(sweep, set(failures))] if sweep.cells else []
+    parts: list[RenderableType] = []
+    if sweep.cells:
+        caption = "test accuracy in %, over all test nodes: mean ± population std over seeds"
+        parts += [_results(sweep, set(failures)), Text(caption)]
     if failures:
         parts += [_failures(sweep, failures)]
     parts.append(Text(f"{duration(seconds)} in all; compare with gkd-tables"))
@@ -47,8 +50,6 @@ def closing(sweep: Sweep, seconds: float) -> Group:
 
 def _results(sweep: Sweep, failed: set[int]) -> Table:
     table = Table(
-        caption="test accuracy in %, mean ± population std over seeds",
-        caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
@@ -78,10 +79,13 @@ def _accuracies(seeds: list[SeedResult]) -> Iterator[str]:
 
 
 def _failures(sweep: Sweep, failures: dict[int, Failure]) -> Group:
-    count = len(failures)
-    lines = [Text(f"{count} {'cell' if count == 1 else 'cells'} failed:", style="red")]
+    lines = [Text(f"{_cells(len(failures))} failed:", style="red")]
     for number, failure in failures.items():
         label = sweep.label(number)
         lines += [Text(f"  {label}: {failure.one_line}")]
         lines += [Text(f"    log {failure.log}", no_wrap=True, overflow="ignore")]
     return Group(*lines)
+
+
+def _cells(count: int) -> str:
+    return f"{count} {'cell' if count == 1 else 'cells'}"

@@ -17,7 +17,7 @@ from gkd_runner.config.command_line import Cell
 from gkd_runner.config.schema import Config
 from gkd_runner.console import make_console, one_line, show_log, stages_hidden
 from gkd_runner.locks import is_held
-from gkd_runner.stored import cell_folder, lock_file
+from gkd_runner.stored import cell_folder, lock_file, trains_again
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
 from gkd_runner.sweeps.progress import progress
 from gkd_runner.sweeps.report import closing, plan_text
@@ -105,6 +105,7 @@ def _planned(plan: Plan) -> list[Planned]:
             key=found.key,
             seeds=tuple(found.cell.config.seeds),
             done=not found.missing,
+            again=trains_again(found.cell.config),
         )
         for found in plan.cells
     ]

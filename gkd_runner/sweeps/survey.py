@@ -16,7 +16,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import make_task
 from gkd_runner.environment import choose_device
 from gkd_runner.errors import GkdError
-from gkd_runner.stored import finished
+from gkd_runner.stored import finished, trains_again
 from gkd_runner.tracking.record import config_key
 from gkd_runner.training.cache import TeacherCache, teacher_key
 
@@ -89,7 +89,7 @@ def _look_up(cell: Cell, graph: GraphData | GkdError) -> Surveyed:
             raise graph
         device = choose_device(config.device)
         key = config_key(config, graph, device)
-        done = {} if config.rerun else finished(config, key)
+        done = {} if trains_again(config) else finished(config, key)
         missing = tuple(seed for seed in config.seeds if seed not in done)
         teachers = _teachers(config, graph, device, missing)
     except GkdError as error:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
@@ -26,9 +27,11 @@ from gkd_runner.training.fit import Epoch
 STUDENT_CODE = (
     "data/protocols.py",
     "graph/hardness.py",
+    "diagnostics.py",
     "graph/influence.py",
     "methods/base.py",
     "models/mlp.py",
+    "scoring.py",
     "training/calibration.py",
     "training/soft_labels.py",
     "training/student.py",
@@ -43,11 +46,15 @@ def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
     """SHA-256 of all that shapes a seed's result: options, graph, device, torch and code."""
     options = asdict(config)
     method = method_file(config.method.name)
+    if config.method.lam == 1:
+        options["calibration"] = None  # no soft labels, nothing to calibrate
     parts = {name: options[name] for name in SHAPING} | {
+        "preset": config.preset.name,  # tables go by it
         "graph": graph.fingerprint,
         "family": config.dataset.family,
         "device": device.type,
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "code": code_version((*TEACHER_CODE, *STUDENT_CODE, method)),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -74,6 +74,8 @@ BAD = {
     "lr=0.1": ["did you mean 'student.learning_rate'"],
     "training=10": ["training is a group of options", "training.max_epochs"],
     "-m teacher=gcn,gat teacher.hidden_dim=16,10": ["teacher.hidden_dim=10 is not a multiple"],
+    "method.tau=1 method.tau=2": ["more than once (method.tau=1, method.tau=2); give it once"],
+    "-m method=mlp,glnn method=infgrand": ["method is given more than once"],
     "training": ["training is not of the form option=value"],
     "~teacher": ["~teacher removes what every job needs"],
     "-m method=mlp,glmn seeds=[0]": ["method=glmn"],

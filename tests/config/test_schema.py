@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -139,10 +140,14 @@ def test_common_names_both_tables_that_it_reads() -> None:
 
 def test_a_changed_protocol_does_not_keep_its_name() -> None:
     assert compose([]).protocol.name == "infgrand"
-    assert compose(["protocol.train_per_class=5"]).protocol.name == "infgrand-modified"
+    few = compose(["protocol.train_per_class=5"])
+    fewer = compose(["protocol.train_per_class=4"])
+    assert re.fullmatch("infgrand-modified-[0-9a-f]{4}", few.protocol.name)
+    assert few.protocol.name != fewer.protocol.name
+    assert "changed: protocol.train_per_class=5" in preset_source(few)
     assert compose(["protocol.label_fraction=0.1"]).protocol.name == "infgrand-labels10"
     both = ["protocol=krd", "protocol.train_per_class=5", "protocol.label_fraction=0.4"]
-    assert compose(both).protocol.name == "krd-modified-labels40"
+    assert re.fullmatch("krd-modified-[0-9a-f]{4}-labels40", compose(both).protocol.name)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gkd_runner.reporting.compare import (
     paired,
     select,
 )
+from gkd_runner.reporting.rows import told_apart
 from tests.reporting.rows import row, rows
 
 CORA = Place("cora", "transductive", "gcn")
@@ -81,7 +82,6 @@ def test_protocols_presets_and_calibrations_are_never_mixed_but_baselines_stand_
         Group("krd", "common", "temperature"): {"glnn"},
         Group("infgrand", "paper", "temperature"): {"glnn"},
     }
-
     assert [r.dataset for r in alone if r.method == "mlp"] == ["cora", "citeseer"]
     assert len(found[Group("infgrand", "common", "none")]) == 2
 
@@ -114,3 +114,34 @@ def test_of_several_configurations_validation_decides_and_never_the_test() -> No
 
     assert chosen.rows[0].key == "sound"
     assert chosen.others == 1
+
+
+def test_methods_on_other_seeds_of_the_same_teachers_stay_in_the_table() -> None:
+    some = [*rows("mlp", [0.7, 0.7, 0.7]), *rows("infgrand", [0.8, 0.8, 0.8])[1:]]
+    assert set(select(some, same_teacher=True)[CORA]) == {"mlp", "infgrand"}
+
+
+def test_the_preset_as_it_is_stands_before_what_a_search_found() -> None:
+    changed = "common: x; changed: method.tau=2; teacher calibrated"
+    tuned = rows("glnn", [0.9, 0.9, 0.9], key="tuned", preset_source=changed, student_val=0.9)
+    plain = rows("glnn", [0.7], key="plain")
+
+    chosen = select([*tuned, *plain], same_teacher=False)[CORA]["glnn"]
+
+    assert (chosen.rows[0].key, chosen.others) == ("plain", 1)
+
+
+def test_a_method_that_loses_on_the_shared_seeds_is_never_best() -> None:
+    lucky = tuple(rows("hgmd-weight", [0.70, 0.71, 0.72, 0.99, 0.99]))
+    results = {
+        "hgmd-weight": Result(lucky, 0),
+        "glnn": Result(tuple(rows("glnn", [0.72, 0.73, 0.74])), 0),
+    }
+    assert emphasis(results, "prod") == {}
+
+
+def test_graphs_that_share_a_name_are_told_apart() -> None:
+    same = [row(), row("mlp")]
+    assert told_apart(same) == same
+    found = told_apart([row(graph="aaaaaa"), row("mlp", graph="bbbbbb")])
+    assert [r.dataset for r in found] == ["cora (aaaa)", "cora (bbbb)"]

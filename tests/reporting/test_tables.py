@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from gkd_runner.reporting.command_line import keep
 from gkd_runner.reporting.compare import Group
 from gkd_runner.reporting.document import Document, Section
 from gkd_runner.reporting.references import Reference, claims, references, verdict
-from gkd_runner.reporting.render import html_page, latex, markdown
+from gkd_runner.reporting.render import html_page, latex, markdown, terminal
 from gkd_runner.reporting.rows import ReportError, csv_text, read_csv, read_rows
 from gkd_runner.reporting.tables import documents
 from gkd_runner.reporting.tables_cli import main
@@ -94,6 +96,28 @@ def test_empty_cells_say_why() -> None:
     assert texts(accuracy, "hgmd-weight") == ["not published", "80.00"]
 
 
+def test_what_failed_everywhere_has_its_row_and_column_all_the_same() -> None:
+    failed = [
+        ("pubmed", "infgrand", "transductive", "gcn", "glnn", "common"),
+        ("cora", "infgrand", "transductive", "gcn", "hgmd-mixup", "common"),
+    ]
+    (document,) = documents(rows("glnn", [0.8]), failed=failed)
+    accuracy = section(document, "Accuracy")
+
+    assert accuracy.columns == ("cora", "pubmed")
+    assert texts(accuracy, "glnn") == ["80.00", "failed"]
+    assert texts(accuracy, "hgmd-mixup") == ["failed", "not run"]
+
+
+def test_a_narrow_terminal_gets_the_columns_in_parts_and_never_a_cut_number() -> None:
+    wide = [found for name in "abcdef" for found in rows("glnn", [0.8, 0.9], dataset=name * 9)]
+    text = io.StringIO()
+    Console(file=text, width=60).print(terminal(documents(wide), 60))
+
+    assert text.getvalue().count("85.00±5.00") == 6
+    assert max(len(line) for line in text.getvalue().splitlines()) <= 60
+
+
 def test_changes_inferred_hyperparameters_and_collapses_are_footnotes() -> None:
     odd = row(
         preset="paper",
@@ -137,11 +161,12 @@ def test_released_code_stands_beside_runs_on_the_papers_presets_alone() -> None:
         ([81.2, 81.2], None, "above"),
         ([78.8, 78.8], None, "below"),
         ([83, 79, 83, 79, 83], 2.0, "within"),  # 1.4 points, but standard errors of 1
+        ([70.0], 2.0, "one seed"),
     ],
 )
 def test_verdicts(ours: list[float], std: float | None, said: str) -> None:
     theirs = Reference(
-        "s", "k", "p", "transductive", "prod", "cora", "gcn", "glnn", "student", 80.0, std, "5"
+        "s", "k", "p", "transductive", "prod", "cora", "gcn", "glnn", "student", 80.0, std, "5", 5
     )
     assert verdict(ours, theirs) == said
 
@@ -151,7 +176,7 @@ def test_claims_are_compared_with_the_mean_of_paired_differences() -> None:
     (line, *_) = section(document, "Average gains").blocks[0].lines
     assert line.label == "infgrand - mlp (InfGraND article)"
     assert [value.text for value in line.values] == [
-        "transductive", "gcn", "1", "+12.60", "+30.00", "above",
+        "transductive", "gcn", "1", "+12.60", "+30.00", "too few graphs",
     ]  # fmt: skip
 
 
@@ -200,7 +225,7 @@ class Links(HTMLParser):
 
 
 def test_html_leads_from_each_number_to_its_run_and_asks_the_network_for_nothing() -> None:
-    page = html_page(documents(SOME), SOME, "../runs")
+    page = html_page(documents(SOME), SOME, {SOME[0].run: f"../runs/{SOME[0].run}"})
     links = Links()
     links.feed(page)
 
@@ -243,9 +268,14 @@ def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere is neither an output folder"),
-        (["other.csv"], "columns that differ: "),
+        (["other.csv"], "columns differ: "),
         (["--where", "datset=cora"], "did you mean 'dataset'?"),
-        (["runs.csv", "--where", "dataset=moon"], "no finished runs in runs.csv"),
+        (
+            ["runs.csv", "--where", "dataset=moon"],
+            "no run has dataset=moon; there are",
+        ),
+        (["runs.csv", "--out", "other.csv"], "other.csv"),
+        (["picture.png"], "columns differ"),
     ],
 )
 def test_mistakes_are_told_in_a_line(
@@ -254,6 +284,7 @@ def test_mistakes_are_told_in_a_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outputs/runs").mkdir(parents=True)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "picture.png").write_bytes(bytes(range(128, 256)))
     (tmp_path / "runs.csv").write_text(csv_text(SOME))
     monkeypatch.setattr("sys.argv", ["gkd-tables", *arguments])
 

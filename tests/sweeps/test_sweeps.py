@@ -72,9 +72,13 @@ def test_rerun_trains_again_and_gives_the_same_numbers(tmp_path: Path) -> None:
     before = accuracies(tmp_path / "outputs")
     again = sweep(tmp_path, "method=glnn", "seeds=[0]", "rerun=true")
 
-    assert "1 cells: 0 finished before, 1 to run" in again.stdout
+    assert "1 cell: 0 finished before, 1 to run" in again.stdout
     assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 2
     assert accuracies(tmp_path / "outputs") == before
+
+
+def started_runs(folder: Path) -> list[Path]:
+    return list((folder / "outputs/runs").rglob("metrics.jsonl"))
 
 
 def test_a_sweep_killed_at_any_moment_goes_on_and_ends_like_one_that_was_not(
@@ -85,12 +89,17 @@ def test_a_sweep_killed_at_any_moment_goes_on_and_ends_like_one_that_was_not(
         folder.mkdir()
     assert sweep(whole, *SWEEP).returncode == 0
 
-    rng = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
+    seed = int.from_bytes(os.urandom(4), "big")
+    print("delays drawn with seed", seed)
+    rng = np.random.default_rng(seed)
     for _ in range(2):
+        before = len(started_runs(killed))
         with subprocess.Popen(
             [*GKD, *SMALL, *SWEEP], cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
-            time.sleep(rng.uniform(2.5, 5.0))
+            while len(started_runs(killed)) == before and process.poll() is None:
+                time.sleep(0.05)
+            time.sleep(rng.uniform(0, 1.5))
             process.send_signal(signal.SIGKILL)
     last = sweep(killed, *SWEEP)
 
@@ -119,6 +128,20 @@ def test_two_sweeps_at_once_train_each_teacher_once_and_agree(tmp_path: Path) ->
     ]
     assert len(fresh) == len(set(fresh)) == 4
     assert len(list((tmp_path / "outputs/runs").rglob("result.json"))) == 6  # nor a cell twice
+
+
+def test_a_sweep_that_starts_while_another_runs_ends_as_well_as_that_one(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*GKD, *SMALL, *SWEEP], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as first:
+        while not started_runs(tmp_path):
+            assert first.poll() is None
+            time.sleep(0.05)
+        second = sweep(tmp_path, *SWEEP)
+        output, _ = first.communicate()
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert closing_table(output) == closing_table(second.stdout)
 
 
 def broken_and_sound_graphs(tmp_path: Path) -> None:
@@ -181,8 +204,8 @@ def test_progress_counts_what_was_done_before_and_has_no_estimate_without_a_new_
 ) -> None:
     monkeypatch.setenv("GKD_SWEEP", "")
     cells = [
-        Planned("one", "cora", str(tmp_path), "key", (0,), done=True),
-        Planned("two", "cora", str(tmp_path), "key", (0,), done=False),
+        Planned("one", "cora", str(tmp_path), "key", (0,), done=True, again=False),
+        Planned("two", "cora", str(tmp_path), "key", (0,), done=False, again=False),
     ]
     now = progress(begin(tmp_path, cells))
 

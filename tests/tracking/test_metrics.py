@@ -105,10 +105,11 @@ def test_the_config_names_the_configuration_and_no_folder_tracker_or_sweep(
 
 def test_the_seeds_of_a_configuration_are_one_group(tracked_job: Job) -> None:
     run, key = tracked_job[1], result_of(tracked_job)["key"]
-    assert run.opened["run_group"] == f"glnn/gcn/synthetic/infgrand-modified-inductive/{key[:8]}"
+    protocol = result_of(tracked_job)["identity"]["protocol"]
+    assert run.opened["run_group"] == f"glnn/gcn/synthetic/{protocol}-inductive/{key[:8]}"
     assert run.opened["job_type"] == "distil"
     assert run.shown["tags"] == [
-        "synthetic", "glnn", "gcn", "inductive", "infgrand-modified protocol", "none preset",
+        "synthetic", "glnn", "gcn", "inductive", f"{protocol} protocol", "none preset",
         "mine",
     ]  # fmt: skip
 

@@ -31,6 +31,7 @@ def key(*overrides: str) -> str:
         "method.tau=7",
         "training.patience=9",
         "calibration=none",
+        "preset=common",
     ],
 )
 def test_what_shapes_a_result_changes_the_key(override: str) -> None:
@@ -44,6 +45,10 @@ def test_what_shapes_a_result_changes_the_key(override: str) -> None:
 )  # fmt: skip
 def test_where_a_run_goes_does_not(override: str) -> None:
     assert key(override) == key()
+
+
+def test_a_baseline_has_nothing_to_calibrate() -> None:
+    assert key("method=mlp", "calibration=none") == key("method=mlp")
 
 
 def test_graph_and_device_count_but_the_path_to_the_graph_does_not() -> None:

@@ -13,7 +13,7 @@ from string import Template
 import vl_convert
 
 from gkd_runner import __version__
-from gkd_runner.reporting.command_line import failed_cells, failures, runs_from
+from gkd_runner.reporting.command_line import failed_cells, failures, folders_of
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.figures import VEGALITE, Figure, own_figures, save, studies
 from gkd_runner.reporting.page.lines import Line, Names, lines_of, series_of
@@ -72,7 +72,7 @@ def page(report: Report, sources: Sequence[Path], out: Path, made: datetime) -> 
         studies="".join(map(_figure, report.studies)) or "<p>No studies in the sources.</p>",
         failures=failures_table(found, report.rows, out),
         warnings=warnings_table(report.rows),
-        provenance="\n".join(provenance(report.rows, runs_from(out, sources))),
+        provenance="\n".join(provenance(report.rows, folders_of(report.rows, out, sources))),
         data=_data(report),
         style=_asset("page.css"),
         vega=_script(vl_convert.javascript_bundle(BUNDLE, VEGALITE)),

@@ -10,8 +10,8 @@ import numpy as np
 
 from gkd_runner.reporting.document import letter
 from gkd_runner.reporting.page.lines import Line
-from gkd_runner.reporting.tables import gap_text, notes
-from gkd_runner.reporting.view import BASES, mean_std, runs_of
+from gkd_runner.reporting.tables import gap_text
+from gkd_runner.reporting.view import BASES, mean_std, notes_on, runs_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ COLUMNS = (
 
 def table(lines: Sequence[Line]) -> str:
     """The table of all groups, of which the page shows one at a time, and its footnotes."""
-    found = dict.fromkeys(note for line in lines for note in notes(line.result))
+    found = dict.fromkeys(note for line in lines for note in notes_on(line.result))
     footnotes = {note: letter(number) for number, note in enumerate(found)}
     body = "\n".join(_row(line, number, footnotes) for number, line in enumerate(lines))
     told = "".join(
@@ -122,7 +122,7 @@ def _heading(column: Column) -> str:
 
 
 def _row(line: Line, number: int, footnotes: Mapping[str, str]) -> str:
-    marks = [footnotes[note] for note in notes(line.result)]
+    marks = [footnotes[note] for note in notes_on(line.result)]
     cells = "".join(
         _cell(column, column.cell(line), marks if column.key == "method" else ())
         for column in COLUMNS
