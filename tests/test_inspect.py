@@ -477,6 +477,20 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     assert len((tmp_path / "cora.csv").read_text().splitlines()) == 2709
 
 
+@pytest.mark.parametrize("method", ["mlp", "hgmd-mixup"])
+def test_a_run_of_any_method_is_looked_at_in_a_process_of_its_own(
+    tmp_path: Path, method: str
+) -> None:
+    run = small_run(tmp_path / "outputs", f"method={method}")
+    done = subprocess.run(
+        [sys.executable, "-m", "gkd_runner.nodes.command", "--run", str(run)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "hardest quarter" in done.stdout
+
+
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "nodes.csv"
     path.write_text("old")
