@@ -25,8 +25,7 @@ from gkd_runner.training.teacher import train_teachers
 
 CPU = torch.device("cpu")
 
-SMALL = (
-    "dataset=synthetic",
+SIZES = (
     "preset=none",
     "tracker=none",
     "protocol.train_per_class=10",
@@ -36,6 +35,8 @@ SMALL = (
     "training.max_epochs=25",
     "training.patience=5",
 )
+SMALL = ("dataset=synthetic", *SIZES)
+"""``SIZES`` fit any graph of some hundred nodes, for sweeps that name their own."""
 
 
 @cache

@@ -19,7 +19,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
 from gkd_runner.errors import ConfigError, DataError, TrainingError
 from gkd_runner.train import train
-from tests.support import SMALL, config, small_graph
+from tests.support import SIZES, SMALL, config, small_graph
 
 METHODS = ("mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand")
 
@@ -238,7 +238,7 @@ def test_a_sweep_runs_every_cell_on_one_teacher(tmp_path: Path) -> None:
 
 def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(tmp_path: Path) -> None:
     custom_file(tmp_path, small_graph())
-    command = [sys.executable, "-m", "gkd_runner.train", *SMALL, "dataset=custom", "seeds=[0]"]
+    command = [sys.executable, "-m", "gkd_runner.train", *SIZES, "dataset=custom", "seeds=[0]"]
     done = subprocess.run(
         [*command, "-m", "dataset.path=nowhere.npz,mine.npz"],
         cwd=tmp_path, capture_output=True, text=True, check=False,

@@ -121,14 +121,18 @@ def _parse(
 
 
 def _repeated(overrides: Sequence[Override]) -> list[str]:
-    """Options given more than once, of which only the last would count."""
-    given: dict[str, list[str]] = {}
+    """Swept options that are given more than once: the last would count, under the others' names.
+
+    Of options with one value the last counts, as everywhere in Hydra.
+    """
+    given: dict[str, list[Override]] = {}
     for override in overrides:
-        given.setdefault(override.key_or_group, []).append(override.input_line or "")
+        given.setdefault(override.key_or_group, []).append(override)
     return [
-        f"{key} is given more than once ({', '.join(texts)}); give it once"
-        for key, texts in given.items()
-        if len(texts) > 1
+        f"{key} is swept and given more than once"
+        f" ({', '.join(override.input_line or '' for override in same)}); give it once"
+        for key, same in given.items()
+        if len(same) > 1 and any(override.is_sweep_override() for override in same)
     ]
 
 

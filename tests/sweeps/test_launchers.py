@@ -16,7 +16,7 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.errors import DataError
 from gkd_runner.sweeps.folder import begin
 from gkd_runner.sweeps.run import run_cell
-from tests.support import SMALL, config, small_graph
+from tests.support import SIZES, SMALL, config, small_graph
 
 Done = subprocess.CompletedProcess[str]
 LAUNCHERS = {
@@ -69,7 +69,7 @@ def test_a_cell_that_fails_in_a_process_of_its_own_is_listed_and_the_others_fini
 ) -> None:
     save_npz(small_graph(), tmp_path / "mine.npz")
     swept = ["method=glnn,mlp", "dataset.path=nowhere.npz,mine.npz", "seeds=[0]"]
-    done = gkd_train(tmp_path, "-m", *LAUNCHERS["joblib"], *SMALL, "dataset=custom", *swept)
+    done = gkd_train(tmp_path, "-m", *LAUNCHERS["joblib"], *SIZES, "dataset=custom", *swept)
 
     assert done.returncode == 1
     assert "2 of 4 cells done, 2 failed" in done.stderr

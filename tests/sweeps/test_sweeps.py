@@ -18,15 +18,21 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.reporting.rows import read_rows
 from gkd_runner.sweeps.folder import Planned, begin
 from gkd_runner.sweeps.progress import duration, progress
-from tests.support import SMALL, small_graph
+from tests.support import SIZES, SMALL, small_graph
 
 SWEEP = ("method=glnn,hgmd-weight,infgrand", "teacher=gcn,sage", "seeds=[0,1]")
 GKD = (sys.executable, "-m", "gkd_runner.train", "-m")
 
 
-def sweep(tmp_path: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+def sweep(
+    tmp_path: Path, *overrides: str, dataset: str = "synthetic"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*GKD, *SMALL, *overrides], cwd=tmp_path, capture_output=True, text=True, check=False
+        [*GKD, f"dataset={dataset}", *SIZES, *overrides],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -156,8 +162,8 @@ def broken_and_sound_graphs(tmp_path: Path) -> None:
 def test_a_cell_that_fails_is_in_the_table_with_its_cause_and_log(tmp_path: Path) -> None:
     broken_and_sound_graphs(tmp_path)
     done = sweep(
-        tmp_path, "dataset=custom", "dataset.path=broken.npz,sound.npz", "method=glnn,mlp",
-        "seeds=[0]",
+        tmp_path, "dataset.path=broken.npz,sound.npz", "method=glnn,mlp",
+        "seeds=[0]", dataset="custom",
     )  # fmt: skip
 
     assert done.returncode == 1
@@ -174,8 +180,8 @@ def test_a_cell_that_fails_is_in_the_table_with_its_cause_and_log(tmp_path: Path
 def test_on_error_stop_runs_nothing_after_the_first_failure(tmp_path: Path) -> None:
     broken_and_sound_graphs(tmp_path)
     done = sweep(
-        tmp_path, "dataset=custom", "dataset.path=broken.npz,sound.npz", "method=mlp",
-        "seeds=[0]", "on_error=stop",
+        tmp_path, "dataset.path=broken.npz,sound.npz", "method=mlp",
+        "seeds=[0]", "on_error=stop", dataset="custom",
     )  # fmt: skip
 
     assert done.returncode == 1
