@@ -1,35 +1,73 @@
-"""Opening the page and reading what it shows."""
+"""Writing the page, opening it, and reading what it shows."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
+
+from gkd_runner.reporting.page import figures
+from gkd_runner.reporting.page.build import make_report, page
+from gkd_runner.reporting.rows import Row
+from gkd_runner.reporting.studies import StudyFigure
+from tests.reporting.folder import write_failure, write_inference, write_metrics
+
+COMPLAINTS: dict[Page, list[str]] = {}
+"""What each page said on its console, failed at, or asked for beyond its own file."""
 
 PATIENCE = 180_000  # milliseconds, for machines with other work to do
 
 
+def study(rows: list[Row]) -> StudyFigure:
+    """Two charts side by side on the same records."""
+    frame = pd.DataFrame([{"method": row.method, "accuracy": row.student_prod} for row in rows])
+    chart = alt.Chart(frame).encode(x="accuracy", y="method").properties(width=150)
+    both = alt.hconcat(chart.mark_point(), chart.mark_boxplot())
+    return StudyFigure("depth", "Depth", "A sentence.", both)
+
+
+def write(folder: Path, rows: list[Row]) -> Path:
+    """The page of ``rows``, with all that may stand beside them."""
+    write_metrics(folder, rows)
+    write_inference(folder, rows)
+    write_failure(folder, rows[0], [7], 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "study_figures", lambda source: [study(rows)])
+        report = make_report(rows, [folder], "ind")
+    text = page(report, [folder], folder, datetime.now(timezone.utc))
+    (folder / "report.html").write_text(text, encoding="utf-8")
+    return folder / "report.html"
+
+
 def ready(view: Page) -> Page:
+    """Wait until all figures are drawn; nothing may have been said or asked for."""
     view.wait_for_function("document.documentElement.dataset.ready === 'true'")
+    assert not COMPLAINTS[view], COMPLAINTS[view]
     return view
 
 
 def opened(browser: Browser, path: Path, hash_: str = "", **options: Any) -> Page:
-    """A page that fails the test on any error, message or request but for its own file."""
+    """The page at ``path``, drawn."""
     view = browser.new_page(**({"viewport": {"width": 1400, "height": 900}} | options))
     view.set_default_timeout(PATIENCE)
-    view.on("console", lambda message: pytest.fail(f"console: {message.text}"))
-    view.on("pageerror", lambda error: pytest.fail(f"error: {error}"))
-    view.on("request", lambda request: _own(request.url, path))
+    _listen(view, path.as_uri(), COMPLAINTS.setdefault(view, []))
     view.goto(path.as_uri() + hash_)
     return ready(view)
 
 
-def _own(url: str, path: Path) -> None:
-    if url.partition("#")[0] != path.as_uri():
-        pytest.fail(f"request: {url}")
+def _listen(view: Page, own: str, complaints: list[str]) -> None:
+    def asked(url: str) -> None:
+        if url.partition("#")[0] != own:
+            complaints.append(f"request: {url}")
+
+    view.on("console", lambda message: complaints.append(f"console: {message.text}"))
+    view.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    view.on("request", lambda request: asked(request.url))
 
 
 def cells(view: Page) -> list[list[str]]:
@@ -46,9 +84,14 @@ def cells(view: Page) -> list[list[str]]:
 
 
 def drawn(view: Page, figure: str) -> list[dict[str, Any]]:
-    """The records that a figure draws."""
+    """The records that a figure draws, of the first of its sources."""
     return view.evaluate(
-        f"""document.querySelector('[data-figure="{figure}"]').view.data("rows")
-        .map(({{group, dataset, setting, teacher, method, kind, seed, accuracy}}) =>
-            ({{group, dataset, setting, teacher, method, kind, seed, accuracy}}))"""
+        """(figure) => {
+            const [source] = Object.keys(payload.figures[figure].spec.datasets);
+            const { view } = document.querySelector(`[data-figure="${figure}"]`);
+            const names = ["group", "dataset", "setting", "teacher", "method", "kind", "accuracy"];
+            const picked = (record) => Object.fromEntries(names.map((n) => [n, record[n]]));
+            return view.data(source).map(picked);
+        }""",
+        figure,
     )

@@ -6,7 +6,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gkd_runner.reporting.compare import groups
-from gkd_runner.reporting.page.build import make_report, page
 from gkd_runner.reporting.rows import Row
-from tests.reporting.browser import cells, drawn, opened, ready
-from tests.reporting.folder import grid, write_failure, write_inference, write_metrics
+from tests.reporting.browser import cells, drawn, opened, ready, write
+from tests.reporting.folder import grid
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ROWS = [
@@ -29,21 +27,12 @@ GROUPS = {group.name: rows for group, rows in groups(ROWS).items()}
 FIRST = next(iter(GROUPS.values()))
 DIMENSIONS = ("dataset", "setting", "teacher", "method")
 CHOICES = [(name, v) for name in DIMENSIONS for v in dict.fromkeys(getattr(r, name) for r in ROWS)]
-FIGURES = ("seeds", "cost", "curves")
+FIGURES = ("seeds", "cost", "curves", "depth")
 COLUMNS = (
     "dataset", "setting", "teacher", "method", "seeds", "teacher-accuracy", "student-accuracy",
     "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "accuracy-where-teacher-errs",
     "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
 )  # fmt: skip
-
-
-def write(folder: Path, rows: list[Row]) -> Path:
-    write_metrics(folder, rows)
-    write_inference(folder, rows)
-    write_failure(folder, rows[0], [7], 1)
-    text = page(make_report(rows, [folder], "ind"), [folder], folder, datetime.now(timezone.utc))
-    (folder / "report.html").write_text(text, encoding="utf-8")
-    return folder / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +83,7 @@ def test_one_group_at_a_time(view: Page, group: str) -> None:
     ready(view)
 
     assert {tuple(line[:4]) for line in cells(view)} == configurations(GROUPS[group])
-    assert {r["group"] for name in FIGURES for r in drawn(view, name)} == {group}
+    assert {r["group"] for name in FIGURES for r in drawn(view, name)} == {group, None}
 
 
 @pytest.mark.parametrize(("name", "value"), CHOICES)
@@ -111,6 +100,8 @@ def test_every_filter_acts_on_the_table_and_on_all_figures(
         found = drawn(view, figure)
         assert found
         assert {r.get(name) for r in found} <= {value, None}, "shared teachers have no method"
+    if name == "method":
+        assert {r["method"] for r in drawn(view, "depth")} == {value}
     assert f"{name}={value}" in view.url
 
 
@@ -127,7 +118,7 @@ def test_filters_that_leave_nothing_say_so(view: Page) -> None:
     ready(view)
     assert cells(view) == []
     assert view.inner_text("#shown").startswith("0 of ")
-    assert view.get_by_text("Nothing to show for these filters.").count() == len(FIGURES)
+    assert view.get_by_text("Nothing to show for these filters.").count() == 3, "studies stay"
 
 
 @pytest.mark.parametrize("column", COLUMNS)

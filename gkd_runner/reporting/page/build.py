@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,10 +113,10 @@ def _accuracy(names: Names, inductive_part: str) -> str:
 
 
 def _filters(lines: Sequence[Line], names: Names) -> str:
-    groups = {line.view.group.name: line.view.group.title for line in lines}
+    groups = Counter(line.view.group for line in lines)
     choices = "".join(
-        f'<option value="{html.escape(name)}">{html.escape(title)}</option>'
-        for name, title in groups.items()
+        f'<option value="{html.escape(group.name)}">{html.escape(group.title)}</option>'
+        for group, _ in groups.most_common()
     )
     sets = {
         "dataset": names.datasets,

@@ -23,7 +23,7 @@ function choose(name, records, columns) {
 
 // Small multiples: a row per setting where the graphs fit side by side.
 function fitted(spec, width, records) {
-  if (!spec.facet?.field || !spec.columns) return spec;
+  if (!spec.facet?.field || !spec.columns || typeof spec.spec.width !== "number") return spec;
   const count = (name) => new Set(records.map((record) => record[name])).size;
   const most = Math.max(1, Math.floor(width / (PANEL + AXES)));
   const graphs = count("dataset");
@@ -50,6 +50,7 @@ async function draw(box, keep) {
   const legend = { ...payload.config.legend, columns: width < 500 ? 3 : 0 };
   const { view } = await vegaEmbed(box, { ...fitted(spec, width, records), datasets }, {
     renderer: "svg",
+    logLevel: 1, // errors: a filter may well leave a mark without records
     config: { ...payload.config, legend },
     actions: { export: true, source: false, compiled: false, editor: false },
     downloadFileName: name,

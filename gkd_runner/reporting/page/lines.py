@@ -151,13 +151,13 @@ def series_of(lines: Sequence[Line]) -> Iterator[Series]:
 
 def _teachers(view: View, place: Place, here: Sequence[Line]) -> Iterator[Series]:
     """The one teacher of all methods (that with the most seeds), or each method's own."""
-    keys = {(row.seed, row.teacher_key) for line in here for row in line.result.rows}
+    taught = [line for line in here if line.method != "mlp"] or here  # mlp learns from labels alone
+    keys = {(row.seed, row.teacher_key) for line in taught for row in line.result.rows}
     part = view.part(place.setting)
     if len(keys) == len({seed for seed, _ in keys}):
-        most = max((line.result for line in here), key=lambda result: len(result.rows))
+        most = max((line.result for line in taught), key=lambda result: len(result.rows))
         yield Series("teacher", "teacher", "teacher", most, part, where(view, place))
         return
-    for line in here:
-        if line.method != "mlp":  # it learns from labels alone
-            label = own_teacher(line.method)
-            yield Series(label, "teacher", "teacher", line.result, part, line.identity)
+    for line in taught:
+        label = own_teacher(line.method)
+        yield Series(label, "teacher", "teacher", line.result, part, line.identity)

@@ -98,8 +98,9 @@ const place = ({ dataset }) => [dataset.dataset, dataset.setting, dataset.teache
 function tell() {
   const shown = rows.filter((row) => !row.hidden);
   const title = group.selectedOptions[0].text;
+  const all = rows.filter((row) => row.dataset.group === group.value).length;
   document.getElementById("shown").textContent =
-    `${shown.length} of ${rows.length} configurations shown: ${title}.`;
+    `${shown.length} of ${all} configurations shown: ${title}.`;
   overview(shown);
   const notes = new Set(shown.flatMap((row) => row.dataset.notes.split(" ")));
   for (const item of document.querySelectorAll("[data-note]")) {
@@ -139,9 +140,13 @@ function summary(box, found) {
     return values.length ? ((scale * sum) / values.length).toFixed(digits) : "";
   };
   const signed = (text) => (text && Number(text) >= 0 ? `+${text}` : text);
+  const rivals = (row) => (other) =>
+    other !== row && other.dataset.group === group.value && place(other) === place(row);
+  const contested = found.filter((row) => rows.some(rivals(row)));
+  const ahead = contested.filter((row) => row.dataset.mark === "best").length;
   const cells = [
     box.value,
-    `${found.filter((row) => row.dataset.mark === "best").length} of ${found.length}`,
+    contested.length ? `${ahead} of ${contested.length}` : "",
     ...["teacher", "mlp", "glnn"].map((base) => signed(mean(`minus-${base}`, 2, 100))),
     mean("agreement", 3),
     mean("student-seconds", 1),

@@ -118,7 +118,8 @@ def _heading(column: Column) -> str:
     kind = ' class="number"' if column.is_number else ""
     title = f' title="{html.escape(column.meaning)}"' if column.meaning else ""
     button = f'<button type="button"{title}>{html.escape(column.name)}</button>'
-    return f'<th scope="col" aria-sort="none" data-column="{column.key}"{kind}>{button}</th>'
+    told = f'data-column="{column.key}" data-label="{html.escape(column.name)}"'
+    return f'<th scope="col" aria-sort="none" {told}{kind}>{button}</th>'
 
 
 def _row(line: Line, number: int, footnotes: Mapping[str, str]) -> str:
