@@ -30,6 +30,7 @@ from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.objective import SoftTarget, distillation
+from gkd_runner.models import inputs
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import relu_dropout
 from gkd_runner.models.streams import Streams
@@ -74,6 +75,18 @@ def first_layer(data: GraphData, graph: GraphBatch, width: int) -> Iterator[Row]
         dense = row_inputs([Features(features.dense())], CPU)
         yield what, "dense", partial(product, dense)
         yield what, "as chosen", partial(product, make_inputs([features], graph))
+
+
+def gradient(data: GraphData, graph: GraphBatch, width: int) -> Iterator[Row]:
+    """The gradient of a sparse first layer, all rows at once against block by block."""
+    weight = torch.randn(1, data.num_features, width, requires_grad=True)
+    what = f"gradient of the first layer, {data.name}, width {width}"
+    chosen = inputs.ROWS_PER_BLOCK
+    for name, rows in (("all rows at once", data.num_nodes), (f"{chosen} rows", chosen)):
+        inputs.ROWS_PER_BLOCK = rows
+        out = make_inputs([Features(data.features)], graph).matmul(weight)
+        inputs.ROWS_PER_BLOCK = chosen
+        yield what, name, partial(out.backward, torch.ones_like(out), retain_graph=True)
 
 
 def dropout(nodes: int, width: int) -> Iterator[Row]:
@@ -157,6 +170,7 @@ def main() -> None:
     def rows() -> Iterator[Row]:
         yield from objective(large, classes=40)
         yield from first_layer(cora, graph, 512)
+        yield from gradient(dense_graph, large, 256)
         yield from dropout(cora.num_nodes, 512)
         for heads, width in ((1, 7), (1, 512), (4, 64)):
             yield from message_passing(graph, heads, width)
