@@ -34,8 +34,8 @@ taken, since the sparse form also saves memory. For a GPU it is a guess that nob
 ROWS_PER_BLOCK = 1024
 """Rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
 
-Pubmed, width 256, one core: 28 ms instead of 173 for ``X^T G``; scripts/benchmark.py times a made-up
-graph of that size.
+Pubmed, width 256, one core: 28 ms instead of 173 for ``X^T G``; scripts/benchmark.py times it on a
+made-up graph of that size.
 """
 
 
