@@ -198,7 +198,9 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path: Path) -> None:
         while not list((tmp_path / "outputs/runs").rglob("metrics.jsonl")):
             assert process.poll() is None, process.stderr
             time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        while process.poll() is None:  # Python drops a signal that meets it in a destructor
+            process.send_signal(signal.SIGINT)
+            time.sleep(3)
         _, errors = process.communicate()
 
     assert process.returncode == 130
