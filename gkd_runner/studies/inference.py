@@ -123,8 +123,8 @@ def _rng(config: Config) -> np.random.Generator:
 def draw(
     test: IntArray, batch: int, rng: np.random.Generator, device: torch.device
 ) -> Int[Tensor, " k"]:
-    """Sorted ids of ``batch`` distinct test nodes on the device."""
-    return torch.from_numpy(np.sort(rng.choice(test, batch, replace=False))).to(device)
+    """``batch`` distinct test nodes on the device."""
+    return torch.from_numpy(rng.choice(test, batch, replace=False)).to(device)
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,9 @@ STUDY = Study(
         "tracker": "none",
     },
     line=Line,
-    key=("measure", "key"),
+    key=(
+        "dataset", "protocol", "setting", "teacher", "layers", "hidden_dim", "quarter", "side",
+        "seed", "measure",
+    ),
     run=run,
-)
+)  # fmt: skip

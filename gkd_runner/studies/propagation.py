@@ -31,11 +31,11 @@ class PropagatedRows:
     num_nodes: int
     num_features: int
 
-    def matmul(self, weight: Float[Tensor, "1 d h"]) -> Float[Tensor, "1 k h"]:
+    def matmul(self, weight: Float[Tensor, "d h"]) -> Float[Tensor, "k h"]:
         """Times ``weight``: propagated as wide as the nodes or the hidden layer, the cheaper."""
-        narrow = SCATTER_COST * self.num_nodes <= weight.shape[2]
-        product = self._weights_first(weight[0]) if narrow else self._projected_first(weight[0])
-        return product.unsqueeze(0) / (len(self.hops) + 1)
+        narrow = SCATTER_COST * self.num_nodes <= weight.shape[1]
+        product = self._weights_first(weight) if narrow else self._projected_first(weight)
+        return product / (len(self.hops) + 1)
 
     def _projected_first(self, weight: Float[Tensor, "d h"]) -> Float[Tensor, "k h"]:
         """``sum_p A^p (X W)`` by Horner's rule, each hop on the nodes that the next one reads."""

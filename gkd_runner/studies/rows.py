@@ -12,7 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gkd_runner.graph.features import Features
+from gkd_runner.models.gnn import Convolutional, Gat
 from gkd_runner.models.inputs import SPARSE_COST
+from gkd_runner.models.mlp import Mlp
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,18 @@ class DenseRows:
 
 Rows = SparseRows | DenseRows
 
+Layer = tuple[Tensor, Tensor]
+"""Weight ``[i, o]`` and bias ``[1, o]``."""
+
+
+def layers_of(model: Mlp | Convolutional | Gat) -> list[Layer]:
+    """The layers of the model's only replica.
+
+    Plain tensors, since looking parameters up in a module takes longer than a small product.
+    """
+    pairs = zip(model.weights, model.biases, strict=True)
+    return [(weight.detach()[0], bias.detach()[0]) for weight, bias in pairs]
+
 
 def feature_rows(features: Features, device: torch.device) -> Rows:
     """The features multiplied out, sparse where the models keep them sparse too."""
@@ -85,14 +99,3 @@ def feature_rows(features: Features, device: torch.device) -> Rows:
     if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
         return SparseRows.of(base, device)
     return DenseRows(torch.from_numpy(Features(base).dense()).to(device))
-
-
-@dataclass(frozen=True, eq=False)
-class RowInputs:
-    """The rows of one request as a model's first layer reads them."""
-
-    rows: Rows
-    num_features: int
-
-    def matmul(self, weight: Float[Tensor, "1 d h"]) -> Float[Tensor, "1 n h"]:
-        return self.rows.matmul(weight[0]).unsqueeze(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,11 +19,19 @@ from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
-from gkd_runner.models.mlp import Mlp, build_student
+from gkd_runner.models.mlp import build_student
 from gkd_runner.seeding import Purpose
-from gkd_runner.studies.neighbourhood import attended, convolved, neighbourhood
+from gkd_runner.studies.gathered import attended, attentions_of, convolved
+from gkd_runner.studies.neighbourhood import neighbourhood
 from gkd_runner.studies.propagation import PropagatedRows
-from gkd_runner.studies.rows import RowInputs, Rows, SparseRows, feature_rows
+from gkd_runner.studies.rows import (
+    DenseRows,
+    Layer,
+    Rows,
+    SparseRows,
+    feature_rows,
+    layers_of,
+)
 from gkd_runner.studies.study import only_method
 
 
@@ -36,7 +44,7 @@ class Answer:
 
 
 Server = Callable[[Int[Tensor, " k"]], Answer]
-"""Answers a request for nodes given by their sorted, distinct ids."""
+"""Answers a request for nodes given by their distinct ids."""
 
 
 def make_servers(config: Config, graph: GraphData, device: torch.device) -> Mapping[str, Server]:
@@ -44,49 +52,63 @@ def make_servers(config: Config, graph: GraphData, device: torch.device) -> Mapp
     seeds, sizes = config.seeds[:1], (graph.num_features, graph.num_classes)
     teacher = build_teacher(config.teacher, *sizes, Initializer(seeds, Purpose.TEACHER_INIT))
     student = build_student(config.student, *sizes, Initializer(seeds, Purpose.STUDENT_INIT))
-    teacher, student = teacher.to(device), student.to(device)
-    method, layers = only_method(config, InfgrandConfig), config.teacher.num_layers
+    teacher, mlp = teacher.to(device), layers_of(student.to(device))
+    method = only_method(config, InfgrandConfig)
     raw = feature_rows(Features(graph.features), device)
     propagated = feature_rows(InfGraND(method).features(graph), device)
     return {
-        config.teacher.name: serve_teacher(teacher, layers, graph, raw, device),
-        "mlp": serve_student(student, raw, graph),
-        "infgrand-mlp": serve_student(student, propagated, graph),
-        "infgrand-mlp-on-request": serve_on_request(student, method, graph, raw, device),
+        config.teacher.name: serve_teacher(teacher, config.teacher.num_layers, graph, raw, device),
+        "mlp": serve_student(mlp, raw),
+        "infgrand-mlp": serve_student(mlp, propagated),
+        "infgrand-mlp-on-request": serve_on_request(mlp, method, graph, raw, device),
     }
 
 
 def serve_teacher(
-    teacher: Teacher, layers: int, graph: GraphData, raw: Rows, device: torch.device
+    teacher: Teacher, depth: int, graph: GraphData, raw: Rows, device: torch.device
 ) -> Server:
     """Gathers the neighbourhood of as many hops as there are layers and runs on just that."""
     if isinstance(teacher, Convolutional):
-        matrix, run = teacher.matrix(graph.adjacency), partial(convolved, teacher)
+        matrix, run = teacher.matrix(graph.adjacency), partial(convolved, layers_of(teacher))
     else:
         assert isinstance(teacher, Gat)
-        matrix, run = with_self_loops(graph.adjacency), partial(attended, teacher)
+        matrix, run = with_self_loops(graph.adjacency), partial(attended, attentions_of(teacher))
     operator = SparseRows.of(matrix, device)
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
-        hops = neighbourhood(operator, nodes, layers)
+        hops = neighbourhood(operator, nodes, depth)
         logits = run(hops, raw.take(hops[0].senders))
         return Answer(logits, len(hops[0].senders))
 
     return answer
 
 
-def serve_student(student: Mlp, rows: Rows, graph: GraphData) -> Server:
+def serve_student(layers: Sequence[Layer], rows: Rows) -> Server:
     """Looks up the nodes' features, raw or propagated beforehand."""
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
-        inputs = RowInputs(rows.take(nodes), graph.num_features)
-        return Answer(student(inputs)[0], len(nodes))
+        return Answer(classified(layers, rows.take(nodes)), len(nodes))
 
     return answer
 
 
+def classified(
+    layers: Sequence[Layer], inputs: SparseRows | DenseRows | PropagatedRows
+) -> Float[Tensor, "k C"]:
+    """The MLP's logits."""
+    weight, bias = layers[0]
+    h = inputs.matmul(weight) + bias
+    for weight, bias in layers[1:]:
+        h = torch.addmm(bias, torch.relu(h), weight)
+    return h
+
+
 def serve_on_request(
-    student: Mlp, method: InfgrandConfig, graph: GraphData, raw: Rows, device: torch.device
+    layers: Sequence[Layer],
+    method: InfgrandConfig,
+    graph: GraphData,
+    raw: Rows,
+    device: torch.device,
 ) -> Server:
     """Gathers the neighbourhood of P hops and propagates raw features over it."""
     if method.pooling != "mean":
@@ -99,6 +121,6 @@ def serve_on_request(
         hops = neighbourhood(operator, nodes, method.propagation_hops)
         read = hops[0].senders if hops else nodes
         inputs = PropagatedRows(hops, raw.take(read), len(nodes), graph.num_features)
-        return Answer(student(inputs)[0], len(read))
+        return Answer(classified(layers, inputs), len(read))
 
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich import box
@@ -13,11 +13,13 @@ from rich.table import Table
 
 from gkd_runner.config.build import capped
 from gkd_runner.config.command_line import check_command_line
-from gkd_runner.config.schema import Config
+from gkd_runner.config.schema import SCHEMAS, Config, MethodConfig
 from gkd_runner.environment import choose_device, describe_environment
 from gkd_runner.errors import ConfigError
 from gkd_runner.stored import provenance
 from gkd_runner.studies.lines import Lines
+
+MethodT = TypeVar("MethodT", bound=MethodConfig)
 
 OWN_OPTIONS = {"dataset": "datasets", "teacher": "teachers", "seeds": "seeds"}
 """gkd-train's options that a study takes as lists of its own."""
@@ -62,32 +64,43 @@ def study_configs(
     ``own`` has the lists given as ``--datasets``, ``--teachers`` and ``--seeds``, by those names;
     ``max_width`` caps the hidden widths. Raises ``ConfigError`` with all mistakes.
     """
-    misplaced = [
-        f"{text}: a study takes --{OWN_OPTIONS[option]} {text.partition('=')[2].strip('[]')}"
+    misplaced = {
+        text: f"{text}: a study takes --{OWN_OPTIONS[option]} {text.partition('=')[2].strip('[]')}"
         for text in overrides
         if (option := text.lstrip("+").partition("=")[0]) in OWN_OPTIONS
-    ]
-    if misplaced:
-        raise ConfigError(misplaced)
-    given = {text.partition("=")[0] for text in overrides}
+    }
+    others = [text for text in overrides if text not in misplaced]
+    given = {text.partition("=")[0] for text in others}
     values = {option: text for option, text in study.defaults.items() if option not in given}
     values |= {option: own[name] for option, name in OWN_OPTIONS.items() if own.get(name)}
     values["seeds"] = f"[{values['seeds']}]"
-    chosen = [f"{option}={text}" for option, text in values.items()]
-    configs = [cell.config for cell in check_command_line(["-m", *chosen, *overrides])]
+    try:
+        configs = _composed([*(f"{option}={text}" for option, text in values.items()), *others])
+        if max_width:
+            configs = [capped(config, max_width) for config in configs]
+    except ConfigError as error:
+        raise ConfigError([*misplaced.values(), *error.mistakes]) from None
+    if misplaced:
+        raise ConfigError(misplaced.values())
+    return configs
+
+
+def _composed(overrides: Sequence[str]) -> list[Config]:
+    configs = [cell.config for cell in check_command_line(["-m", *overrides])]
     if len({(config.dataset.name, config.teacher.name) for config in configs}) < len(configs):
         raise ConfigError(
-            [f"{' '.join([*chosen, *overrides])}: a study takes each dataset and teacher once, and"
-             " one value of every other option"]
+            [f"{' '.join(overrides)}: a study takes each dataset and teacher once, and one value of"
+             " every other option"]
         )  # fmt: skip
-    return [capped(config, max_width) for config in configs] if max_width else configs
+    return configs
 
 
-def only_method(config: Config, kind: type[Any]) -> Any:
+def only_method(config: Config, kind: type[MethodT]) -> MethodT:
     """The method's options. Raises ``ConfigError`` where it is not of ``kind``."""
     if not isinstance(config.method, kind):
+        wanted = [name for name, schema in SCHEMAS["method"].items() if issubclass(schema, kind)]
         raise ConfigError(
-            [f"method={config.method.name}: this study is about infgrand; leave the method out"]
+            [f"method={config.method.name}: this study is about {', '.join(wanted)}; leave it out"]
         )
     return config.method
 

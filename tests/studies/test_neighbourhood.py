@@ -45,7 +45,7 @@ def settings(teacher: str, *overrides: str) -> Config:
 def requests(graph: GraphData) -> list[torch.Tensor]:
     """One node, the last (which may be isolated), some, and all."""
     n = graph.num_nodes
-    some = np.sort(np.random.default_rng(0).choice(n, 9, replace=False))
+    some = np.random.default_rng(0).choice(n, 9, replace=False)
     return [torch.tensor([n // 2]), torch.tensor([n - 1]), torch.from_numpy(some), torch.arange(n)]
 
 

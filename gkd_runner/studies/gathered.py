@@ -1,0 +1,111 @@
+"""GNNs on gathered neighbourhoods, equal to those of ``models/gnn.py`` on the whole graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gkd_runner.models.gnn import Gat
+from gkd_runner.models.inputs import SPARSE_COST
+from gkd_runner.studies.neighbourhood import Hop
+from gkd_runner.studies.rows import DenseRows, Layer, Rows, SparseRows, layers_of
+
+
+def convolved(layers: Sequence[Layer], hops: Sequence[Hop], inputs: Rows) -> Float[Tensor, "k C"]:
+    """Logits of GCN or SAGE for the receivers of the last hop.
+
+    ``inputs`` are the features of the first hop's senders.
+    """
+    for number, (hop, (weight, bias)) in enumerate(zip(hops, layers, strict=True)):
+        if number:
+            inputs = DenseRows(torch.relu(h))
+        h: Tensor = _convolve(hop.rows, inputs, weight) + bias
+    return h
+
+
+def _convolve(rows: SparseRows, x: Rows, weight: Float[Tensor, "i o"]) -> Float[Tensor, "r o"]:
+    """``M x W`` in the cheaper order: gathering first leaves fewer rows to multiply."""
+    if isinstance(x, DenseRows) and _gathers_first(rows, len(x.x), weight):
+        return rows.matmul(x.x) @ weight
+    return rows.matmul(x.matmul(weight))
+
+
+def _gathers_first(rows: SparseRows, senders: int, weight: Float[Tensor, "i o"]) -> bool:
+    """By multiplications, those of a sparse product weighing more."""
+    fan_in, fan_out = weight.shape
+    edges = SPARSE_COST[weight.device.type] * len(rows.columns)
+    receivers = len(rows.starts)
+    first = edges * fan_in + receivers * fan_in * fan_out
+    return first < senders * fan_in * fan_out + edges * fan_out
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """One layer of GAT for its only replica; scores of ``H`` heads ``[H, d]``."""
+
+    layer: Layer
+    sender: Float[Tensor, "H d"]
+    receiver: Float[Tensor, "H d"]
+    slope: float
+
+    def __call__(self, hop: Hop, inputs: Rows) -> Float[Tensor, "r Hd"]:
+        """Attention-weighted sums over what each receiver gathers from."""
+        weight, bias = self.layer
+        z = inputs.matmul(weight)
+        heads = z.view(len(z), *self.sender.shape)
+        rows = torch.repeat_interleave(hop.rows.counts)
+        of_sender = (heads * self.sender).sum(2).index_select(0, hop.rows.columns)
+        of_receiver = (heads.index_select(0, hop.own) * self.receiver).sum(2).index_select(0, rows)
+        scores = F.leaky_relu(of_sender + of_receiver, self.slope)
+        return _weighted(hop.rows, _softmax(scores, hop.rows, rows), heads) + bias
+
+
+def _softmax(
+    scores: Float[Tensor, "e H"], edges: SparseRows, rows: Int[Tensor, " e"]
+) -> Float[Tensor, "e H"]:
+    """Over the edges of each row, head by head."""
+    highest = torch.segment_reduce(scores, "max", lengths=edges.counts, axis=0)
+    weights = (scores - highest.index_select(0, rows)).exp()
+    total = torch.segment_reduce(weights, "sum", lengths=edges.counts, axis=0)
+    return weights / total.index_select(0, rows)
+
+
+def _weighted(
+    edges: SparseRows, weights: Float[Tensor, "e H"], heads: Float[Tensor, "s H d"]
+) -> Float[Tensor, "r Hd"]:
+    """Sums of the senders with each head's own weights: one sparse product over all heads."""
+    count = heads.shape[1]
+    head = torch.arange(count, device=heads.device).unsqueeze(1)
+    stacked = SparseRows(
+        (edges.starts + head * len(edges.columns)).flatten(),
+        edges.counts.repeat(count),
+        (edges.columns * count + head).flatten(),
+        weights.T.flatten(),
+    )
+    summed = stacked.matmul(heads.flatten(0, 1)).view(count, len(edges.starts), -1)
+    return summed.transpose(0, 1).flatten(1)
+
+
+def attentions_of(teacher: Gat) -> list[Attention]:
+    """The layers of ``teacher``."""
+    scores = zip(teacher.sender_scores, teacher.receiver_scores, strict=True)
+    return [
+        Attention(layer, sender.detach()[0], receiver.detach()[0], teacher.slope)
+        for layer, (sender, receiver) in zip(layers_of(teacher), scores, strict=True)
+    ]
+
+
+def attended(
+    layers: Sequence[Attention], hops: Sequence[Hop], inputs: Rows
+) -> Float[Tensor, "k C"]:
+    """Logits of GAT for the receivers of the last hop; ``inputs`` as in ``convolved``."""
+    for number, (hop, layer) in enumerate(zip(hops, layers, strict=True)):
+        if number:
+            inputs = DenseRows(torch.relu(h))
+        h: Tensor = layer(hop, inputs)
+    return h.view(len(h), len(layers[-1].sender), -1).mean(1)
