@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from gkd_runner.console import make_console, show_log
     from gkd_runner.errors import explain
     from gkd_runner.studies import find_study
-    from gkd_runner.studies.study import study_configs
+    from gkd_runner.studies.study import study_cases
 
     show_log()
     register_resolvers()
@@ -34,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     try:
         study = find_study(options.study)
-        configs = study_configs(study, vars(options), overrides, options.max_width)
-        lines = study.lines(options.study, configs)
-        report = study.run(configs, lines)
+        cases = study_cases(study, vars(options), overrides, options.max_width)
+        lines = study.lines(options.study, Path(cases[0].config.output_dir).expanduser())
+        report = study.run(cases, lines)
     except Exception as failure:
         text = explain(failure)
         if text is None:

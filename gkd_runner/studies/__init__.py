@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from gkd_runner.errors import ConfigError, nearest
-from gkd_runner.studies import inference, influence
+from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
 from gkd_runner.studies.study import Study
 
 STUDIES: dict[str, Study] = {
-    "inference": inference.STUDY,
+    "hardness": hardness.STUDY,
     "influence": influence.STUDY,
+    "ablation": ablation.STUDY,
+    "scarcity": scarcity.STUDY,
+    "inference": inference.STUDY,
 }
 
 

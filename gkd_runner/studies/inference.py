@@ -28,7 +28,7 @@ from gkd_runner.errors import ConfigError
 from gkd_runner.reporting.compare import TEACHERS, in_order
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.serving import Server, make_servers
-from gkd_runner.studies.study import Report, Study, plain_table, provenance_columns
+from gkd_runner.studies.study import Case, Report, Study, plain_table, provenance_columns
 from gkd_runner.studies.timing import Timing, measure, peak_bytes
 
 BATCHES = (1, 32, 1024)
@@ -74,12 +74,13 @@ class Line:
     commit: str
 
 
-def run(configs: Sequence[Config], lines: Lines[Line]) -> Report:
+def run(cases: Sequence[Case], lines: Lines[Line]) -> Report:
     """Measure every model of every configuration, whatever was measured before."""
     console, measured = make_console(), list[Line]()
+    configs = [case.config for case in cases]
     if len(configs[0].seeds) > 1:
         raise ConfigError([f"seeds={configs[0].seeds}: time is measured with one; give one"])
-    where = provenance_columns(configs)
+    where = provenance_columns(cases)
     for config in configs:
         found = list(measure_config(config, where))
         lines.add(found)

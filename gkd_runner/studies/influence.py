@@ -28,7 +28,7 @@ from gkd_runner.scoring import scores
 from gkd_runner.studies.influence_report import Line, sentence, table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
-from gkd_runner.studies.study import Report, Study, only_method, provenance_columns
+from gkd_runner.studies.study import Case, Report, Study, only_method, provenance_columns
 from gkd_runner.studies.timing import clock, measure
 from gkd_runner.training.cache import code_version, teacher_key
 from gkd_runner.training.stage import chunks
@@ -63,11 +63,11 @@ class Subject:
         return {self.graph_key, *(key for tasks in self.tasks.values() for key in tasks)}
 
 
-def run(configs: Sequence[Config], lines: Lines[Line]) -> Report:
+def run(cases: Sequence[Case], lines: Lines[Line]) -> Report:
     """Measure what the file does not have yet, and report on all that was asked for."""
     console, wanted = make_console(), set[str]()
-    where = provenance_columns(configs)
-    for config in configs:
+    where = provenance_columns(cases)
+    for config in (case.config for case in cases):
         subject = make_subject(config, where)
         done = {line.key for line in lines.read()}
         if subject.graph_key not in done:

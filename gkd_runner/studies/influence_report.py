@@ -11,12 +11,12 @@ from rich.table import Table
 
 from gkd_runner.reporting.compare import (
     DATASETS,
-    SIGNIFICANT,
     TEACHERS,
     Difference,
     in_order,
     paired,
 )
+from gkd_runner.studies.differences import won
 from gkd_runner.studies.quarters import QUARTERS, SIDES
 from gkd_runner.studies.study import plain_table
 
@@ -141,13 +141,7 @@ def sentence(lines: Sequence[Line]) -> str:
     holds = all(difference.mean > 0 for difference in overall)
     return (
         f"By mean test accuracy the top quarter of the training nodes by influence beats the bottom"
-        f" one for {_won(overall)} pairs of teacher and dataset, and for {_won(per_class)} with"
+        f" one for {won(overall)} pairs of teacher and dataset, and for {won(per_class)} with"
         f" quarters per class, where the InfGraND article claims every dataset and teacher: the"
         f" claim {'holds' if holds else 'does not hold'} here."
     )
-
-
-def _won(differences: Sequence[Difference]) -> str:
-    won = [difference for difference in differences if difference.mean > 0]
-    clear = sum(not difference.is_tie for difference in won)
-    return f"{len(won)} of {len(differences)} ({clear} with p < {SIGNIFICANT}, paired by seed)"

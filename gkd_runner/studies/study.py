@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
 
 from gkd_runner.config.build import capped
@@ -26,10 +27,26 @@ OWN_OPTIONS = {"dataset": "datasets", "teacher": "teachers", "seeds": "seeds"}
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a study prints: a short table, and one sentence on the claim, made from the numbers."""
+class Variant:
+    """What a study changes of its options, and the name it has for that."""
 
-    table: Table
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration of a study, and the name of the variant that it is."""
+
+    config: Config
+    variant: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study prints: short tables, and one sentence on the claim, made from the numbers."""
+
+    table: RenderableType
     sentence: str
 
 
@@ -42,24 +59,25 @@ class Study:
             list their values with commas.
         line: the dataclass whose fields are the columns of its CSV.
         key: the columns that tell its measurements apart.
-        run: measures what the configurations ask for into the file and reports on them.
+        run: measures what the cases ask for into the file and reports on them.
+        variants: what it compares on every dataset with every teacher.
     """
 
     defaults: Mapping[str, str]
     line: type[Any]
     key: tuple[str, ...]
-    run: Callable[[Sequence[Config], Lines[Any]], Report]
+    run: Callable[[Sequence[Case], Lines[Any]], Report]
+    variants: Sequence[Variant] = (Variant(""),)
 
-    def lines(self, name: str, configs: Sequence[Config]) -> Lines[Any]:
+    def lines(self, name: str, output_dir: Path) -> Lines[Any]:
         """The study's CSV."""
-        output_dir = Path(configs[0].output_dir).expanduser()
         return Lines(output_dir / "studies" / f"{name}.csv", self.line, self.key)
 
 
-def study_configs(
+def study_cases(
     study: Study, own: Mapping[str, str], overrides: Sequence[str], max_width: int | None = None
-) -> list[Config]:
-    """One configuration per dataset and teacher.
+) -> list[Case]:
+    """One configuration per variant, dataset and teacher.
 
     ``own`` has the lists given as ``--datasets``, ``--teachers`` and ``--seeds``, by those names;
     ``max_width`` caps the hidden widths. Raises ``ConfigError`` with all mistakes.
@@ -67,22 +85,35 @@ def study_configs(
     misplaced = {
         text: f"{text}: a study takes --{OWN_OPTIONS[option]} {text.partition('=')[2].strip('[]')}"
         for text in overrides
-        if (option := text.lstrip("+").partition("=")[0]) in OWN_OPTIONS
+        if (option := _option(text)) in OWN_OPTIONS
+    }
+    varied = {option for variant in study.variants for option in variant.options}
+    misplaced |= {
+        text: f"{text}: this study varies {option} itself; leave it out"
+        for text in overrides
+        if (option := _option(text)) in varied
     }
     others = [text for text in overrides if text not in misplaced]
-    given = {text.partition("=")[0] for text in others}
+    given = set(map(_option, others))
     values = {option: text for option, text in study.defaults.items() if option not in given}
     values |= {option: own[name] for option, name in OWN_OPTIONS.items() if own.get(name)}
     values["seeds"] = f"[{values['seeds']}]"
-    try:
-        configs = _composed([*(f"{option}={text}" for option, text in values.items()), *others])
-        if max_width:
-            configs = [capped(config, max_width) for config in configs]
-    except ConfigError as error:
-        raise ConfigError([*misplaced.values(), *error.mistakes]) from None
-    if misplaced:
-        raise ConfigError(misplaced.values())
-    return configs
+    cases, mistakes = list[Case](), list(misplaced.values())
+    for variant in study.variants:
+        chosen = [f"{option}={text}" for option, text in (values | dict(variant.options)).items()]
+        try:
+            cases += [Case(config, variant.name) for config in _composed([*chosen, *others])]
+        except ConfigError as error:
+            mistakes += error.mistakes
+    if max_width and not mistakes:
+        cases = [replace(case, config=capped(case.config, max_width)) for case in cases]
+    if mistakes:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return cases
+
+
+def _option(text: str) -> str:
+    return text.lstrip("+").partition("=")[0]
 
 
 def _composed(overrides: Sequence[str]) -> list[Config]:
@@ -105,10 +136,14 @@ def only_method(config: Config, kind: type[MethodT]) -> MethodT:
     return config.method
 
 
-def provenance_columns(configs: Sequence[Config]) -> dict[str, Any]:
+def provenance_columns(cases: Sequence[Case]) -> dict[str, Any]:
     """Threads, device and commit of a study that begins now; the checkout may change meanwhile."""
-    device = choose_device(configs[0].device)
+    device = choose_device(cases[0].config.device)
     return {"threads": torch.get_num_threads(), **provenance(describe_environment(device))}
+
+
+NAMES = ("dataset", "GNN", "quarter", "method", "InfGraND with")
+"""Headings of columns that hold names."""
 
 
 def plain_table(caption: str, headings: Sequence[str]) -> Table:
@@ -121,5 +156,6 @@ def plain_table(caption: str, headings: Sequence[str]) -> Table:
         padding=(0, 1, 0, 0),
     )
     for heading in headings:
-        table.add_column(heading, justify="right")
+        named = heading in NAMES
+        table.add_column(heading, justify="left" if named else "right", no_wrap=named)
     return table
