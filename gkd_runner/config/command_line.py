@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import hydra
@@ -40,15 +41,39 @@ def check_command_line(argv: Sequence[str]) -> list[Cell]:
 
     Raises ``ConfigError`` with every mistake in all of them; ``--help`` and the like pass.
     """
+    (cells,) = check_command_lines([argv])
+    return cells
+
+
+def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
+    """The cells of each of several command lines; the choices that these share are composed once.
+
+    Raises ``ConfigError`` with every mistake in all of them.
+    """
+    found, mistakes = list[list[Cell]](), list[str]()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        checker_of = cache(_Checker)
+        for argv in lines:
+            cells, wrong = _check(argv, checker_of)
+            found.append(cells)
+            mistakes += wrong
+    if mistakes:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return found
+
+
+def _check(
+    argv: Sequence[str], checker_of: Callable[[tuple[Path, ...]], _Checker]
+) -> tuple[list[Cell], list[str]]:
     args = get_args_parser().parse_args(argv)
     if args.help or args.hydra_help or args.shell_completion or args.info:
-        return []
+        return [], []
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     if args.multirun and args.cfg:
         mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     hydras = [override for override in overrides if override not in own]
-    folders = [conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else [])]
+    folders = (conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else []))
     groups = _groups(folders)
     mistakes += [
         f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
@@ -57,19 +82,16 @@ def check_command_line(argv: Sequence[str]) -> list[Cell]:
     ]
     found = []
     options = [choices for override in own if (choices := _values(override, groups))]
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        checker = _Checker(folders)
-        sweeps = bool(args.multirun or args.cfg)
-        mistakes += hydra_mistakes(hydras, checker.searched, sweeps=sweeps)
-        for chosen in itertools.product(*options):
-            config, wrong = checker.check(chosen)
-            mistakes += wrong
-            swept = [o for o, choices in zip(chosen, options, strict=True) if len(choices) > 1]
-            found.append((" ".join(override.input_line or "" for override in swept), config))
-    if mistakes:
-        raise ConfigError(dict.fromkeys(mistakes))
+    checker = checker_of(folders)
+    sweeps = bool(args.multirun or args.cfg)
+    mistakes += hydra_mistakes(hydras, checker.searched, sweeps=sweeps)
+    for chosen in itertools.product(*options):
+        config, wrong = checker.check(chosen)
+        mistakes += wrong
+        swept = [o for o, choices in zip(chosen, options, strict=True) if len(choices) > 1]
+        found.append((" ".join(override.input_line or "" for override in swept), config))
     cells = [Cell(label or "the only cell", config) for label, config in found if config]
-    return cells if args.multirun else []
+    return (cells if args.multirun else []), mistakes
 
 
 def check_overrides(texts: Sequence[str]) -> Config:

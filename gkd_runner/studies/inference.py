@@ -197,14 +197,20 @@ def speed_up(lines: Sequence[Line], gnn: str, size: str) -> float:
     )
 
 
-def _by_model(lines: Sequence[Line], size: str) -> dict[str, list[Line]]:
-    """The lines of one batch size (``all``: the largest of each graph) by model, in one order."""
-    largest = {line.dataset: 0 for line in lines}
+def named_sizes(lines: Sequence[Line]) -> Callable[[Line], str]:
+    """What a line's batch size is called: its number, or ``all`` for the largest of its dataset."""
+    largest: dict[str, int] = {}
     for line in lines:
-        largest[line.dataset] = max(largest[line.dataset], line.batch)
+        largest[line.dataset] = max(largest.get(line.dataset, 0), line.batch)
+    return lambda line: "all" if line.batch == largest[line.dataset] else str(line.batch)
+
+
+def _by_model(lines: Sequence[Line], size: str) -> dict[str, list[Line]]:
+    """The lines of one of ``SIZES`` by model, in one order."""
+    name = named_sizes(lines)
     found: dict[str, list[Line]] = {}
     for line in lines:
-        if size == ("all" if line.batch == largest[line.dataset] else str(line.batch)):
+        if name(line) == size:
             found.setdefault(line.model, []).append(line)
     return found
 

@@ -114,8 +114,7 @@ def table(lines: Sequence[Line]) -> Table:
     )
     for (quarter, dataset, teacher), contest in contests(lines).items():
         found, top = contest.difference, list(contest.top.values())
-        of_graph = {line.measure: line.value for line in lines
-                    if not line.teacher and line.dataset == dataset}  # fmt: skip
+        of_graph = _of_graph(lines, dataset)
         shown.add_row(
             quarter,
             dataset,
@@ -145,3 +144,24 @@ def sentence(lines: Sequence[Line]) -> str:
         f" quarters per class, where the InfGraND article claims every dataset and teacher: the"
         f" claim {'holds' if holds else 'does not hold'} here."
     )
+
+
+def of_graphs(lines: Sequence[Line]) -> str:
+    """What influence is and costs on each graph, in a sentence."""
+    epochs = {place[1:]: contest.seconds_per_epoch for place, contest in contests(lines).items()}
+    parts = []
+    for dataset in in_order((line.dataset for line in lines), DATASETS):
+        found = _of_graph(lines, dataset)
+        slowest = max(seconds for place, seconds in epochs.items() if place[0] == dataset)
+        rank, seconds = found["influence_degree_spearman"], found["influence_seconds"]
+        parts.append(f"{dataset} {rank:+.2f} ({seconds:.3f} s, {seconds / slowest:.1f} epochs)")
+    return (
+        "Its rank correlation with degree, and the time for computing it (in epochs of the slowest"
+        f" of the GNNs): {', '.join(parts)}."
+    )
+
+
+def _of_graph(lines: Sequence[Line], dataset: str) -> dict[str, float]:
+    return {
+        line.measure: line.value for line in lines if not line.teacher and line.dataset == dataset
+    }

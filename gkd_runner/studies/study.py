@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from gkd_runner.config.build import capped
-from gkd_runner.config.command_line import check_command_line
+from gkd_runner.config.command_line import Cell, check_command_lines
 from gkd_runner.config.schema import SCHEMAS, Config, MethodConfig
 from gkd_runner.environment import choose_device, describe_environment
 from gkd_runner.errors import ConfigError
@@ -31,7 +31,7 @@ class Variant:
     """What a study changes of its options, and the name it has for that."""
 
     name: str
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,26 @@ def study_cases(
     values = {option: text for option, text in study.defaults.items() if option not in given}
     values |= {option: own[name] for option, name in OWN_OPTIONS.items() if own.get(name)}
     values["seeds"] = f"[{values['seeds']}]"
-    cases, mistakes = list[Case](), list(misplaced.values())
-    for variant in study.variants:
-        chosen = [f"{option}={text}" for option, text in (values | dict(variant.options)).items()]
-        try:
-            cases += [Case(config, variant.name) for config in _composed([*chosen, *others])]
-        except ConfigError as error:
-            mistakes += error.mistakes
-    if max_width and not mistakes:
-        cases = [replace(case, config=capped(case.config, max_width)) for case in cases]
-    if mistakes:
-        raise ConfigError(dict.fromkeys(mistakes))
+    lines = [
+        [
+            "-m",
+            *(f"{option}={text}" for option, text in (values | variant.options).items()),
+            *others,
+        ]
+        for variant in study.variants
+    ]
+    try:
+        cells = check_command_lines(lines)
+        _check_once(cells[0], " ".join(lines[0][1:]))
+        cases = [
+            Case(capped(cell.config, max_width) if max_width else cell.config, variant.name)
+            for variant, found in zip(study.variants, cells, strict=True)
+            for cell in found
+        ]
+    except ConfigError as error:
+        raise ConfigError([*misplaced.values(), *error.mistakes]) from None
+    if misplaced:
+        raise ConfigError(misplaced.values())
     return cases
 
 
@@ -116,14 +125,13 @@ def _option(text: str) -> str:
     return text.lstrip("+").partition("=")[0]
 
 
-def _composed(overrides: Sequence[str]) -> list[Config]:
-    configs = [cell.config for cell in check_command_line(["-m", *overrides])]
-    if len({(config.dataset.name, config.teacher.name) for config in configs}) < len(configs):
+def _check_once(cells: Sequence[Cell], line: str) -> None:
+    """Refuse sweeps over anything but datasets and teachers."""
+    if len({(cell.config.dataset.name, cell.config.teacher.name) for cell in cells}) < len(cells):
         raise ConfigError(
-            [f"{' '.join(overrides)}: a study takes each dataset and teacher once, and one value of"
-             " every other option"]
+            [f"{line}: a study takes each dataset and teacher once, and one value of every other"
+             " option"]
         )  # fmt: skip
-    return configs
 
 
 def only_method(config: Config, kind: type[MethodT]) -> MethodT:

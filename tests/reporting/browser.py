@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from gkd_runner.reporting.page import figures
 from gkd_runner.reporting.page.build import make_report, page
+from gkd_runner.reporting.page.studies import StudyFigure
 from gkd_runner.reporting.rows import Row
-from gkd_runner.reporting.studies import StudyFigure
 from tests.reporting.folder import write_failure, write_inference, write_metrics
 
 COMPLAINTS: dict[Page, list[str]] = {}

@@ -16,9 +16,9 @@ import pytest
 
 from gkd_runner.reporting.page import figures
 from gkd_runner.reporting.page.build import make_report, page, write
+from gkd_runner.reporting.page.studies import StudyFigure
 from gkd_runner.reporting.report_cli import main
 from gkd_runner.reporting.rows import Row, csv_text
-from gkd_runner.reporting.studies import StudyFigure
 from gkd_runner.reporting.tables import documents
 from gkd_runner.train import train
 from tests.reporting.folder import grid, write_failure

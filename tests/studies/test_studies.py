@@ -41,7 +41,7 @@ def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("infuence", ["study=infuence is not one of inference, influence", "mean 'influence'"]),
+        ("infuence", ["study=infuence is not one of hardness, influence", "mean 'influence'"]),
         ("inference --datasets corra", ["dataset=corra is not one of", "did you mean 'cora'"]),
         ("inference --teachers gcnn", ["teacher=gcnn is not one of", "did you mean 'gcn'"]),
         ("influence --seeds 1,1", ["seeds=[1, 1] repeats 1"]),
@@ -54,6 +54,11 @@ def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
         ("influence --datasets cora,cora", ["takes each dataset and teacher once"]),
         ("inference --seeds 1,2", ["seeds=[1, 2]: time is measured with one"]),
         ("inference method.pooling=max", ["method.pooling=max: on request only mean"]),
+        ("ablation method.pooling=max", ["this study varies method.pooling itself; leave it out"]),
+        (
+            "scarcity method=mlp tracer=none",
+            ["2 configuration mistakes", "varies method", "tracer"],
+        ),
         ("inference --teachers gat --max-width 6", ["teacher.hidden_dim=6 is not a multiple"]),
     ],
 )

@@ -14,7 +14,7 @@ from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.curves import POINTS, curves_of
 from gkd_runner.reporting.page.inference import FILE, HOW, costs, read_inference
 from gkd_runner.reporting.page.lines import Names, Series
-from gkd_runner.reporting.studies import study_figures
+from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.view import PARTS
 
 Records = Sequence[dict[str, Any]]
@@ -81,9 +81,15 @@ def _cost(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Fi
         return Figure("cost", title, text, None)
     text = (
         "Mean test accuracy ± population std over seeds, and the median time to predict a node."
-        " Left is cheaper, up is better."
+        " Left is cheaper, up is better. Times are of models with hidden"
+        f" {_listed('width', records)}."
     )
     return Figure("cost", title, text, _spec(charts.cost_chart(names), records), ("batch",))
+
+
+def _listed(name: str, records: Records) -> str:
+    values = sorted({record[name] for record in records})
+    return f"{name}{'' if len(values) == 1 else 's'} {', '.join(map(str, values))}"
 
 
 def _curves(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Figure:

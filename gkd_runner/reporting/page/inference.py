@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from gkd_runner.reporting.page.lines import Series
-from gkd_runner.reporting.rows import ReportError
+from gkd_runner.reporting.page.sizes import largest
+from gkd_runner.studies import find_study
+from gkd_runner.studies.inference import Line, named_sizes
 
-COLUMNS = (
-    "dataset", "setting", "teacher", "model", "batch", "median_seconds_per_node", "low", "high",
-    "peak_bytes",
-)  # fmt: skip
-FILE = Path("studies") / "inference.csv"
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
 
-
-def read_inference(sources: Sequence[Path]) -> list[dict[str, str]]:
-    """The measurements in output folders. Raises ``ReportError`` for a file of another form."""
-    found = []
-    for path in (source / FILE for source in sources):
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8") as lines:
-                reader = csv.DictReader(lines)
-                if set(reader.fieldnames or ()) != set(COLUMNS):
-                    raise ReportError(
-                        f"{path} has columns {', '.join(reader.fieldnames or ())}, not"
-                        f" {', '.join(COLUMNS)}; measure again: {HOW}"
-                    )
-                found += list(reader)
-    return found
+FILE = Path("studies") / "inference.csv"
 
 
-def costs(series: Sequence[Series], measured: Sequence[dict[str, str]]) -> list[dict[str, object]]:
+def read_inference(sources: Sequence[Path]) -> list[Line]:
+    """The measurements in output folders, of the largest models that were measured.
+
+    Raises ``ReportError`` for a file of another form.
+    """
+    study = find_study("inference")
+    return largest([line for source in sources for line in study.lines("inference", source).read()])
+
+
+def costs(series: Sequence[Series], measured: Sequence[Line]) -> list[dict[str, object]]:
     """One record per series and batch size (nodes per call) that was measured for it."""
-    times: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for entry in measured:
-        key = (entry["dataset"], entry["setting"], entry["teacher"], entry["model"])
-        times.setdefault(key, []).append(entry)
+    size = named_sizes(measured)
+    times: dict[tuple[str, ...], list[Line]] = {}
+    for line in measured:
+        key = (line.dataset, line.setting, line.teacher, line.model)
+        times.setdefault(key, []).append(line)
     return [
-        _record(each, entry)
+        _record(each, line) | {"batch": size(line)}
         for each in series
-        for entry in times.get(_key(each), ())
+        for line in times.get(_key(each), ())
         if each.result.values(each.stage, each.part)
     ]
 
@@ -55,15 +47,15 @@ def _key(series: Series) -> tuple[str, ...]:
     return (*where, "infgrand-mlp" if series.kind == "infgrand" else "mlp")
 
 
-def _record(series: Series, entry: dict[str, str]) -> dict[str, object]:
+def _record(series: Series, line: Line) -> dict[str, object]:
     mean = 100 * (series.result.mean(series.stage, series.part) or 0)
     std = 100 * series.result.std(series.stage, series.part)
     return series.fields | {
-        "batch": int(entry["batch"]),
-        "seconds": float(entry["median_seconds_per_node"]),
-        "fast": float(entry["low"]),
-        "slow": float(entry["high"]),
-        "megabytes": round(float(entry["peak_bytes"]) / 1e6, 1),
+        "seconds": line.median_seconds_per_node,
+        "fast": line.low,
+        "slow": line.high,
+        "megabytes": round(line.peak_bytes / 1e6, 1),
+        "width": line.hidden_dim,
         "accuracy": round(mean, 2),
         "below": round(mean - std, 2),
         "above": round(mean + std, 2),
