@@ -6,16 +6,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import pandas as pd
-import pytest
 from playwright.sync_api import Browser, Page
 
-from gkd_runner.reporting.page import figures
 from gkd_runner.reporting.page.build import make_report, page
-from gkd_runner.reporting.page.studies import StudyFigure
 from gkd_runner.reporting.rows import Row
-from tests.reporting.folder import write_failure, write_inference, write_metrics
+from tests.reporting.folder import write_failure, write_metrics
+from tests.reporting.study_lines import write_studies
 
 COMPLAINTS: dict[Page, list[str]] = {}
 """What each page said on its console, failed at, or asked for beyond its own file."""
@@ -23,22 +19,12 @@ COMPLAINTS: dict[Page, list[str]] = {}
 PATIENCE = 180_000  # milliseconds, for machines with other work to do
 
 
-def study(rows: list[Row]) -> StudyFigure:
-    """Two charts side by side on the same records."""
-    frame = pd.DataFrame([{"method": row.method, "accuracy": row.student_prod} for row in rows])
-    chart = alt.Chart(frame).encode(x="accuracy", y="method").properties(width=150)
-    both = alt.hconcat(chart.mark_point(), chart.mark_boxplot())
-    return StudyFigure("depth", "Depth", "A sentence.", both)
-
-
 def write(folder: Path, rows: list[Row]) -> Path:
     """The page of ``rows``, with all that may stand beside them."""
     write_metrics(folder, rows)
-    write_inference(folder, rows)
     write_failure(folder, rows[0], [7], 1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "study_figures", lambda source: [study(rows)])
-        report = make_report(rows, [folder], "ind")
+    write_studies(folder)
+    report = make_report(rows, [folder], "ind")
     text = page(report, [folder], folder, datetime.now(timezone.utc))
     (folder / "report.html").write_text(text, encoding="utf-8")
     return folder / "report.html"
@@ -91,7 +77,7 @@ def drawn(view: Page, figure: str) -> list[dict[str, Any]]:
             const { view } = document.querySelector(`[data-figure="${figure}"]`);
             const names = ["group", "dataset", "setting", "teacher", "method", "kind", "accuracy"];
             const picked = (record) => Object.fromEntries(names.map((n) => [n, record[n]]));
-            return view.data(source).map(picked);
+            return view ? view.data(source).map(picked) : []; // null: nothing to show
         }""",
         figure,
     )

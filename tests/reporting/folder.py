@@ -1,4 +1,4 @@
-"""A made-up output folder: rows, and the metrics, inference times and failures beside them."""
+"""A made-up output folder: rows, and the metrics and failures beside them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from itertools import product
 from pathlib import Path
 
 from gkd_runner.reporting.rows import Row
-from gkd_runner.studies import STUDIES
-from gkd_runner.studies.inference import Line as InferenceLine
 from tests.reporting.rows import row
 
 METHODS = ("mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand")
@@ -57,23 +55,6 @@ def write_metrics(folder: Path, rows: Sequence[Row], epochs: int = 80) -> None:
                     value = best * (1 - 0.5 / epoch)
                     entry = {"stage": stage, "seed": each.seed, "epoch": epoch}
                     lines.write(json.dumps(entry | {"val_accuracy": value}) + "\n")
-
-
-def write_inference(folder: Path, rows: Sequence[Row]) -> None:
-    """Teachers take 1 ms, MLPs 0.1 ms, InfGraND's 0.2 ms, at two batch sizes."""
-    lines = []
-    for dataset, setting, teacher in sorted({(r.dataset, r.setting, r.teacher) for r in rows}):
-        for model, batch in product((teacher, "mlp", "infgrand-mlp"), (1, 256)):
-            seconds = {teacher: 1e-3, "mlp": 1e-4, "infgrand-mlp": 2e-4}[model] / batch
-            lines.append(
-                InferenceLine(
-                    dataset=dataset, setting=setting, teacher=teacher, model=model, layers=2,
-                    hidden_dim=64, batch=batch, median_seconds_per_node=seconds,
-                    low=seconds * 0.9, high=seconds * 1.2, peak_bytes=1000000, nodes_read=1.0,
-                    repeats=5, threads=1, device="cpu", commit="",
-                )
-            )  # fmt: skip
-    STUDIES["inference"].lines("inference", folder).add(lines)
 
 
 def write_failure(folder: Path, failed: Row, seeds: Sequence[int], number: int) -> None:

@@ -16,8 +16,9 @@ from gkd_runner.reporting.page.inference import FILE, costs, read_inference
 from gkd_runner.reporting.page.lines import Series, lines_of, series_of
 from gkd_runner.reporting.rows import ReportError, Row
 from gkd_runner.reporting.view import views
-from tests.reporting.folder import grid, write_inference, write_metrics
+from tests.reporting.folder import grid, write_metrics
 from tests.reporting.rows import row, rows
+from tests.reporting.study_lines import write_studies
 
 
 def series(found: Sequence[Row]) -> list[Series]:
@@ -65,16 +66,16 @@ def test_curves_are_the_mean_and_the_range_over_seeds(tmp_path: Path) -> None:
 
 def test_each_model_stands_at_its_own_inference_time(tmp_path: Path) -> None:
     some = grid(datasets=["cora"], teachers=["gcn"])
-    write_inference(tmp_path, some)
+    write_studies(tmp_path)
 
     found = pd.DataFrame(costs(series(some), read_inference([tmp_path])))
 
     single = found[found.batch == "1"].groupby("kind").seconds.unique()
     assert {kind: list(values) for kind, values in single.items()} == {
-        "teacher": [1e-3], "mlp": [1e-4], "glnn": [1e-4], "hgmd-weight": [1e-4],
-        "hgmd-mixup": [1e-4], "infgrand": [2e-4],
+        "teacher": [8.0], "mlp": [1.0], "glnn": [1.0], "hgmd-weight": [1.0], "hgmd-mixup": [1.0],
+        "infgrand": [2.0],
     }  # fmt: skip
-    assert set(found.batch) == {"1", "all"}
+    assert set(found.batch) == {"1", "32", "1024", "all"}
 
 
 def test_times_of_another_form_are_refused(tmp_path: Path) -> None:
