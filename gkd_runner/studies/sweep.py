@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gkd_runner.config.command_line import Cell
@@ -35,7 +36,7 @@ class Line:
 
     ``method`` is the student's, or ``teacher``; ``variant`` is what the study changed, by its own
     name. ``part`` says of which nodes ``measure`` is; empty: of all test nodes. ``run`` is the
-    folder of the finished run, where there is one.
+    folder of the finished run, in the output folder.
     """
 
     dataset: str
@@ -84,7 +85,7 @@ class Done:
             measure=measure,
             part=part,
             value=value,
-            run=str(run.path),
+            run=str(run.path.relative_to(Path(self.case.config.output_dir).expanduser())),
             **provenance(run.raw),
         )
 

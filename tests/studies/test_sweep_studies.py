@@ -67,12 +67,12 @@ def test_every_case_runs_once_and_its_accuracy_is_that_of_its_run(
 
     assert runs_in(folder) == runs
     assert len(runs) == CASES[name]
-    assert {Path(line.run) for line in first} == runs
+    assert {folder / line.run for line in first} == runs
     stable = [line for line in first if line.measure != "seconds_per_epoch"]
     assert [line for line in again if line.measure != "seconds_per_epoch"] == stable
     for line in first:
         if line.measure == "accuracy" and not line.part:
-            seeds = json.loads((Path(line.run) / "result.json").read_text())["seeds"]
+            seeds = json.loads((folder / line.run / "result.json").read_text())["seeds"]
             stage = "teacher" if line.method == TEACHER else "student"
             (mine,) = (seed for seed in seeds if seed["seed"] == line.seed)
             assert line.value == mine[stage]["scores"]["prod"]

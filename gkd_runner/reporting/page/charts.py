@@ -57,6 +57,7 @@ def config(ink: str, background: str) -> dict[str, Any]:
             "orient": "top",
             "titleOrient": "left",
             "titlePadding": 10,
+            "labelLimit": 300,
             "layout": {"top": {"margin": 24}},
             "symbolBaseStrokeColor": ink,
             "symbolBaseFillColor": ink,

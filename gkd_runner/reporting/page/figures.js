@@ -21,13 +21,13 @@ function choose(name, records, columns) {
   return records.filter((record) => combination(record, columns) === value);
 }
 
-// Small multiples: a row per setting where the graphs fit side by side.
+// Small multiples: where they are of graphs, a row per setting if the graphs fit side by side.
 function fitted(spec, width, records) {
   if (!spec.facet?.field || !spec.columns || typeof spec.spec.width !== "number") return spec;
   const count = (name) => new Set(records.map((record) => record[name])).size;
   const most = Math.max(1, Math.floor(width / (PANEL + AXES)));
-  const graphs = count("dataset");
-  const columns = Math.min(most, graphs > 1 ? graphs : count(spec.facet.field));
+  const [graphs, panels] = [count("dataset"), count(spec.facet.field)];
+  const columns = Math.min(most, graphs > 1 && panels % graphs === 0 ? graphs : panels);
   const room = Math.floor(width / Math.max(columns, Math.min(most, 3))) - AXES;
   return { ...spec, columns, spec: { ...spec.spec, width: Math.max(160, room) } };
 }

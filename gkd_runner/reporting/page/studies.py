@@ -108,7 +108,7 @@ def _distributions(lines: Sequence[Line], setting: str) -> StudyFigure:
             records.append(at | _kind(method) | {"x": float(part)} | _spread(values))
     return StudyFigure(
         f"hardness-{setting}",
-        f"How hard nodes are, {setting}",
+        f"How hard nodes are ({setting})",
         "Entropy of the prediction relative to the largest of the graph, in twenty bins: knowledge"
         " hardness of the teacher, distillation hardness of the students, mean over seeds. Teachers"
         " are calibrated, as they taught.",
@@ -133,7 +133,7 @@ def _quarters(lines: Sequence[Line], setting: str) -> StudyFigure:
                     records.append(at | _kind(method) | x | _spread(gains))
     return StudyFigure(
         f"hardness-quarters-{setting}",
-        f"Do the hard nodes improve? {setting}",
+        f"Do the hard nodes improve? ({setting})",
         hardness_report.sentence(lines) + " Quarters of the test nodes by knowledge hardness; mean"
         " ± population std over seeds of the difference to glnn.",
         trend(
@@ -154,7 +154,7 @@ def _hgmd(lines: Sequence[Line], setting: str) -> StudyFigure:
     ]
     return StudyFigure(
         f"hardness-hgmd-{setting}",
-        f"Which hardness does HGMD need? {setting}",
+        f"Which hardness does HGMD need? ({setting})",
         "Edges drawn by both hardnesses as published, by one alone, or by neither; mean ±"
         " population std over seeds.",
         dots(records, ACCURACY, hardness_report.HARDNESSES, _in_use(records, hardness_report.HGMD)),
@@ -173,7 +173,7 @@ def _ablation(lines: Sequence[Line], setting: str) -> Iterator[StudyFigure]:
     rows = [variant for variants in groups.values() for variant in variants]
     yield StudyFigure(
         f"ablation-{setting}",
-        f"What of InfGraND does it? {setting}",
+        f"What of InfGraND does it? ({setting})",
         ablation.sentence(lines) + " Mean ± population std over seeds.",
         dots(records, ACCURACY, rows, list(groups), beside=False),
     )
@@ -189,7 +189,7 @@ def _scarcity(lines: Sequence[Line], setting: str) -> Iterator[StudyFigure]:
     ]
     yield StudyFigure(
         f"scarcity-{setting}",
-        f"Few labels, {setting}",
+        f"Few labels ({setting})",
         scarcity.sentence(lines) + " Mean ± population std over seeds.",
         trend(
             records, ACCURACY, list(scarcity.SHARES), _in_use(records, scarcity.METHODS),
@@ -213,7 +213,7 @@ def _influence(lines: Sequence[influence_report.Line], setting: str) -> Iterator
     ]
     yield StudyFigure(
         f"influence-{setting}",
-        f"Do influential nodes teach a GNN more? {setting}",
+        f"Do influential nodes teach a GNN more? ({setting})",
         f"{influence_report.sentence(lines)} {influence_report.of_graphs(lines)} Mean ± population"
         " std over seeds; quarters of all training nodes (overall) or of each class.",
         dots(records, ACCURACY, rows, ("top quarter", "bottom quarter")),
@@ -258,7 +258,7 @@ def _on_machine(
     machine = f"{threads} thread{'' if threads == 1 else 's'} of {device}"
     return StudyFigure(
         f"inference-{setting}-{threads}-{device.replace(' ', '-')}",
-        f"How many times longer than the MLP GNNs take, {setting}",
+        f"How many times longer than the MLP GNNs take ({setting})",
         f"{inference.sentence(lines)} Median and quartiles of the time per node over that of the"
         f" MLP ({machine}); also for InfGraND's student where features are propagated on request.",
         dots(

@@ -60,7 +60,7 @@ def trend(
     records: Records, axis: Axis, xs: Sequence[str], kinds: Sequence[str], x_title: str
 ) -> alt.FacetChart:
     """A line per kind over ``xs`` in their order."""
-    x = alt.X("x:O", sort=list(xs), title=x_title, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+    x = alt.X("x:O", sort=list(xs), title=x_title, axis=alt.Axis(labelAngle=0))
     base = alt.Chart().encode(
         x=x, color=_colour(kinds), xOffset=alt.XOffset("kind:N", sort=list(kinds))
     )
