@@ -32,7 +32,7 @@ OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
 COLUMNS = (
     "dataset", "setting", "teacher", "method", "seeds", "teacher-accuracy", "student-accuracy",
-    "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "accuracy-where-teacher-errs",
+    "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "kl", "accuracy-where-teacher-errs",
     "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
 )  # fmt: skip
 

@@ -46,14 +46,21 @@ async function draw(box, keep) {
     box.view = null;
     return;
   }
-  const width = box.clientWidth - 20;
-  const legend = { ...payload.config.legend, columns: width < 500 ? 3 : 0 };
-  const { view } = await vegaEmbed(box, { ...fitted(spec, width, records), datasets }, {
+  const room = box.clientWidth - 20;
+  await embed(box, fitted(spec, room, records), datasets, room);
+  const excess = box.scrollWidth - box.clientWidth; // of long labels
+  if (excess > 0) await embed(box, fitted(spec, room - excess, records), datasets, room);
+}
+
+async function embed(box, spec, datasets, width) {
+  const { legend } = payload.config;
+  const narrow = { columns: 3, layout: { top: { ...legend.layout.top, direction: "vertical" } } };
+  const { view } = await vegaEmbed(box, { ...spec, datasets }, {
     renderer: "svg",
     logLevel: 1, // errors: a filter may well leave a mark without records
-    config: { ...payload.config, legend },
+    config: { ...payload.config, legend: { ...legend, ...(width < 500 ? narrow : {}) } },
     actions: { export: true, source: false, compiled: false, editor: false },
-    downloadFileName: name,
+    downloadFileName: box.dataset.figure,
   });
   box.view = view;
 }

@@ -73,6 +73,7 @@ def _mean(field: str, above: str, name: str, meaning: str, form: str = ".3f") ->
 
 
 AGREEMENT = "share of test nodes on which student and teacher agree"
+KL = "KL divergence from teacher to student over the test nodes, in nats"
 ERRS = "the student's accuracy where the teacher errs"
 CALIBRATION = "expected calibration error on the test nodes"
 
@@ -82,6 +83,7 @@ COLUMNS = (
     *map(_accuracy, ("teacher", "student")),
     *map(_gap, BASES),
     _mean("agreement", "agreement", "with teacher", AGREEMENT),
+    _mean("kl", "agreement", "KL", KL),
     _mean("accuracy_where_teacher_errs", "agreement", "right where it errs", ERRS),
     _mean("teacher_calibration_error", "calibration error", "teacher", CALIBRATION),
     _mean("student_calibration_error", "calibration error", "student", CALIBRATION),
