@@ -40,16 +40,17 @@ def explain(failure: Exception) -> str | None:
         return str(failure)
     if isinstance(failure, OSError):
         return f"{failure}; look at output_dir, cache_dir and data_dir"
-    if isinstance(failure, MemoryError) or _is_allocation(failure):
+    if is_out_of_memory(failure):
         text = str(failure).partition("\n")[0] or "out of memory"
         return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
     return None
 
 
-def _is_allocation(failure: Exception) -> bool:
-    """Whether torch could not allocate: a plain ``RuntimeError`` on the CPU, told by its text."""
+def is_out_of_memory(failure: Exception) -> bool:
+    """Whether an allocation failed; torch's own, on the CPU, are known by their text alone."""
     told = ("out of memory", "DefaultCPUAllocator")
-    return isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
+    of_torch = isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
+    return isinstance(failure, MemoryError) or of_torch
 
 
 def on_one_line(text: str) -> str:

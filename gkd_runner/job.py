@@ -20,6 +20,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.environment import describe_environment, peak_memory
 from gkd_runner.results import RunResult, SeedResult, identity, table
 from gkd_runner.scoring import seed_result
+from gkd_runner.serving.measured import inference_seconds
 from gkd_runner.stored import RESULT_FORMAT
 from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
@@ -77,6 +78,8 @@ class Job:
         self, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels], students: Sequence[Trained]
     ) -> RunResult:
         """Score every seed, save the students, write ``result.json``, end the tracked runs."""
+        memory = peak_memory(self._device)  # of the training alone
+        inference = inference_seconds(self._config, tasks[0], self._device)
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
@@ -85,9 +88,13 @@ class Job:
             self.record.weights(task.seed, student.state)
             seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
-            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
+            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected, inference))
         keys = [labels.key for labels in soft_labels]
-        self.record.result(self._as_json(seeds, keys))
+        measured = {
+            "peak_memory_bytes": memory,
+            "inference_seconds": inference and asdict(inference),
+        }
+        self.record.result(self._as_json(seeds, keys) | measured)
         self._tracker.close()
         hint = self._tracker.hint()
         return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
@@ -112,7 +119,6 @@ class Job:
             },
             "summary": table(seeds),
             "seconds": self._seconds,
-            "peak_memory_bytes": peak_memory(self._device),
             "seeds": [
                 {"teacher_key": key, **asdict(seed)}
                 for key, seed in zip(teacher_keys, seeds, strict=True)

@@ -81,6 +81,7 @@ def test_result_json_is_complete_and_uses_the_population_deviation(tmp_path: Pat
     assert found["versions"]["torch"]
     assert found["seconds"].keys() == {"teacher", "student"}
     assert found["peak_memory_bytes"]["host"] > 1e7
+    assert found["inference_seconds"].keys() == {"teacher", "student"}
     assert len({seed["split_hash"] for seed in found["seeds"]}) == 2  # drawn anew per seed
     assert len({seed["teacher_key"] for seed in found["seeds"]}) == 2
 

@@ -32,6 +32,8 @@ SUMMARIES = (
     STUDENT.best_epoch,
     TEACHER.seconds,
     STUDENT.seconds,
+    TEACHER.inference_seconds,
+    STUDENT.inference_seconds,
     metrics.WARNINGS,
 )
 """The run table's columns, after those that name a run."""
@@ -50,8 +52,12 @@ def accuracy_panels() -> list[wr.BarPlot]:
 
 
 def scatter_panels() -> list[wr.ScatterPlot]:
-    """The student beside its own teacher."""
+    """What an accuracy costs to serve, and the student beside its own teacher."""
     return [
+        scatter("Student: accuracy against inference time (s per node)", STUDENT.inference_seconds,
+                STUDENT.test_accuracy, log_x=True),
+        scatter("Teacher: accuracy against inference time (s per node)", TEACHER.inference_seconds,
+                TEACHER.test_accuracy, log_x=True),
         scatter("Student against teacher", TEACHER.test_accuracy, STUDENT.test_accuracy),
         scatter("Flat teachers, collapsed students", metrics.TEACHER_CONFIDENCE,
                 STUDENT.test_accuracy),
@@ -110,9 +116,15 @@ def curves(title: str, epoch: str, *names: str) -> wr.LinePlot:
     )
 
 
-def scatter(title: str, x: str, y: str) -> wr.ScatterPlot:
+def scatter(title: str, x: str, y: str, *, log_x: bool = False) -> wr.ScatterPlot:
     """A point per run, or per group of runs."""
-    return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y), layout=_half())
+    return wr.ScatterPlot(
+        title=title,
+        x=wr.SummaryMetric(x),
+        y=wr.SummaryMetric(y),
+        log_x=log_x,
+        layout=_half(),
+    )
 
 
 def _half() -> wr.Layout:

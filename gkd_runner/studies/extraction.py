@@ -10,7 +10,7 @@ import torch
 
 from gkd_runner.config.schema import Config, MethodConfig
 from gkd_runner.reload import ReloadedSeed
-from gkd_runner.studies.timing import clock
+from gkd_runner.timing import clock
 from gkd_runner.training.student import train_students
 
 EPOCHS = 12

@@ -18,7 +18,7 @@ from rich.table import Table
 from torch import Tensor
 
 from gkd_runner.config.build import data_dir
-from gkd_runner.config.schema import Config
+from gkd_runner.config.schema import Config, InfgrandConfig
 from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import IntArray
@@ -26,10 +26,17 @@ from gkd_runner.data.task import make_task
 from gkd_runner.environment import choose_device
 from gkd_runner.errors import ConfigError
 from gkd_runner.reporting.compare import TEACHERS, in_order
+from gkd_runner.serving.servers import Server, make_servers
 from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.serving import Server, make_servers
-from gkd_runner.studies.study import Case, Report, Study, plain_table, provenance_columns
-from gkd_runner.studies.timing import Timing, measure, peak_bytes
+from gkd_runner.studies.study import (
+    Case,
+    Report,
+    Study,
+    only_method,
+    plain_table,
+    provenance_columns,
+)
+from gkd_runner.timing import Timing, measure, peak_bytes
 
 BATCHES = (1, 32, 1024)
 """Nodes per request, beside all test nodes; sizes that a graph has too few for fall out."""
@@ -94,8 +101,9 @@ def measure_config(config: Config, where: Mapping[str, Any]) -> Iterator[Line]:
     """One line per model and batch size, on the split of the seed and with fresh weights."""
     device = choose_device(config.device)
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    method = only_method(config, InfgrandConfig)
     test = make_task(graph, config, config.seeds[0]).split.test
-    for model, server in make_servers(config, graph, device).items():
+    for model, server in make_servers(config, method, graph, device).items():
         shape = config.teacher if model == config.teacher.name else config.student
         for batch in (*(size for size in BATCHES if size < len(test)), len(test)):
             cost = measure_server(server, partial(draw, test, batch, _rng(config), device), device)

@@ -29,7 +29,7 @@ from gkd_runner.studies.influence_report import Line, sentence, table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
 from gkd_runner.studies.study import Case, Report, Study, only_method, provenance_columns
-from gkd_runner.studies.timing import clock, measure
+from gkd_runner.timing import clock, measure
 from gkd_runner.training.cache import code_version, teacher_key
 from gkd_runner.training.stage import chunks
 from gkd_runner.training.teacher import train_teachers

@@ -104,6 +104,9 @@ def test_the_report_has_the_comparisons_that_were_asked_for() -> None:
     assert ("teacher/epoch", ["teacher/val_accuracy"]) in lines
     assert ("summary:teacher/test_accuracy", "summary:student/test_accuracy") in points
     assert ("summary:teacher_confidence", "summary:student/test_accuracy") in points
+    for stage in (TEACHER, STUDENT):
+        at = (f"summary:{stage.inference_seconds}", f"summary:{stage.test_accuracy}")
+        assert at in points
 
 
 def test_the_workspace_groups_by_configuration_and_has_the_reports_panels() -> None:

@@ -11,7 +11,8 @@ import pytest
 import study
 from support import SMALL
 
-from gkd_runner.studies import influence, timing
+from gkd_runner import timing
+from gkd_runner.studies import influence
 from gkd_runner.studies.inference import STUDENTS, Line, sentence, speed_up
 from gkd_runner.studies.influence_report import Line as InfluenceLine
 from gkd_runner.studies.influence_report import contests

@@ -23,9 +23,9 @@ EACH_EPOCH = {
 }  # fmt: skip
 AT_THE_END = {
     "teacher/test_accuracy", "teacher/test_observed_accuracy", "teacher/test_hidden_accuracy",
-    "teacher/best_epoch", "teacher/epochs", "teacher/seconds",
+    "teacher/best_epoch", "teacher/epochs", "teacher/seconds", "teacher/inference_seconds",
     "student/test_accuracy", "student/test_observed_accuracy", "student/test_hidden_accuracy",
-    "student/best_epoch", "student/epochs", "student/seconds",
+    "student/best_epoch", "student/epochs", "student/seconds", "student/inference_seconds",
     "teacher_confidence", "temperature", "agreement", "kl", "teacher_calibration_error",
     "student_calibration_error", "accuracy_where_teacher_errs",
 }  # fmt: skip

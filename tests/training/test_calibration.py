@@ -23,7 +23,7 @@ def cross_entropy(logits: Array, labels: Array) -> float:
     return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("temperature", [0.015, 0.3, 1.0, 4.0])
 def test_a_known_temperature_is_recovered(temperature: float) -> None:
     log_p, labels = sampled(5000)
     found = fit_temperature(temperature * log_p, labels)
@@ -58,7 +58,7 @@ def test_the_temperature_stays_within_its_bounds() -> None:
     certain = np.eye(5, dtype=np.float32)
     always_right, always_wrong = np.arange(5), (np.arange(5) + 1) % 5
     assert low <= fit_temperature(100 * certain, always_right) <= high
-    assert fit_temperature(certain, always_right) == pytest.approx(low, rel=0.01)
+    assert low <= fit_temperature(certain, always_right) <= 0.05, "below it the loss is 0"
     assert fit_temperature(certain, always_wrong) == pytest.approx(high, rel=0.01)
 
 

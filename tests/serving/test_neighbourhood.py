@@ -26,9 +26,9 @@ from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.seeding import Purpose
-from gkd_runner.studies import neighbourhood as gathering
-from gkd_runner.studies import propagation
-from gkd_runner.studies.serving import make_servers
+from gkd_runner.serving import neighbourhood as gathering
+from gkd_runner.serving import propagation
+from gkd_runner.serving.servers import make_servers
 
 GRAPHS = {
     "sparse features": small_graph(),
@@ -75,7 +75,7 @@ def test_a_gathered_neighbourhood_answers_as_the_full_graph_does(
     graph, chosen = GRAPHS[kind], settings(teacher, f"teacher.num_layers={layers}")
     init = Initializer(chosen.seeds[:1], Purpose.TEACHER_INIT)
     model = build_teacher(chosen.teacher, graph.num_features, graph.num_classes, init)
-    server = make_servers(chosen, graph, CPU)[teacher]
+    server = make_servers(chosen, chosen.method, graph, CPU)[teacher]
     with torch.inference_mode():
         whole = model(model.view([graph], CPU))[0]
         for nodes in requests(graph):
@@ -92,10 +92,11 @@ def test_nodes_further_away_than_the_layers_reach_are_not_read(teacher: str) -> 
     poisoned = dense(graph.features).astype(np.float32)
     poisoned[~near] = np.nan
     assert not near.all()
+    poisoned_graph = replace(graph, features=poisoned)
 
     with torch.inference_mode():
-        clean = make_servers(chosen, graph, CPU)[teacher](nodes).logits
-        other = make_servers(chosen, replace(graph, features=poisoned), CPU)[teacher](nodes).logits
+        clean = make_servers(chosen, chosen.method, graph, CPU)[teacher](nodes).logits
+        other = make_servers(chosen, chosen.method, poisoned_graph, CPU)[teacher](nodes).logits
     assert torch.equal(clean, other)
 
 
@@ -110,7 +111,7 @@ def test_students_answer_alike_whether_features_are_propagated_beforehand_or_on_
     init = Initializer(chosen.seeds[:1], Purpose.STUDENT_INIT)
     student = build_student(chosen.student, graph.num_features, graph.num_classes, init)
     propagated = InfGraND(chosen.method).features(graph)
-    servers = make_servers(chosen, graph, CPU)
+    servers = make_servers(chosen, chosen.method, graph, CPU)
     with torch.inference_mode():
         raw, smooth = (
             student(row_inputs([features], CPU))[0]

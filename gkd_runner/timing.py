@@ -45,12 +45,20 @@ def clock(device: torch.device) -> Callable[[], float]:
     return time.process_time if alone else time.perf_counter
 
 
-def measure(call: Callable[[T], object], draw: Callable[[], T], device: torch.device) -> Timing:
-    """Time ``call(draw())`` over and over, each time on another draw; drawing is not timed."""
+def measure(
+    call: Callable[[T], object],
+    draw: Callable[[], T],
+    device: torch.device,
+    at_least: float | None = None,
+) -> Timing:
+    """Time ``call(draw())`` over and over, each time on another draw; drawing is not timed.
+
+    It is repeated for ``at_least`` so many seconds, ``SECONDS`` when ``None``.
+    """
     for _ in range(WARM_UP):
         call(draw())
     seconds: list[float] = []
-    left, now = SECONDS, clock(device)
+    left, now = SECONDS if at_least is None else at_least, clock(device)
     while len(seconds) < FEWEST or left > 0:
         drawn = draw()
         _wait(device)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gkd_runner.models.gnn import Gat
 from gkd_runner.models.inputs import SPARSE_COST
-from gkd_runner.studies.neighbourhood import Hop
-from gkd_runner.studies.rows import DenseRows, Layer, Rows, SparseRows, layers_of
+from gkd_runner.serving.neighbourhood import Hop
+from gkd_runner.serving.rows import DenseRows, Layer, Rows, SparseRows, layers_of
 
 
 def convolved(layers: Sequence[Layer], hops: Sequence[Hop], inputs: Rows) -> Float[Tensor, "k C"]:

@@ -21,10 +21,10 @@ from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.seeding import Purpose
-from gkd_runner.studies.gathered import attended, attentions_of, convolved
-from gkd_runner.studies.neighbourhood import neighbourhood
-from gkd_runner.studies.propagation import PropagatedRows
-from gkd_runner.studies.rows import (
+from gkd_runner.serving.gathered import attended, attentions_of, convolved
+from gkd_runner.serving.neighbourhood import neighbourhood
+from gkd_runner.serving.propagation import PropagatedRows
+from gkd_runner.serving.rows import (
     DenseRows,
     Layer,
     Rows,
@@ -32,7 +32,6 @@ from gkd_runner.studies.rows import (
     feature_rows,
     layers_of,
 )
-from gkd_runner.studies.study import only_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +46,35 @@ Server = Callable[[Int[Tensor, " k"]], Answer]
 """Answers a request for nodes given by their distinct ids."""
 
 
-def make_servers(config: Config, graph: GraphData, device: torch.device) -> Mapping[str, Server]:
+def make_servers(
+    config: Config, method: InfgrandConfig, graph: GraphData, device: torch.device
+) -> Mapping[str, Server]:
     """The teacher and the students of ``config`` with fresh weights, by their names in the CSV."""
-    seeds, sizes = config.seeds[:1], (graph.num_features, graph.num_classes)
-    teacher = build_teacher(config.teacher, *sizes, Initializer(seeds, Purpose.TEACHER_INIT))
-    student = build_student(config.student, *sizes, Initializer(seeds, Purpose.STUDENT_INIT))
-    teacher, mlp = teacher.to(device), layers_of(student.to(device))
-    method = only_method(config, InfgrandConfig)
+    mlp = fresh_student(config, graph, device)
     raw = feature_rows(Features(graph.features), device)
     propagated = feature_rows(InfGraND(method).features(graph), device)
     return {
-        config.teacher.name: serve_teacher(teacher, config.teacher.num_layers, graph, raw, device),
+        config.teacher.name: serve_fresh_teacher(config, graph, raw, device),
         "mlp": serve_student(mlp, raw),
         "infgrand-mlp": serve_student(mlp, propagated),
         "infgrand-mlp-on-request": serve_on_request(mlp, method, graph, raw, device),
     }
+
+
+def fresh_student(config: Config, graph: GraphData, device: torch.device) -> list[Layer]:
+    """The layers of a student that has not learnt anything: it is as fast as one that has."""
+    init = Initializer(config.seeds[:1], Purpose.STUDENT_INIT)
+    student = build_student(config.student, graph.num_features, graph.num_classes, init)
+    return layers_of(student.to(device))
+
+
+def serve_fresh_teacher(
+    config: Config, graph: GraphData, raw: Rows, device: torch.device
+) -> Server:
+    """The same for the teacher, which reads the ``raw`` features of all nodes."""
+    init = Initializer(config.seeds[:1], Purpose.TEACHER_INIT)
+    teacher = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
+    return serve_teacher(teacher.to(device), config.teacher.num_layers, graph, raw, device)
 
 
 def serve_teacher(

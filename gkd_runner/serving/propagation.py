@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.studies.neighbourhood import Hop
-from gkd_runner.studies.rows import Rows
+from gkd_runner.serving.neighbourhood import Hop
+from gkd_runner.serving.rows import Rows
 
 SCATTER_COST = 32
 """Time per value of a transposed sparse product over that of a plain one, wide and narrow.

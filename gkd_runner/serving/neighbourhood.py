@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gkd_runner.studies.rows import SparseRows
+from gkd_runner.serving.rows import SparseRows
 
 FEW = 2000
 """Up to this many columns sorting finds the distinct ones faster than marking all nodes does.
