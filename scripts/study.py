@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from gkd_runner.console import make_console, show_log
     from gkd_runner.errors import explain
     from gkd_runner.studies import find_study
-    from gkd_runner.studies.study import study_cases
+    from gkd_runner.studies.cases import study_cases
 
     show_log()
     register_resolvers()
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         study = find_study(options.study)
         cases = study_cases(study, vars(options), overrides, options.max_width)
         lines = study.lines(options.study, Path(cases[0].config.output_dir).expanduser())
-        report = study.run(cases, lines)
+        finding = study.run(cases, lines)
     except Exception as failure:
         text = explain(failure)
         if text is None:
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit("study: interrupted; what was measured is kept")
     console = make_console()
-    console.print(report.table, crop=False)
-    console.print(f"{report.sentence}\n{lines.path}", soft_wrap=True)
+    console.print(finding.table, crop=False)
+    console.print(f"{finding.sentence}\n{lines.path}", soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

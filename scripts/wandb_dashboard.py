@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def read_where(conditions: Sequence[str]) -> dict[str, list[str]]:
-    """Read every ``NAME=VALUE,VALUE``; raises ``GkdError`` for a name not in ``IDENTITY``."""
+    """Read every ``NAME=VALUE,VALUE``; raises ``GkdError`` for an unknown or repeated name."""
     where: dict[str, list[str]] = {}
     for condition in conditions:
         name, equals, values = condition.partition("=")
@@ -75,6 +75,10 @@ def read_where(conditions: Sequence[str]) -> dict[str, list[str]]:
             raise GkdError(
                 f"--where {condition}: not NAME=VALUE,... with NAME one of"
                 f" {', '.join(IDENTITY)}{nearest(name, IDENTITY)}"
+            )
+        if name in where:
+            raise GkdError(
+                f"--where {condition}: {name} is given twice; list its values with commas"
             )
         where[name] = values.split(",")
     return where

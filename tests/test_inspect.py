@@ -31,7 +31,8 @@ from gkd_runner.nodes.command import main
 from gkd_runner.nodes.inspected import inspect_graph, inspect_run
 from gkd_runner.nodes.measures import influence_options, node_influence
 from gkd_runner.nodes.predictions import relative_hardness
-from gkd_runner.nodes.summary import accuracy_by_hardness, rank_correlation
+from gkd_runner.nodes.quarters import accuracy_by_hardness
+from gkd_runner.nodes.summary import rank_correlation
 from gkd_runner.reload import Logits, ReloadedSeed, reload_run
 from gkd_runner.seeding import Purpose
 from gkd_runner.train import train
@@ -369,14 +370,14 @@ def test_the_first_seed_is_the_default_and_quarters_of_test_nodes_are_told(
     test.sort(key=lambda row: float(row["knowledge_hardness"]))
     assert "gcn teacher, glnn; seed 3" in text
     quarters = accuracy_by_hardness(inspect_run(runs["inductive"]).table)
-    for k, (nodes, top, teacher, student) in enumerate(quarters):
+    for k, quarter in enumerate(quarters):
         part = test[25 * k : 25 * (k + 1)]
-        assert nodes == 25
-        assert top == pytest.approx(float(part[-1]["knowledge_hardness"]), rel=1e-5)
-        assert teacher == np.mean([row["teacher_right"] == "true" for row in part])
-        assert student == np.mean([row["student_right"] == "true" for row in part])
-        assert f"{100 * teacher:.2f}" in text
-        assert f"{100 * student:.2f}" in text
+        assert quarter.nodes == 25
+        assert quarter.top == pytest.approx(float(part[-1]["knowledge_hardness"]), rel=1e-5)
+        assert quarter.teacher == np.mean([row["teacher_right"] == "true" for row in part])
+        assert quarter.student == np.mean([row["student_right"] == "true" for row in part])
+        assert f"{100 * quarter.teacher:.2f}" in text
+        assert f"{100 * quarter.student:.2f}" in text
 
 
 def test_a_teacher_that_is_no_longer_cached_is_to_be_trained_again(

@@ -13,10 +13,10 @@ from gkd_runner.config.schema import InfgrandConfig
 from gkd_runner.data.graph import GraphData
 from gkd_runner.nodes.inspected import Inspected
 from gkd_runner.nodes.measures import edge_homophily, influence_options
+from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.table import Column, NodeTable
 
 SPLIT = ("train", "val", "test", "none")
-QUARTILES = ("easiest quarter", "second", "third", "hardest quarter")
 
 
 def summary(found: Inspected) -> Group:
@@ -82,32 +82,13 @@ def _split_table(table: NodeTable) -> Table:
     return found
 
 
-def accuracy_by_hardness(table: NodeTable) -> list[tuple[int, float, float, float]]:
-    """Quarters of the test nodes by rising knowledge hardness.
-
-    Of each: nodes, largest hardness, accuracy of teacher and of student, in [0, 1]. Fewer than
-    four test nodes give fewer parts.
-    """
-    hardness, split, teacher, student = table.together(
-        "knowledge_hardness", "split", "teacher_right", "student_right"
-    )
-    test = np.flatnonzero(split == "test")
-    order = test[np.argsort(hardness[test], kind="stable")]
-    return [
-        (len(part), float(hardness[part].max()), teacher[part].mean(), student[part].mean())
-        for part in np.array_split(order, len(QUARTILES))
-        if len(part)
-    ]
-
-
 def _hardness_table(table: NodeTable) -> Table:
     found = _plain_table()
     for heading in ("knowledge hardness", "nodes", "up to", "teacher", "student"):
         found.add_column(heading, justify="left" if " " in heading else "right")
-    parts = accuracy_by_hardness(table)
-    for name, (nodes, top, teacher, student) in zip(QUARTILES, parts, strict=False):
-        accuracies = (f"{100 * teacher:.2f}", f"{100 * student:.2f}")
-        found.add_row(name, str(nodes), _fixed(top), *accuracies)
+    for quarter in accuracy_by_hardness(table):
+        accuracies = (f"{100 * value:.2f}" for value in (quarter.teacher, quarter.student))
+        found.add_row(quarter.name, str(quarter.nodes), _fixed(quarter.top), *accuracies)
     return found
 
 

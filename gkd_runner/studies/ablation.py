@@ -6,11 +6,19 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from gkd_runner.reporting.compare import Difference
-from gkd_runner.studies.differences import gap, mean_points, percent, won
+from gkd_runner.reporting.compare import Place
+from gkd_runner.studies.differences import (
+    Differences,
+    gap,
+    mean_points,
+    percent,
+    verdict,
+    won,
+)
+from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.study import Case, Report, Study, Variant, plain_table
-from gkd_runner.studies.sweep import DEFAULTS, KEY, Line, accuracies_at, places, run_cases
+from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
+from gkd_runner.studies.sweep import SweepLine, accuracies_at, places, run_cases
 
 BOTH = "both parts"
 NO_INFLUENCE = {"method": "infgrand", "method.delta_2": "0", "method.gamma_2": "0"}
@@ -31,59 +39,66 @@ HOPS = {
     f"{hops} hops": {"method": "infgrand", "method.propagation_hops": str(hops)}
     for hops in range(5)
 }
+GROUPS = {"parts": PARTS, "pooling": POOLINGS, "hops": HOPS}
 
 
-def run(cases: Sequence[Case], lines: Lines[Line]) -> Report:
+def run(cases: Sequence[Case], lines: Lines[SweepLine]) -> Finding:
     """Run what is missing and report on all that was asked for."""
-    found = [line for done in run_cases(cases) for line in done.accuracies(teacher=False)]
+    found = [line for done in run_cases(cases) for line in done.accuracies()]
     lines.add(found)
-    return Report(table(found), sentence(found))
+    return Finding(table(found), sentence(found))
 
 
-def table(lines: Sequence[Line]) -> Table:
+def accuracies(lines: Sequence[SweepLine], place: Place, variant: str) -> dict[int, float]:
+    """What the student of a variant reached, by seed."""
+    return accuracies_at(lines, place, variant, "mlp" if variant == "mlp" else "infgrand")
+
+
+def table(lines: Sequence[SweepLine]) -> Table:
     """One row per variant, one column per graph and teacher."""
     where = places(lines)
     shown = plain_table(
         "test accuracy in % of the student, mean ± population std over seeds",
-        ("InfGraND with", *(f"{dataset}\n{teacher}" for dataset, teacher in where)),
+        ["InfGraND with"],
+        [f"{place.dataset}\n{place.teacher}" for place in where],
     )
-    for group in (PARTS, POOLINGS, HOPS):
+    for group in GROUPS.values():
         for variant in group:
-            cells = (percent(accuracies_at(lines, place, variant)) for place in where)
+            cells = (percent(accuracies(lines, place, variant)) for place in where)
             shown.add_row(variant, *cells, end_section=variant == list(group)[-1])
     return shown
 
 
-def without(lines: Sequence[Line], variant: str) -> list[Difference]:
-    """Both parts minus ``variant``, per graph and teacher."""
-    return [
-        gap(accuracies_at(lines, place, BOTH), accuracies_at(lines, place, variant))
+def both_minus(lines: Sequence[SweepLine], variant: str) -> Differences:
+    """Both parts minus ``variant``, where both were measured."""
+    found = {
+        place: gap(accuracies(lines, place, BOTH), accuracies(lines, place, variant))
         for place in places(lines)
-    ]
+    }
+    return {place: difference for place, difference in found.items() if difference}
 
 
-def sentence(lines: Sequence[Line]) -> str:
+def sentence(lines: Sequence[SweepLine]) -> str:
     """What each part adds to the other, beside the article's claim."""
     influence, propagation = (
-        without(lines, variant) for variant in ("propagation only", "influence only")
+        both_minus(lines, variant) for variant in ("propagation only", "influence only")
     )
-    holds = all(found.mean > 0 for found in (*influence, *propagation))
+    if not influence or not propagation:
+        return "Not measured yet: InfGraND without each of its parts."
     return (
-        f"Beside propagation, influence adds {mean_points(influence)} points of test accuracy on"
-        f" average and helps for {won(influence)} pairs of graph and teacher; beside influence,"
-        f" propagation adds {mean_points(propagation)} and helps for {won(propagation)}. That both"
-        f" parts contribute, as the InfGraND article claims, {_holds(holds)} here."
+        f"Beside propagation, influence adds {mean_points(influence.values())} points of test"
+        f" accuracy on average and helps for {won(influence.values())} pairs of graph and teacher;"
+        f" beside influence, propagation adds {mean_points(propagation.values())} and helps for"
+        f" {won(propagation.values())}. That both parts contribute, as the InfGraND article"
+        f" claims, {verdict(influence, propagation)}."
     )
-
-
-def _holds(holds: bool) -> str:
-    return "holds" if holds else "does not hold everywhere"
 
 
 STUDY = Study(
-    defaults=DEFAULTS,
-    line=Line,
-    key=KEY,
+    defaults=SHARED_DEFAULTS,
+    line=SweepLine,
     run=run,
-    variants=[Variant(name, options) for name, options in (PARTS | POOLINGS | HOPS).items()],
+    variants=[
+        Variant(name, options) for group in GROUPS.values() for name, options in group.items()
+    ],
 )

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from gkd_runner.reporting.compare import SIGNIFICANT, Difference, paired
+from gkd_runner.reporting.compare import SIGNIFICANT, Difference, Place, paired
+from gkd_runner.reporting.references import FEWEST_GRAPHS
 
 Accuracies = Mapping[int, float]
 """In [0, 1], by seed."""
 
+Differences = Mapping[Place, Difference]
 
-def gap(a: Accuracies, b: Accuracies) -> Difference:
-    """``a`` minus ``b`` over the seeds that both have. Raises ``ValueError`` without any."""
+
+def gap(a: Accuracies, b: Accuracies) -> Difference | None:
+    """``a`` minus ``b`` over the seeds that both have; ``None`` without any."""
     shared = [a[seed] - b[seed] for seed in a if seed in b]
-    if not shared:
-        raise ValueError(f"no seed in common: {list(a)} and {list(b)}")
-    return paired(shared)
+    return paired(shared) if shared else None
 
 
 def percent(found: Accuracies) -> str:
-    """Mean and population std over seeds, in percent."""
+    """Mean and population std over seeds, in percent; empty where nothing was measured."""
     values = 100 * np.array(list(found.values()))
-    return f"{values.mean():.2f}±{values.std():.2f}"
+    return f"{values.mean():.2f}±{values.std():.2f}" if len(values) else ""
 
 
-def points(found: Difference) -> str:
-    """A difference in percentage points, marked where it is no tie."""
-    return f"{100 * found.mean:+.2f}{'' if found.is_tie else ' *'}"
+def points(found: Difference | None) -> str:
+    """A difference in percentage points, with a star where it is no tie."""
+    return f"{100 * found.mean:+.2f}{'' if found.is_tie else ' *'}" if found else ""
 
 
-def mean_points(differences: Sequence[Difference]) -> str:
+def mean_points(differences: Collection[Difference]) -> str:
     """Their mean in percentage points, every difference alike."""
     return f"{100 * float(np.mean([found.mean for found in differences])):+.2f}"
 
 
-def won(differences: Sequence[Difference]) -> str:
+def won(differences: Collection[Difference]) -> str:
     """How many are positive, and how many of those are no tie."""
     positive = [found for found in differences if found.mean > 0]
     clear = sum(not found.is_tie for found in positive)
-    return f"{len(positive)} of {len(differences)} ({clear} with p < {SIGNIFICANT}, paired by seed)"
+    return f"{len(positive)} of {len(differences)} ({clear} with p < {SIGNIFICANT})"
+
+
+def verdict(*all_of: Differences) -> str:
+    """Whether it holds that these are positive everywhere; ties neither prove nor refute it."""
+    found = [difference for differences in all_of for difference in differences.values()]
+    if len({place.dataset for differences in all_of for place in differences}) < FEWEST_GRAPHS:
+        return f"cannot be judged on fewer than {FEWEST_GRAPHS} graphs"
+    if any(difference.mean < 0 and not difference.is_tie for difference in found):
+        return "does not hold here"
+    ties = sum(difference.is_tie for difference in found)
+    if ties:
+        return f"is not confirmed here: {ties} of {len(found)} differences are ties"
+    return "holds here"

@@ -5,20 +5,22 @@ Quarters are of the test nodes, by the knowledge hardness of the teacher that al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gkd_runner.config.schema import MethodConfig
+from gkd_runner.config.schema import Config, MethodConfig
 from gkd_runner.environment import choose_device
+from gkd_runner.errors import ConfigError
 from gkd_runner.nodes.inspected import inspect_run
-from gkd_runner.nodes.summary import QUARTILES, accuracy_by_hardness
+from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
 from gkd_runner.studies.hardness_report import HARDNESSES, HGMD, PLAIN, sentence, tables
 from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.study import Case, Report, Study, Variant
-from gkd_runner.studies.sweep import DEFAULTS, KEY, TEACHER, Done, Line, run_cases
+from gkd_runner.studies.origin import origin_columns
+from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
+from gkd_runner.studies.sweep import TEACHER, Done, SweepLine, run_cases
 
 BINS = 20
 """Of the histograms of hardness over [0, 1]."""
@@ -27,65 +29,82 @@ AS_PUBLISHED = ("", "both")
 """The variants whose nodes are looked at."""
 
 
-def run(cases: Sequence[Case], lines: Lines[Line]) -> Report:
+def run(cases: Sequence[Case], lines: Lines[SweepLine]) -> Finding:
     """Run what is missing, look at the nodes, time the methods, and report."""
+    if cases[0].config.cache == "off":
+        raise ConfigError(["cache=off: the study looks at the cached teachers; leave it out"])
+    found = list[SweepLine]()
+
+    def keep(fresh: Iterator[SweepLine]) -> None:
+        added = list(fresh)
+        lines.add(added)
+        found.extend(added)
+
     cases_done = run_cases(cases)
-    found = [line for done in cases_done for line in done.accuracies(teacher=False)]
+    for done in cases_done:
+        keep(done.accuracies())
     for done in cases_done:
         if done.case.variant in AS_PUBLISHED:
-            found += look_at_nodes(done)
-    found += extraction_costs(cases_done)
-    lines.add(found)
-    return Report(tables(found), sentence(found))
+            keep(look_at_nodes(done))
+    for done in cases_done:
+        if done.method == "glnn":
+            keep(extraction_costs(done, cases_done))
+    return Finding(tables(found), sentence(found))
 
 
-def look_at_nodes(done: Done) -> Iterator[Line]:
-    """Accuracy by quarter and histograms of hardness, of the student; with glnn, of the teacher."""
-    method = done.case.config.method.name
+def look_at_nodes(done: Done) -> Iterator[SweepLine]:
+    """Accuracy by quarter and histograms of hardness, of the student; with glnn, of the teacher.
+
+    Nodes that are harder than any observed one, as hidden nodes may be, count as the hardest.
+    """
+    columns = {done.method: "distillation_hardness"}
+    if done.method == "glnn":  # all share its teacher
+        columns[TEACHER] = "knowledge_hardness"
     for run, seed in done.seeds():
-        nodes = inspect_run(run.path, seed.seed).table
-        columns = {method: "distillation_hardness"}
-        if method == "glnn":  # all share its teacher
-            columns[TEACHER] = "knowledge_hardness"
-            yield done.line(run, seed.seed, TEACHER, "accuracy", seed.teacher.scores.prod)
+        nodes = inspect_run(run.path, seed.seed, _places(done.case.config)).table
         quarters = accuracy_by_hardness(nodes)
         for name, column in columns.items():
-            for part, quarter in zip(QUARTILES, quarters, strict=False):
-                _, _, of_teacher, of_student = quarter
-                accuracy = of_teacher if name == TEACHER else of_student
-                yield done.line(run, seed.seed, name, "accuracy", accuracy, part)
-            counts, edges = np.histogram(nodes[column].compressed(), BINS, (0, 1))
+            for quarter in quarters:
+                accuracy = quarter.teacher if name == TEACHER else quarter.student
+                yield done.line(
+                    run, seed.seed, "accuracy", accuracy, method=name, part=quarter.name
+                )
+            counts, edges = np.histogram(nodes[column].compressed().clip(0, 1), BINS, (0, 1))
             for count, edge in zip(counts, edges[:-1], strict=True):
                 share = float(count / counts.sum())
-                yield done.line(run, seed.seed, name, column, share, f"{edge:.2f}")
+                yield done.line(run, seed.seed, column, share, method=name, part=f"{edge:.2f}")
 
 
-def extraction_costs(cases: Sequence[Done]) -> Iterator[Line]:
-    """Seconds per epoch of glnn and of the HGMD methods on each graph's first seed."""
-    for done in cases:
-        if done.case.config.method.name != "glnn":
-            continue
-        run, first = next(done.seeds())
-        beside = [other for other in cases if _place(other) == _place(done)]
-        methods: dict[str, MethodConfig] = {
-            other.case.config.method.name: other.case.config.method
-            for other in beside
-            if other is done or other.case.variant == "both"
-        }
-        device = choose_device(done.case.config.device)
-        seconds = seconds_per_epoch(reload_run(run.path, first.seed), methods, device)
-        for name, value in seconds.items():
-            yield done.line(run, first.seed, name, "seconds_per_epoch", value)
+def extraction_costs(glnn: Done, cases: Sequence[Done]) -> Iterator[SweepLine]:
+    """Seconds per epoch of glnn and of the HGMD methods, on the first seed of glnn's place."""
+    beside = {
+        done.method: done
+        for done in cases
+        if done.place == glnn.place and (done is glnn or done.case.variant == "both")
+    }
+    methods: dict[str, MethodConfig] = {
+        name: done.case.config.method for name, done in beside.items()
+    }
+    config = glnn.case.config
+    device = choose_device(config.device)
+    origin = origin_columns(device)
+    run, first = next(glnn.seeds())
+    seed = reload_run(run.path, first.seed, _places(config))
+    for name, seconds in seconds_per_epoch(seed, methods, device).items():
+        done = beside[name]
+        yield done.line(
+            done.runs[first.seed], first.seed, "seconds_per_epoch", seconds, origin=origin
+        )
 
 
-def _place(done: Done) -> tuple[str, str]:
-    return done.case.config.dataset.name, done.case.config.teacher.name
+def _places(config: Config) -> Mapping[str, str]:
+    """Where teachers and data lie now, wherever they lay when the run was made."""
+    return {"cache_dir": config.cache_dir, "data_dir": config.data_dir}
 
 
 STUDY = Study(
-    defaults=DEFAULTS,
-    line=Line,
-    key=KEY,
+    defaults=SHARED_DEFAULTS,
+    line=SweepLine,
     run=run,
     variants=[
         *(Variant("", {"method": method}) for method in PLAIN),

@@ -1,24 +1,21 @@
-"""What the hardness study found: its table and its sentence."""
+"""What the hardness study found: its tables and its sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-import numpy as np
 from rich.console import Group
 
-from gkd_runner.nodes.summary import QUARTILES
-from gkd_runner.reporting.compare import Difference
-from gkd_runner.studies.differences import gap, mean_points, percent, won
-from gkd_runner.studies.study import plain_table
-from gkd_runner.studies.sweep import TEACHER, Line, Place, accuracies_at, places
+from gkd_runner.nodes.quarters import QUARTERS
+from gkd_runner.reporting.compare import Place
+from gkd_runner.studies.differences import Differences, gap, mean_points, percent, won
+from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, places
 
 PLAIN = ("mlp", "glnn", "infgrand")
 HGMD = ("hgmd-weight", "hgmd-mixup")
 HARDNESSES = ("both", "knowledge", "distillation", "none")
 METHODS = ("mlp", "glnn", *HGMD, "infgrand")
-
-HARDEST = QUARTILES[-1]
 
 
 def variant_of(method: str) -> str:
@@ -26,82 +23,90 @@ def variant_of(method: str) -> str:
     return "both" if method in HGMD else ""
 
 
-def tables(lines: Sequence[Line]) -> Group:
+def tables(lines: Sequence[SweepLine]) -> Group:
     """Accuracy by quarter of every method; HGMD by what it draws edges with."""
+    names = ("dataset", "GNN", "method")
     by_quarter = plain_table(
-        "test accuracy in % by quarter of the test nodes, mean over seeds",
-        ("dataset", "GNN", "method", *QUARTILES, "all"),
+        "test accuracy in % by quarter of the test nodes, mean ± population std over seeds",
+        names,
+        (*QUARTERS, "all"),
     )
     by_hardness = plain_table(
         "test accuracy in %, mean ± population std over seeds, of HGMD that draws edges by both"
         " hardnesses, one alone, or none",
-        ("dataset", "GNN", "method", *HARDNESSES),
+        names,
+        HARDNESSES,
     )
     for place in places(lines):
+        where = (place.dataset, place.teacher)
         for method in (TEACHER, *METHODS):
-            variant = "" if method == TEACHER else variant_of(method)
-            parts = [
-                accuracies_at(lines, place, variant, method, part) for part in (*QUARTILES, "")
-            ]
-            cells = (f"{100 * np.mean(list(found.values())):.1f}" for found in parts)
-            by_quarter.add_row(*place, method, *cells, end_section=method == METHODS[-1])
+            variant = variant_of(method)
+            parts = (accuracies_at(lines, place, variant, method, q) for q in (*QUARTERS, ""))
+            last = method == METHODS[-1]
+            by_quarter.add_row(*where, method, *map(percent, parts), end_section=last)
         for method in HGMD:
-            found = (accuracies_at(lines, place, variant, method) for variant in HARDNESSES)
-            by_hardness.add_row(
-                *place, method, *map(percent, found), end_section=method == HGMD[-1]
-            )
+            variants = (accuracies_at(lines, place, each, method) for each in HARDNESSES)
+            last = method == HGMD[-1]
+            by_hardness.add_row(*where, method, *map(percent, variants), end_section=last)
     return Group(by_quarter, by_hardness)
 
 
-def gains(lines: Sequence[Line], method: str, part: str) -> list[Difference]:
-    """A method minus GLNN on one quarter, per graph and teacher."""
-    return [
-        gap(
+def gains(lines: Sequence[SweepLine], method: str, part: str) -> Differences:
+    """A method minus GLNN on one quarter, where both were measured."""
+    found = {
+        place: gap(
             accuracies_at(lines, place, variant_of(method), method, part),
             accuracies_at(lines, place, "", "glnn", part),
         )
         for place in places(lines)
-    ]
+    }
+    return {place: difference for place, difference in found.items() if difference}
 
 
-def against_both(lines: Sequence[Line], method: str, hardness: str) -> list[Difference]:
-    """HGMD by both hardnesses minus HGMD by ``hardness``, per graph and teacher."""
-    return [
-        gap(*(accuracies_at(lines, place, name, method) for name in ("both", hardness)))
+def both_minus(lines: Sequence[SweepLine], method: str, hardness: str) -> Differences:
+    """HGMD by both hardnesses minus HGMD by ``hardness``, where both were measured."""
+    found = {
+        place: gap(*(accuracies_at(lines, place, name, method) for name in ("both", hardness)))
         for place in places(lines)
-    ]
+    }
+    return {place: difference for place, difference in found.items() if difference}
 
 
-def extraction_share(lines: Sequence[Line], method: str) -> dict[Place, float]:
-    """The share of an epoch of ``method`` that it takes beyond GLNN's, per graph and teacher."""
+def extraction_share(lines: Sequence[SweepLine], method: str) -> dict[Place, float]:
+    """The share of an epoch of ``method`` that it takes beyond GLNN's, where both were timed."""
     seconds = {
-        ((line.dataset, line.teacher), line.method): line.value
+        (Place(line.dataset, line.setting, line.teacher), line.method): line.value
         for line in lines
         if line.measure == "seconds_per_epoch"
     }
     return {
         place: 1 - seconds[place, "glnn"] / seconds[place, method]
         for place in places(lines)
-        if (place, method) in seconds
+        if (place, method) in seconds and (place, "glnn") in seconds
     }
 
 
-def sentence(lines: Sequence[Line]) -> str:
+def sentence(lines: Sequence[SweepLine]) -> str:
     """Whether the hard nodes improve, which hardness matters, and what it costs."""
-    hard, easy = (gains(lines, "hgmd-mixup", part) for part in (HARDEST, QUARTILES[0]))
-    alone = ", ".join(
-        f"{name} {mean_points(against_both(lines, 'hgmd-mixup', name))}" for name in HARDNESSES[1:]
-    )
-    costs = {method: list(extraction_share(lines, method).values()) for method in HGMD}
-    told = " and ".join(f"{_range(found)}% of an epoch of {name}" for name, found in costs.items())
+    easy, hard = (gains(lines, "hgmd-mixup", part).values() for part in (QUARTERS[0], QUARTERS[-1]))
+    others = {name: both_minus(lines, "hgmd-mixup", name).values() for name in HARDNESSES[1:]}
+    if not hard or not easy or not all(others.values()):
+        return "Not measured yet: GLNN and HGMD-mixup on all quarters, and HGMD-mixup's variants."
+    alone = ", ".join(f"{name} {mean_points(found)}" for name, found in others.items())
     return (
         f"On the hardest quarter HGMD-mixup gains {mean_points(hard)} points over GLNN (better for"
-        f" {won(hard)} pairs of graph and teacher), on the easiest {mean_points(easy)}. Drawing"
-        f" edges by both hardnesses instead of one alone or none changes its accuracy by: {alone}."
-        f" What it takes beyond GLNN's epoch, the drawing of subgraphs above all, is {told}."
+        f" {won(hard)} pairs of graph and teacher), on the easiest {mean_points(easy)}. Both"
+        f" hardnesses instead of one alone or none change its accuracy by: {alone}."
+        f"{_costs(lines)}"
     )
 
 
-def _range(shares: Sequence[float]) -> str:
+def _costs(lines: Sequence[SweepLine]) -> str:
+    shares = {method: extraction_share(lines, method).values() for method in HGMD}
+    told = " and ".join(f"{_range(found)} of {name}'s" for name, found in shares.items() if found)
+    return f" Drawing subgraphs, what an epoch takes beyond GLNN's, is {told}." if told else ""
+
+
+def _range(shares: Collection[float]) -> str:
     low, high = (f"{100 * end:.0f}" for end in (min(shares), max(shares)))
-    return low if low == high else f"{low} to {high}"
+    return f"{low}%" if low == high else f"{low} to {high}%"

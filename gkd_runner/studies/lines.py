@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import typing
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from gkd_runner.files import replacing
 from gkd_runner.locks import held
 from gkd_runner.reporting.rows import ReportError
 
-LineT = TypeVar("LineT")
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Base of dataclasses of ``str``, ``int``, ``float`` and optional such fields, one per column.
+
+    ``SCOPE`` names the columns of what is measured, ``IDENTITY`` those that tell the measurements
+    of one scope apart. ``configuration`` hashes what shaped the measurement, seeds aside: all
+    lines of a scope come from one configuration.
+    """
+
+    SCOPE: ClassVar[tuple[str, ...]]
+    IDENTITY: ClassVar[tuple[str, ...]]
+    configuration: str
+
+
+LineT = TypeVar("LineT", bound=Line)
 
 
 class Lines(Generic[LineT]):
-    """The measurements in ``path``; those that agree in the ``key`` columns replace each other.
+    """The measurements in ``path``, of the dataclass ``kind``; ``None`` is written as nothing."""
 
-    ``kind`` is a dataclass of ``str``, ``int``, ``float`` and optional such fields, one per column;
-    ``None`` is written as nothing.
-    """
-
-    def __init__(self, path: Path, kind: type[LineT], key: Sequence[str]) -> None:
-        self.path, self._kind, self._key = path, kind, tuple(key)
-        self._types = typing.get_type_hints(kind)
+    def __init__(self, path: Path, kind: type[LineT]) -> None:
+        self.path, self._kind = path, kind
+        names = sorted((field.name for field in fields(kind)), key="configuration".__eq__)
+        hints = typing.get_type_hints(kind)
+        self._types = {name: hints[name] for name in names}
 
     def read(self) -> list[LineT]:
         """All measurements. Raises ``ReportError`` for a file with other columns."""
@@ -42,20 +55,15 @@ class Lines(Generic[LineT]):
             return [self._parsed(line) for line in reader]
 
     def add(self, lines: Sequence[LineT]) -> None:
-        """Write ``lines`` beside what is there, in place of those of equal key."""
+        """Write ``lines`` beside what is there, in place of what they outdate."""
         with held(self.path.with_name(f".{self.path.name}.lock"), f"writes {self.path}"):
-            kept = {self._key_of(line): line for line in [*self.read(), *lines]}
             text = io.StringIO()
-            names = [field.name for field in fields(self._kind)]  # type: ignore[arg-type]
-            writer = csv.DictWriter(text, names, lineterminator="\n")
+            writer = csv.DictWriter(text, list(self._types), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(asdict(line) for line in kept.values())  # type: ignore[call-overload]
-            partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-            partial.write_text(text.getvalue(), encoding="utf-8")
-            partial.replace(self.path)
-
-    def _key_of(self, line: LineT) -> tuple[Any, ...]:
-        return tuple(getattr(line, name) for name in self._key)
+            kept = current([*self.read(), *lines])
+            writer.writerows(asdict(line) for line in kept)
+            with replacing(self.path) as part:
+                part.write_text(text.getvalue(), encoding="utf-8")
 
     def _parsed(self, line: dict[str, str]) -> LineT:
         return self._kind(**{name: self._value(name, text) for name, text in line.items()})
@@ -66,3 +74,18 @@ class Lines(Generic[LineT]):
             return None
         (kind,) = (kind for kind in allowed if kind is not type(None))
         return kind(text)
+
+
+def current(lines: Iterable[LineT]) -> list[LineT]:
+    """Of lines in the order of time: each scope's last configuration, and the last of equals."""
+    kept: dict[tuple[Any, ...], LineT] = {}
+    last: dict[tuple[Any, ...], str] = {}
+    for line in lines:
+        scope = _values(line, line.SCOPE)
+        kept[scope, _values(line, line.IDENTITY)] = line
+        last[scope] = line.configuration
+    return [line for (scope, _), line in kept.items() if line.configuration == last[scope]]
+
+
+def _values(line: Line, columns: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(getattr(line, name) for name in columns)

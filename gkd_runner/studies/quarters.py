@@ -15,7 +15,7 @@ from gkd_runner.graph.operators import symmetric
 SHARE = 0.25
 """As in the InfGraND article."""
 
-QUARTERS = ("overall", "per-class")
+GROUPINGS = ("overall", "per-class")
 SIDES = ("top", "bottom")
 
 
@@ -23,7 +23,7 @@ SIDES = ("top", "bottom")
 class Quarter:
     """The ``top`` or ``bottom`` quarter, of all training nodes (``overall``) or ``per-class``."""
 
-    quarter: str
+    grouping: str
     side: str
 
     def of(self, task: Task, scores: FloatArray) -> Task:
@@ -34,7 +34,7 @@ class Quarter:
         """
         ids = task.seen.train
         groups = [ids]
-        if self.quarter == "per-class":
+        if self.grouping == "per-class":
             labels = task.training_graph.labels[ids]
             groups = [ids[labels == label] for label in np.unique(labels)]
         kept = np.sort(np.concatenate([self._of_group(group, scores) for group in groups]))
@@ -49,9 +49,9 @@ class Quarter:
 
 def all_quarters() -> Iterator[Quarter]:
     """The four that a study looks at."""
-    for quarter in QUARTERS:
+    for grouping in GROUPINGS:
         for side in SIDES:
-            yield Quarter(quarter, side)
+            yield Quarter(grouping, side)
 
 
 def node_influence(graph: GraphData, self_loops: float) -> FloatArray:

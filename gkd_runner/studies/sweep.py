@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gkd_runner.config.command_line import Cell
-from gkd_runner.reporting.compare import DATASETS, TEACHERS, in_order
+from gkd_runner.errors import ConfigError
+from gkd_runner.reporting.compare import DATASETS, TEACHERS, Place, in_order
 from gkd_runner.results import SeedResult
 from gkd_runner.stored import StoredRun, finished, provenance
+from gkd_runner.studies.lines import Line
 from gkd_runner.studies.study import Case
 from gkd_runner.sweeps.run import run_all
 from gkd_runner.sweeps.survey import survey
-
-DEFAULTS = {
-    "dataset": "cora,citeseer,pubmed",
-    "teacher": "gcn",
-    "seeds": "2022,2023,2024,2025,2026",
-    "protocol": "infgrand",
-    "setting": "transductive",
-    "preset": "common",
-    "tracker": "none",
-}
-"""What sweeps start from: all methods on the same teachers."""
 
 TEACHER = "teacher"
 """Stands in the column ``method`` for the GNN itself."""
 
 
-@dataclass(frozen=True)
-class Line:
+@dataclass(frozen=True, kw_only=True)
+class SweepLine(Line):
     """One measurement of one seed.
 
     ``method`` is the student's, or ``teacher``; ``variant`` is what the study changed, by its own
     name. ``part`` says of which nodes ``measure`` is; empty: of all test nodes. ``run`` is the
-    folder of the finished run, in the output folder.
+    folder of the finished run, in the output folder; ``configuration`` is the run's key.
+    ``device`` and ``commit`` are those of the measurement: the run's own but for times, which have
+    ``threads``.
     """
+
+    SCOPE: ClassVar = ("dataset", "protocol", "setting", "teacher", "method", "variant")
+    IDENTITY: ClassVar = ("seed", "measure", "part")
 
     dataset: str
     protocol: str
     setting: str
     teacher: str
+    preset: str
+    calibration: str
     layers: int
     hidden_dim: int
     method: str
@@ -52,15 +50,9 @@ class Line:
     part: str
     value: float
     run: str
+    threads: int | None
     device: str
     commit: str
-
-
-KEY = (
-    "dataset", "protocol", "setting", "teacher", "layers", "hidden_dim", "method", "variant",
-    "seed", "measure", "part",
-)  # fmt: skip
-"""The columns that tell lines apart."""
 
 
 @dataclass(frozen=True)
@@ -70,47 +62,79 @@ class Done:
     case: Case
     runs: dict[int, StoredRun]
 
+    @property
+    def method(self) -> str:
+        return self.case.config.method.name
+
+    @property
+    def place(self) -> Place:
+        config = self.case.config
+        return Place(config.dataset.name, config.setting.name, config.teacher.name)
+
     def seeds(self) -> Iterator[tuple[StoredRun, SeedResult]]:
         """Run and result of each seed, in the order of the configuration."""
         for number, run in self.runs.items():
             yield run, next(seed for seed in run.seeds if seed.seed == number)
 
     def line(
-        self, run: StoredRun, seed: int, method: str, measure: str, value: float, part: str = ""
-    ) -> Line:
-        """A measurement of one of the runs."""
-        return Line(
-            **columns(self.case, method),
+        self,
+        run: StoredRun,
+        seed: int,
+        measure: str,
+        value: float,
+        *,
+        method: str | None = None,
+        part: str = "",
+        origin: dict[str, Any] | None = None,
+    ) -> SweepLine:
+        """A measurement of one of the runs, of its student unless ``method`` says otherwise."""
+        config = self.case.config
+        return SweepLine(
+            dataset=config.dataset.name,
+            protocol=config.protocol.name,
+            setting=config.setting.name,
+            teacher=config.teacher.name,
+            preset=config.preset.name,
+            calibration=config.calibration,
+            layers=config.teacher.num_layers,
+            hidden_dim=config.teacher.hidden_dim,
+            method=method or self.method,
+            variant=self.case.variant,
             seed=seed,
             measure=measure,
             part=part,
             value=value,
-            run=str(run.path.relative_to(Path(self.case.config.output_dir).expanduser())),
-            **provenance(run.raw),
+            run=run.path.relative_to(Path(config.output_dir).expanduser()).as_posix(),
+            configuration=run.key,
+            **(origin or {"threads": None, **provenance(run.raw)}),
         )
 
-    def accuracies(self, *, teacher: bool) -> Iterator[Line]:
-        """Test accuracy ([0, 1]) of every student, and of its ``teacher`` if wanted."""
+    def accuracies(self) -> Iterator[SweepLine]:
+        """Test accuracy ([0, 1]) of every student; with glnn, of the teacher that all share."""
         for run, seed in self.seeds():
-            method = self.case.config.method.name
-            yield self.line(run, seed.seed, method, "accuracy", seed.student.scores.prod)
-            if teacher:
-                yield self.line(run, seed.seed, TEACHER, "accuracy", seed.teacher.scores.prod)
+            yield self.line(run, seed.seed, "accuracy", seed.student.scores.prod)
+            if self.method == "glnn":
+                of_teacher = seed.teacher.scores.prod
+                yield self.line(run, seed.seed, "accuracy", of_teacher, method=TEACHER)
 
 
-def columns(case: Case, method: str) -> dict[str, Any]:
-    """What a case says of its lines."""
-    config = case.config
-    return {
-        "dataset": config.dataset.name,
-        "protocol": config.protocol.name,
-        "setting": config.setting.name,
-        "teacher": config.teacher.name,
-        "layers": config.teacher.num_layers,
-        "hidden_dim": config.teacher.hidden_dim,
-        "method": method,
-        "variant": case.variant,
-    }
+def check_shared_teachers(cases: Sequence[Case]) -> None:
+    """Refuse cases that would compare methods on different teachers."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for case in cases:
+        config = case.config
+        place = (config.dataset.name, config.protocol.name, config.teacher.name)
+        teacher = str((asdict(config.teacher), asdict(config.training)))
+        found.setdefault(place, {})[teacher] = config.method.name
+    mistakes = [
+        f"preset={cases[0].config.preset.name}: on {place[0]} the methods"
+        f" {' and '.join(methods.values())} have {place[2]} teachers of their own; this study"
+        " compares methods on one: use preset=common or preset=none"
+        for place, methods in found.items()
+        if len(methods) > 1
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def run_cases(cases: Sequence[Case]) -> list[Done]:
@@ -118,6 +142,7 @@ def run_cases(cases: Sequence[Case]) -> list[Done]:
 
     Ends the process with exit code 1 where a case fails; what has finished is kept.
     """
+    check_shared_teachers(cases)
     cells = [Cell(_label(case), case.config) for case in cases]
     run_all(cells)
     return [
@@ -132,26 +157,24 @@ def _label(case: Case) -> str:
     return " ".join(part for part in parts if part)
 
 
-Place = tuple[str, str]
-"""Dataset and teacher."""
-
-
-def places(lines: Sequence[Line]) -> list[Place]:
+def places(lines: Sequence[SweepLine]) -> list[Place]:
     """Where lines were measured, in the order of the tables."""
-    found = {(line.dataset, line.teacher) for line in lines}
-    datasets = in_order((dataset for dataset, _ in found), DATASETS)
-    teachers = in_order((teacher for _, teacher in found), TEACHERS)
-    return [place for d in datasets for t in teachers if (place := (d, t)) in found]
+    found = {Place(line.dataset, line.setting, line.teacher) for line in lines}
+    settings = in_order((place.setting for place in found), ("transductive", "inductive"))
+    datasets = in_order((place.dataset for place in found), DATASETS)
+    teachers = in_order((place.teacher for place in found), TEACHERS)
+    ordered = [Place(d, s, t) for s in settings for t in teachers for d in datasets]
+    return [place for place in ordered if place in found]
 
 
 def accuracies_at(
-    lines: Sequence[Line], place: Place, variant: str, method: str | None = None, part: str = ""
+    lines: Sequence[SweepLine], place: Place, variant: str, method: str, part: str = ""
 ) -> dict[int, float]:
-    """Accuracy ([0, 1]) by seed of one variant and, where that leaves several, one method."""
-    wanted = (*place, variant, part, "accuracy")
+    """Accuracy ([0, 1]) by seed of one variant of one method; empty where it was not measured."""
+    wanted = (place.dataset, place.setting, place.teacher, variant, method, part, "accuracy")
     return {
         line.seed: line.value
         for line in lines
-        if (line.dataset, line.teacher, line.variant, line.part, line.measure) == wanted
-        and method in (None, line.method)
-    }
+        if (line.dataset, line.setting, line.teacher, line.variant, line.method, line.part,
+            line.measure) == wanted
+    }  # fmt: skip

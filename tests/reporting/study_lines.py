@@ -1,4 +1,4 @@
-"""Made-up measurements of all studies, and the folder that has them."""
+"""Made-up measurements of all studies, no two of them alike, and the folder that has them."""
 
 from __future__ import annotations
 
@@ -7,107 +7,163 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.nodes.summary import QUARTILES
-from gkd_runner.studies import STUDIES, ablation, hardness_report, inference, scarcity
-from gkd_runner.studies.influence_report import Line as InfluenceLine
-from gkd_runner.studies.quarters import all_quarters
-from gkd_runner.studies.sweep import TEACHER, Line
+from gkd_runner.nodes.quarters import QUARTERS
+from gkd_runner.studies import STUDIES, ablation, hardness_report, scarcity
+from gkd_runner.studies.inference_report import SIZES, InferenceLine
+from gkd_runner.studies.influence_report import InfluenceLine
+from gkd_runner.studies.lines import Line
+from gkd_runner.studies.quarters import GROUPINGS, SIDES
+from gkd_runner.studies.sweep import TEACHER, SweepLine
 
+DATASETS = ("cora", "citeseer", "pubmed")
+SETTINGS = ("transductive", "inductive")
+SEEDS = (0, 1, 2)
 NAMES = ("hardness", "hardness-quarters", "hardness-hgmd", "influence", "ablation", "scarcity")
 FIGURES = tuple(
-    figure
-    for setting in ("transductive", "inductive")
-    for figure in (*(f"{name}-{setting}" for name in NAMES), f"inference-{setting}-1-cpu")
+    f"{name}-infgrand-{setting}"
+    for setting in SETTINGS
+    for name in (*NAMES, "inference-1-thread-of-cpu")
 )
 """The figures that they make."""
 
-DATASETS = ("cora", "citeseer")
-SETTINGS = ("transductive", "inductive")
-SEEDS = (0, 1)
+SHIFT = {"cora": 0.0, "citeseer": -0.1, "pubmed": 0.1}
+"""Of accuracies on a graph; seeds differ by a point, to either side of the middle one."""
 
 
 def write_studies(folder: Path) -> None:
-    """All studies of a GCN on two graphs in both settings."""
-    places = list(product(DATASETS, SETTINGS))
-    makers = {
-        "hardness": _hardness,
-        "ablation": _ablation,
-        "scarcity": _scarcity,
-        "influence": _influence,
-        "inference": _inference,
-    }
-    for name, make in makers.items():
-        lines = [line for dataset, setting in places for line in make(dataset, setting)]
+    """All studies of a GCN on three graphs in both settings."""
+    for name, lines in all_studies().items():
         STUDIES[name].lines(name, folder).add(lines)
 
 
-def line(dataset: str = "cora", setting: str = "transductive", **fields: Any) -> Line:
+def all_studies() -> dict[str, list[Line]]:
+    """The lines of each study."""
+    makers = {
+        "hardness": hardness_lines,
+        "influence": influence_lines,
+        "ablation": ablation_lines,
+        "scarcity": scarcity_lines,
+        "inference": inference_lines,
+    }
+    places = list(product(DATASETS, SETTINGS))
+    return {name: [each for d, s in places for each in make(d, s)] for name, make in makers.items()}
+
+
+def line(dataset: str = "cora", setting: str = "transductive", **fields: Any) -> SweepLine:
     """One line of a sweep."""
     given = {
-        "protocol": "infgrand", "teacher": "gcn", "layers": 2, "hidden_dim": 8,
-        "method": "infgrand", "variant": "", "seed": 0, "measure": "accuracy", "part": "",
-        "value": 0.8, "run": "r", "device": "cpu", "commit": "",
+        "protocol": "infgrand", "teacher": "gcn", "preset": "common", "calibration": "temperature",
+        "layers": 2, "hidden_dim": 8, "method": "infgrand", "variant": "", "seed": 0,
+        "measure": "accuracy", "part": "", "value": 0.8, "run": "r", "threads": None,
+        "device": "cpu", "commit": "", "configuration": "c",
     }  # fmt: skip
-    return Line(dataset=dataset, setting=setting, **given | fields)
+    return SweepLine(dataset=dataset, setting=setting, **given | fields)
 
 
-def _ablation(dataset: str, setting: str) -> Iterator[Line]:
-    variants = ablation.PARTS | ablation.POOLINGS | ablation.HOPS
-    for number, (variant, seed) in enumerate(product(variants, SEEDS)):
-        yield line(dataset, setting, variant=variant, seed=seed, value=0.7 + number / 1000)
+def accuracies(dataset: str, setting: str, value: float, **fields: Any) -> Iterator[SweepLine]:
+    """A line per seed, ``value`` on average on Cora."""
+    for seed in SEEDS:
+        shifted = value + SHIFT[dataset] + (seed - 1) / 100
+        yield line(dataset, setting, seed=seed, value=shifted, **fields)
 
 
-def _scarcity(dataset: str, setting: str) -> Iterator[Line]:
-    for number, (share, method, seed) in enumerate(
-        product(scarcity.SHARES, (TEACHER, *scarcity.METHODS), SEEDS)
-    ):
-        yield line(
-            dataset, setting, variant=share, method=method, seed=seed, value=0.6 + number / 1000
-        )
+ABLATION = {"both parts": 0.80, "propagation only": 0.79, "influence only": 0.76, "neither": 0.75}
 
 
-def _hardness(dataset: str, setting: str) -> Iterator[Line]:
-    for method, seed in product((TEACHER, *hardness_report.METHODS), SEEDS):
-        variant = "" if method == TEACHER else hardness_report.variant_of(method)
-        where = {"method": method, "seed": seed}
-        for part in ("", *QUARTILES):
-            yield line(dataset, setting, variant=variant, part=part, **where)
+def ablation_lines(dataset: str, setting: str) -> Iterator[SweepLine]:
+    variants = [variant for group in ablation.GROUPS.values() for variant in group]
+    for number, variant in enumerate(variants):
+        value = ABLATION.get(variant, 0.5 + number / 100)
+        method = "mlp" if variant == "mlp" else "infgrand"
+        yield from accuracies(dataset, setting, value, variant=variant, method=method)
+
+
+SCARCITY = {TEACHER: 0.60, "glnn": 0.61, "hgmd-mixup": 0.62, "infgrand": 0.66}
+"""With 10% of the labels; InfGraND loses a point with every larger share."""
+
+
+def scarcity_lines(dataset: str, setting: str) -> Iterator[SweepLine]:
+    for number, share in enumerate(scarcity.SHARES):
+        protocol = "infgrand" if share == scarcity.ALL else f"infgrand-labels{share.rstrip('%')}"
+        for method, value in SCARCITY.items():
+            gained = value + number / 10 - (number / 100 if method == "infgrand" else 0)
+            where = {"variant": share, "method": method, "protocol": protocol}
+            yield from accuracies(dataset, setting, gained, **where)
+
+
+HARDNESS = {"mlp": 0.4, TEACHER: 0.6, "glnn": 0.7, "hgmd-weight": 0.72, "hgmd-mixup": 0.73,
+            "infgrand": 0.71}  # fmt: skip
+"""In the hardest quarter; every easier one is two points better, with HGMD three."""
+
+SECONDS = {"glnn": 1.0, "hgmd-weight": 2.0, "hgmd-mixup": 4.0}
+
+
+def hardness_lines(dataset: str, setting: str) -> Iterator[SweepLine]:
+    for method, hardest in HARDNESS.items():
+        where = {"method": method, "variant": hardness_report.variant_of(method)}
+        step = 0.03 if method in hardness_report.HGMD else 0.02
+        for easier, part in enumerate(reversed(QUARTERS)):
+            yield from accuracies(dataset, setting, hardest + easier * step, part=part, **where)
+        yield from accuracies(dataset, setting, hardest + 1.5 * step, **where)
         column = "knowledge_hardness" if method == TEACHER else "distillation_hardness"
         for part, share in (("0.00", 0.25), ("0.50", 0.75)):
-            yield line(
-                dataset, setting, variant=variant, measure=column, part=part, value=share, **where
-            )
-        for hardness in hardness_report.HARDNESSES[1:] if method in hardness_report.HGMD else ():
-            yield line(dataset, setting, variant=hardness, **where)
-    for method, seconds in (("glnn", 1.0), ("hgmd-weight", 2.0), ("hgmd-mixup", 4.0)):
-        yield line(dataset, setting, method=method, measure="seconds_per_epoch", value=seconds)
+            yield line(dataset, setting, measure=column, part=part, value=share, **where)
+    for number, hardness in enumerate(hardness_report.HARDNESSES[1:], start=1):
+        for method in hardness_report.HGMD:
+            value = HARDNESS[method] + 0.045 - number / 100
+            yield from accuracies(dataset, setting, value, variant=hardness, method=method)
+    for method, value in SECONDS.items():
+        variant = hardness_report.variant_of(method)
+        where = {"measure": "seconds_per_epoch", "threads": 1, "variant": variant}
+        yield line(dataset, setting, method=method, value=value, **where)
 
 
-def _influence(dataset: str, setting: str) -> Iterator[InfluenceLine]:
-    where = {
-        "dataset": dataset, "protocol": "infgrand", "setting": setting, "repeats": 1, "threads": 1,
-        "device": "cpu", "commit": "", "nodes": 10, "classes": 3,
-    }  # fmt: skip
+INFLUENCE = {("overall", "top"): 0.62, ("overall", "bottom"): 0.60, ("per-class", "top"): 0.66,
+             ("per-class", "bottom"): 0.67}  # fmt: skip
+
+
+def influence_lines(dataset: str, setting: str) -> Iterator[InfluenceLine]:
     for measure, value in (("influence_degree_spearman", 0.3), ("influence_seconds", 0.02)):
-        yield InfluenceLine(
-            **where, teacher="", layers=None, hidden_dim=None, quarter="", side="", seed=0,
-            measure=measure, value=value, key="",
+        yield _influence(
+            dataset, setting, teacher="", layers=None, hidden_dim=None, grouping="", side="",
+            measure=measure, value=value,
         )  # fmt: skip
-    for quarter, seed in product(all_quarters(), SEEDS):
-        for measure, value in (("test_accuracy", 0.6 + seed / 100), ("seconds_per_epoch", 0.01)):
-            yield InfluenceLine(
-                **where, teacher="gcn", layers=2, hidden_dim=8, quarter=quarter.quarter,
-                side=quarter.side, seed=seed, measure=measure, value=value, key=f"{quarter}{seed}",
+    for grouping, side, seed in product(GROUPINGS, SIDES, SEEDS):
+        accuracy = INFLUENCE[grouping, side] + SHIFT[dataset] + (seed - 1) / 100
+        for measure, value in (("test_accuracy", accuracy), ("seconds_per_epoch", 0.01)):
+            yield _influence(
+                dataset, setting, grouping=grouping, side=side, seed=seed, measure=measure,
+                value=value, classes=3 if side == "top" else 2,
             )  # fmt: skip
 
 
-def _inference(dataset: str, setting: str) -> Iterator[inference.Line]:
-    for gnn, batch in product(("gcn", "sage"), (*inference.BATCHES, 2000)):
-        models = {gnn: 8.0, "mlp": 1.0, "infgrand-mlp": 2.0, "infgrand-mlp-on-request": 4.0}
-        for model, seconds in models.items():
-            yield inference.Line(
-                dataset=dataset, setting=setting, teacher=gnn, model=model, layers=2, hidden_dim=8,
-                batch=batch, median_seconds_per_node=seconds, low=0.9 * seconds,
-                high=1.1 * seconds, peak_bytes=1000, nodes_read=3.0, repeats=5, threads=1,
-                device="cpu", commit="",
+def _influence(dataset: str, setting: str, **fields: Any) -> InfluenceLine:
+    given = {
+        "protocol": "infgrand", "teacher": "gcn", "layers": 2, "hidden_dim": 8, "nodes": 10,
+        "classes": 3, "seed": 0, "repeats": 1, "threads": 1, "device": "cpu", "commit": "",
+        "configuration": "c",
+    }  # fmt: skip
+    return InfluenceLine(dataset=dataset, setting=setting, **given | fields)
+
+
+TIMES = {"gnn": 8.0, "mlp": 1.0, "infgrand-mlp": 2.0, "infgrand-mlp-on-request": 4.0}
+
+
+def inference_lines(dataset: str, setting: str) -> Iterator[InferenceLine]:
+    for gnn, (number, size) in product(("gcn", "sage"), enumerate(SIZES)):
+        for model, seconds in TIMES.items():
+            taken = seconds * (1 + number if model == "gnn" else 1)
+            yield inference_line(
+                dataset, setting, teacher=gnn, model=gnn if model == "gnn" else model, size=size,
+                median_seconds_per_node=taken, low=0.9 * taken, high=1.1 * taken,
             )  # fmt: skip
+
+
+def inference_line(dataset: str, setting: str = "transductive", **fields: Any) -> InferenceLine:
+    """One line of an inference study."""
+    given = {
+        "protocol": "infgrand", "layers": 2, "hidden_dim": 8, "nodes": 1, "low": 1.0, "high": 1.0,
+        "peak_bytes": 1000, "nodes_read": 3.0, "repeats": 5, "threads": 1, "device": "cpu",
+        "commit": "", "configuration": "c",
+    }  # fmt: skip
+    return InferenceLine(dataset=dataset, setting=setting, **given | fields)

@@ -14,9 +14,9 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from gkd_runner.reporting.page import figures
+from gkd_runner.reporting.page import build
 from gkd_runner.reporting.page.build import make_report, page, write
-from gkd_runner.reporting.page.studies import StudyFigure
+from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.report_cli import main
 from gkd_runner.reporting.rows import Row, csv_text
 from gkd_runner.reporting.tables import documents
@@ -124,8 +124,8 @@ def test_studies_stand_on_the_page_and_among_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chart = alt.Chart(pd.DataFrame({"method": ["mlp"], "y": [1]})).mark_point().encode(y="y")
-    found = [StudyFigure("depth", "Depth matters", "One sentence.", chart)]
-    monkeypatch.setattr(figures, "study_figures", lambda source: found)
+    found = [Figure("depth", "Depth matters", "One sentence.", spec_of(chart))]
+    monkeypatch.setattr(build, "study_figures", lambda sources: found)
 
     written = write(rows("glnn", [0.8]), tmp_path / "out", [tmp_path])
 

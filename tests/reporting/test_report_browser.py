@@ -103,7 +103,7 @@ def test_every_filter_acts_on_the_table_and_on_all_figures(
         assert found or figure not in OWN, "a study is of one teacher and one setting"
         assert {r.get(name) for r in found} <= {value, None}, "shared teachers have no method"
     if name == "method":
-        assert {r["method"] for r in drawn(view, "hardness-transductive")} == {value, None}
+        assert {r["method"] for r in drawn(view, "hardness-infgrand-transductive")} == {value, None}
     assert f"{name}={value}" in view.url
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gkd_runner.reporting.page.charts import COLOURS, colours
 from gkd_runner.reporting.page.curves import POINTS, curves_of, held, thin
-from gkd_runner.reporting.page.inference import FILE, costs, read_inference
+from gkd_runner.reporting.page.inference import costs, read_inference
 from gkd_runner.reporting.page.lines import Series, lines_of, series_of
 from gkd_runner.reporting.rows import ReportError, Row
 from gkd_runner.reporting.view import views
@@ -76,11 +76,13 @@ def test_each_model_stands_at_its_own_inference_time(tmp_path: Path) -> None:
         "infgrand": [2.0],
     }  # fmt: skip
     assert set(found.batch) == {"1", "32", "1024", "all"}
+    assert set(found.machine) == {"1 thread of cpu"}
 
 
 def test_times_of_another_form_are_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE).parent.mkdir()
-    (tmp_path / FILE).write_text("dataset,seconds\ncora,1\n")
+    path = tmp_path / "studies" / "inference.csv"
+    path.parent.mkdir()
+    path.write_text("dataset,seconds\ncora,1\n")
     with pytest.raises(ReportError, match="has columns dataset, seconds, this"):
         read_inference([tmp_path])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,15 @@ from typing import Any
 
 import pytest
 
-from gkd_runner.reporting.page.figures import save, studies
-from gkd_runner.reporting.page.sizes import largest
-from gkd_runner.reporting.page.studies import ON_REQUEST, study_figures
+from gkd_runner.reporting.page.figures import save
+from gkd_runner.reporting.page.studies import FIGURES as MAKERS
+from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.page.studies.inference import ON_REQUEST
 from gkd_runner.reporting.rows import ReportError
-from tests.reporting.study_lines import FIGURES, line, write_studies
+from gkd_runner.studies import STUDIES
+from tests.reporting.study_lines import FIGURES, all_studies, write_studies
+
+Records = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -24,33 +29,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def records(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def records(folder: Path) -> dict[str, Records]:
     found = {}
-    for figure in studies([folder]):
+    for figure in study_figures([folder]):
         assert figure.spec is not None
         (found[figure.name],) = figure.spec["datasets"].values()
     return found
 
 
 def test_every_study_and_setting_has_its_figures(folder: Path) -> None:
-    assert {figure.name for figure in study_figures(folder)} == set(FIGURES)
-    assert all(figure.sentence.endswith(".") for figure in study_figures(folder))
+    assert MAKERS.keys() == STUDIES.keys()
+    assert {figure.name for figure in study_figures([folder])} == set(FIGURES)
+    assert all(figure.text.endswith(".") for figure in study_figures([folder]))
 
 
 def test_a_folder_without_studies_has_none(tmp_path: Path) -> None:
-    assert study_figures(tmp_path) == []
+    assert study_figures([tmp_path]) == []
 
 
-def test_figures_of_one_setting_draw_that_setting_alone(
-    records: dict[str, list[dict[str, Any]]],
-) -> None:
+def test_figures_of_one_setting_draw_that_setting_alone(records: dict[str, Records]) -> None:
     for name, found in records.items():
         setting = "inductive" if "inductive" in name else "transductive"
         assert {record["setting"] for record in found} == {setting}
-        assert {record["dataset"] for record in found} == {"cora", "citeseer"}
+        assert {record["dataset"] for record in found} == {"cora", "citeseer", "pubmed"}
 
 
-def values(found: Sequence[dict[str, Any]], **where: Any) -> set[tuple[float, ...]]:
+def drawn(found: Sequence[dict[str, Any]], **where: Any) -> set[tuple[float, ...]]:
     return {
         tuple(record[end] for end in ("low", "value", "high"))
         for record in found
@@ -58,33 +62,67 @@ def values(found: Sequence[dict[str, Any]], **where: Any) -> set[tuple[float, ..
     }
 
 
-def test_values_are_means_with_population_std_in_percent(
-    records: dict[str, list[dict[str, Any]]],
-) -> None:
-    parts = records["ablation-transductive"]
-    assert values(parts, row="both parts", dataset="cora") == {(70.0, 70.05, 70.1)}
-    few = records["scarcity-transductive"]
-    assert values(few, kind="teacher", x="10%") == {(60.0, 60.05, 60.1)}
-    gains = records["hardness-quarters-transductive"]
-    assert values(gains, kind="infgrand", x="hardest") == {(0.0, 0.0, 0.0)}
-    assert values(gains, kind="glnn") == set(), "differences to glnn"
-    shares = records["hardness-inductive"]
-    assert values(shares, kind="teacher", x=0.5) == {(75.0, 75.0, 75.0)}
+STD = 0.82
+"""Population std, in points, of accuracies a point below, at and a point above their mean."""
 
 
-def test_a_teacher_stays_whichever_methods_are_kept(
-    records: dict[str, list[dict[str, Any]]],
-) -> None:
-    for name in ("hardness-transductive", "scarcity-transductive"):
-        methods = {record["kind"]: record.get("method") for record in records[name]}
-        assert methods.pop("teacher") is None
-        assert all(kind == method for kind, method in methods.items())
+def around(mean: float) -> set[tuple[float, ...]]:
+    return {(round(mean - STD, 2), mean, round(mean + STD, 2))}
 
 
-def test_times_are_told_in_those_of_the_mlp(records: dict[str, list[dict[str, Any]]]) -> None:
-    found = records["inference-transductive-1-cpu"]
-    assert values(found, kind="gcn") == {(7.2, 8.0, 8.8)}
-    assert values(found, kind=ON_REQUEST) == {(3.6, 4.0, 4.4)}
+def test_the_ablation_draws_every_variant(records: dict[str, Records]) -> None:
+    found = records["ablation-infgrand-transductive"]
+    assert drawn(found, row="both parts", dataset="cora") == around(80.0)
+    assert drawn(found, row="influence only", dataset="pubmed") == around(86.0)
+    assert drawn(found, row="mlp", dataset="cora") == around(54.0)
+    assert drawn(found, row="4 hops", dataset="cora", kind="hops") == around(62.0)
+
+
+def test_scarcity_draws_teacher_and_students_by_share(records: dict[str, Records]) -> None:
+    found = records["scarcity-infgrand-inductive"]
+    assert drawn(found, kind="teacher", x="10%", dataset="cora") == around(60.0)
+    assert drawn(found, kind="infgrand", x="40%", dataset="cora") == around(84.0)
+    assert drawn(found, kind="glnn", x="100%", dataset="citeseer") == around(81.0)
+
+
+def test_quarters_draw_the_difference_to_glnn(records: dict[str, Records]) -> None:
+    found = records["hardness-quarters-infgrand-transductive"]
+    assert drawn(found, kind="hgmd-mixup", x="hardest") == {(3.0, 3.0, 3.0)}
+    assert drawn(found, kind="hgmd-mixup", x="easiest") == {(6.0, 6.0, 6.0)}
+    assert drawn(found, kind="teacher", x="second") == {(-10.0, -10.0, -10.0)}
+    assert drawn(found, kind="glnn") == set()
+
+
+def test_hgmd_is_drawn_by_what_it_draws_edges_with(records: dict[str, Records]) -> None:
+    found = records["hardness-hgmd-infgrand-transductive"]
+    rows = {row: drawn(found, row=row, kind="hgmd-weight", dataset="cora") for row in
+            ("both", "knowledge", "distillation", "none")}  # fmt: skip
+    assert rows == {
+        "both": around(76.5),
+        "knowledge": around(75.5),
+        "distillation": around(74.5),
+        "none": around(73.5),
+    }
+
+
+def test_distributions_are_shares_of_nodes(records: dict[str, Records]) -> None:
+    found = records["hardness-infgrand-inductive"]
+    assert drawn(found, kind="teacher", x=0.5) == {(75.0, 75.0, 75.0)}
+    assert drawn(found, kind="mlp", x=0.0) == {(25.0, 25.0, 25.0)}
+
+
+def test_influence_draws_both_quarters(records: dict[str, Records]) -> None:
+    found = records["influence-infgrand-transductive"]
+    where = {"dataset": "cora", "row": "gcn, per-class"}
+    assert drawn(found, kind="top quarter", **where) == around(66.0)
+    assert drawn(found, kind="bottom quarter", **where) == around(67.0)
+
+
+def test_times_are_told_in_those_of_the_mlp(records: dict[str, Records]) -> None:
+    found = records["inference-1-thread-of-cpu-infgrand-transductive"]
+    assert drawn(found, kind="gcn", panel="one node per request") == {(7.2, 8.0, 8.8)}
+    assert drawn(found, kind="sage", panel="all test nodes at once") == {(28.8, 32.0, 35.2)}
+    assert drawn(found, kind=ON_REQUEST) == {(3.6, 4.0, 4.4)}
     assert list(dict.fromkeys(record["panel"] for record in found)) == [
         "one node per request",
         "32 nodes per request",
@@ -93,10 +131,48 @@ def test_times_are_told_in_those_of_the_mlp(records: dict[str, list[dict[str, An
     ]
 
 
-def test_of_several_sizes_the_largest_of_each_place_is_shown() -> None:
-    small, large = line(value=0.1), line(value=0.2, hidden_dim=16)
-    alone = replace(small, dataset="pubmed")
-    assert largest([small, large, alone]) == [large, alone]
+def test_a_teacher_stays_whichever_methods_are_kept(records: dict[str, Records]) -> None:
+    for name in ("hardness-infgrand-transductive", "scarcity-infgrand-transductive"):
+        methods = {record["kind"]: record.get("method") for record in records[name]}
+        assert methods.pop("teacher") is None
+        assert all(kind == method for kind, method in methods.items())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("seed", range(12))
+def test_a_study_that_stopped_anywhere_has_its_figures_or_says_why_not(
+    name: str, seed: int, tmp_path: Path
+) -> None:
+    """Whatever part of its lines was written when it stopped, and whichever part was deleted."""
+    draw = random.Random(seed)
+    lines = [line for line in all_studies()[name] if line.setting == "transductive"]
+    some = lines[: draw.randrange(1, len(lines))] if seed % 2 else draw.sample(lines, 3 * seed + 1)
+    STUDIES[name].lines(name, tmp_path).add(some)
+
+    found = study_figures([tmp_path])
+
+    assert found
+    for figure in found:
+        assert figure.spec or figure.text.startswith("Nothing to draw yet")
+
+
+def test_protocols_are_not_mixed(tmp_path: Path) -> None:
+    lines = all_studies()["ablation"]
+    other = [replace(line, protocol="krd", value=0.1) for line in lines]
+    STUDIES["ablation"].lines("ablation", tmp_path).add([*lines, *other])
+    names = {figure.name for figure in study_figures([tmp_path])}
+    assert {"ablation-infgrand-inductive", "ablation-krd-inductive"} < names
+
+
+def test_of_several_sources_the_last_counts(folder: Path, tmp_path: Path) -> None:
+    lines = [replace(line, value=0.9, configuration="d") for line in all_studies()["ablation"]]
+    STUDIES["ablation"].lines("ablation", tmp_path).add(lines)
+    found = {figure.name: figure.spec for figure in study_figures([folder, tmp_path])}
+    assert found.keys() == set(FIGURES)
+    spec = found["ablation-infgrand-inductive"]
+    assert spec is not None
+    (records,) = spec["datasets"].values()
+    assert {record["value"] for record in records} == {90.0}
 
 
 def test_measurements_of_another_form_are_refused(tmp_path: Path) -> None:
@@ -104,13 +180,13 @@ def test_measurements_of_another_form_are_refused(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ReportError, match="has columns a, b, this version writes"):
-        study_figures(tmp_path)
+        study_figures([tmp_path])
 
 
 def test_figures_become_files(folder: Path, tmp_path: Path) -> None:
-    written = save(studies([folder]), tmp_path)
+    written = save(study_figures([folder]), tmp_path)
     assert {path.stem for path in written} == set(FIGURES)
     assert {path.suffix for path in written} == {".svg", ".png"}
-    text = (tmp_path / "ablation-transductive.svg").read_text()
+    text = (tmp_path / "ablation-infgrand-transductive.svg").read_text()
     assert "propagation only" in text
     assert "test accuracy, %" in text

@@ -54,4 +54,4 @@ def test_equal_influence_goes_by_id_and_a_class_keeps_at_least_one_node() -> Non
     assert len(chosen) == 4
     for quarter, nodes in chosen.items():
         every = list(task.split.train)
-        assert nodes == (every if quarter.quarter == "per-class" else every[:1])
+        assert nodes == (every if quarter.grouping == "per-class" else every[:1])

@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 import study
+from reporting.study_lines import inference_line
 from support import SMALL
 
 from gkd_runner import timing
+from gkd_runner.reporting.compare import Place
 from gkd_runner.studies import influence
-from gkd_runner.studies.inference import STUDENTS, Line, sentence, speed_up
-from gkd_runner.studies.influence_report import Line as InfluenceLine
-from gkd_runner.studies.influence_report import contests
+from gkd_runner.studies.inference_report import STUDENTS, InferenceLine, sentence, speed_ups
+from gkd_runner.studies.influence_report import InfluenceLine, contests
 from gkd_runner.studies.influence_report import sentence as influence_sentence
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
 INFERENCE_COLUMNS = (
-    "dataset,setting,teacher,model,layers,hidden_dim,batch,median_seconds_per_node,low,high,"
-    "peak_bytes,nodes_read,repeats,threads,device,commit"
+    "dataset,protocol,setting,teacher,model,layers,hidden_dim,size,nodes,median_seconds_per_node,"
+    "low,high,peak_bytes,nodes_read,repeats,threads,device,commit,configuration"
 )
 
 
@@ -80,19 +81,19 @@ def test_inference_measures_every_model_at_every_batch_size_that_fits(
     rows = run("inference", tmp_path, "--max-width", "8")
 
     assert ",".join(rows[0]) == INFERENCE_COLUMNS
-    measured = {(row["teacher"], row["model"], int(row["batch"])) for row in rows}
+    measured = {(row["teacher"], row["model"], row["size"], int(row["nodes"])) for row in rows}
     assert len(rows) == len(measured)
     assert measured == {
-        (gnn, model, batch)
+        (gnn, model, size, nodes)
         for gnn in ("gcn", "sage", "gat")
         for model in (gnn, *STUDENTS)
-        for batch in (1, 32, 100)  # 100 test nodes
+        for size, nodes in (("1", 1), ("32", 32), ("all", 100))
     }
     for row in rows:
         assert float(row["low"]) <= float(row["median_seconds_per_node"]) <= float(row["high"])
         assert int(row["repeats"]) >= timing.FEWEST
         assert row["hidden_dim"] == "8"
-        assert float(row["nodes_read"]) >= int(row["batch"])
+        assert float(row["nodes_read"]) >= int(row["nodes"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "Per node the MLP is so many times faster than its teacher" in printed
 
@@ -102,31 +103,29 @@ def test_inference_measured_again_replaces_its_lines_and_keeps_the_others(tmp_pa
     before = run("inference", tmp_path, "--teachers", "sage", "--max-width", "8")
     after = run("inference", tmp_path, "--teachers", "gcn", "--max-width", "4")
     widths = [row["hidden_dim"] for row in after]
-    assert len(before) * 3 == len(after) * 2
-    assert sorted(set(widths)) == ["4", "8"]
+    assert len(before) == len(after)
+    assert sorted(set(widths)) == ["4", "8"], "of gcn and of sage"
     assert len(run("inference", tmp_path, "--teachers", "gcn", "--max-width", "4")) == len(after)
 
 
-def timed(dataset: str, model: str, batch: int, seconds: float) -> Line:
-    return Line(
-        dataset=dataset, setting="transductive", teacher="sage", model=model, layers=2,
-        hidden_dim=8, batch=batch, median_seconds_per_node=seconds, low=seconds, high=seconds,
-        peak_bytes=1, nodes_read=1.0, repeats=5, threads=1, device="cpu", commit="",
-    )  # fmt: skip
+def timed(dataset: str, model: str, size: str, seconds: float) -> InferenceLine:
+    return inference_line(
+        dataset, teacher="sage", model=model, size=size, median_seconds_per_node=seconds
+    )
 
 
 def test_the_speed_up_is_a_geometric_mean_over_graphs_held_against_the_claim() -> None:
     lines = [
-        timed("cora", "sage", 1, 20.0), timed("cora", "mlp", 1, 1.0),
-        timed("pubmed", "sage", 1, 10.0), timed("pubmed", "mlp", 1, 2.0),
-        timed("cora", "sage", 70, 6.0), timed("cora", "mlp", 70, 2.0),
-        timed("pubmed", "sage", 90, 6.0), timed("pubmed", "mlp", 90, 2.0),
+        timed("cora", "sage", "1", 20.0), timed("cora", "mlp", "1", 1.0),
+        timed("pubmed", "sage", "1", 10.0), timed("pubmed", "mlp", "1", 2.0),
+        timed("cora", "sage", "all", 6.0), timed("cora", "mlp", "all", 2.0),
+        timed("pubmed", "sage", "all", 6.0), timed("pubmed", "mlp", "all", 2.0),
     ]  # fmt: skip
-    assert speed_up(lines, "sage", "1") == pytest.approx(10.0)
-    assert speed_up(lines, "sage", "all") == pytest.approx(3.0)
+    assert speed_ups(lines, "sage", "1") == [20.0, 5.0]
+    assert speed_ups(lines, "sage", "all") == [3.0, 3.0]
     told = sentence(lines)
-    assert "one node at a time sage 10.0 (the claim holds)" in told
-    assert "all test nodes at once sage 3.0 (the claim does not hold for sage)" in told
+    assert "one node at a time sage 10.0 (2 graphs): the claim holds" in told
+    assert "all test nodes at once sage 3.0 (2 graphs): the claim does not hold for sage" in told
 
 
 def test_influence_trains_on_all_quarters_and_only_what_is_missing(
@@ -151,24 +150,25 @@ def test_influence_trains_on_all_quarters_and_only_what_is_missing(
     accuracies = [row for row in third if row["measure"] == "test_accuracy"]
     assert len(accuracies) == 3 * 4
     assert len(third) == 2 * len(accuracies) + 2
-    assert {row["nodes"] for row in accuracies if row["quarter"] == "per-class"} == {"10"}
-    assert {row["classes"] for row in accuracies if row["quarter"] == "per-class"} == {"5"}
+    assert {row["nodes"] for row in accuracies if row["grouping"] == "per-class"} == {"10"}
+    assert {row["classes"] for row in accuracies if row["grouping"] == "per-class"} == {"5"}
 
 
 def test_what_was_measured_with_other_options_is_measured_anew(tmp_path: Path) -> None:
     short = ("--teachers", "gcn", "--seeds", "0")
     first = run("influence", tmp_path, *short)
     second = run("influence", tmp_path, *short, "teacher.dropout=0.1")
-    changed = [a["measure"] for a, b in zip(first, second, strict=True) if a["key"] != b["key"]]
+    changed = [b["measure"] for b in second if b not in first]
+    assert len(second) == len(first), "nothing outdated is left"
     assert changed == ["test_accuracy", "seconds_per_epoch"] * 4
 
 
-def scored(dataset: str, quarter: str, side: str, seed: int, accuracy: float) -> InfluenceLine:
+def scored(dataset: str, grouping: str, side: str, seed: int, accuracy: float) -> InfluenceLine:
     return InfluenceLine(
         dataset=dataset, protocol="infgrand", setting="transductive", teacher="gcn", layers=2,
-        hidden_dim=8, quarter=quarter, side=side, nodes=5, classes=3 if side == "top" else 2,
+        hidden_dim=8, grouping=grouping, side=side, nodes=5, classes=3 if side == "top" else 2,
         seed=seed, measure="test_accuracy", value=accuracy, repeats=1, threads=1, device="cpu",
-        commit="", key=f"{dataset}{quarter}{side}{seed}",
+        commit="", configuration="c",
     )  # fmt: skip
 
 
@@ -181,17 +181,26 @@ def contest_lines(dataset: str, quarter: str, gaps: list[float]) -> list[Influen
     return [*lines, replace(lines[0], measure="seconds_per_epoch", value=0.1)]
 
 
-def test_top_and_bottom_are_paired_by_seed_and_counted_by_quarter() -> None:
+def test_top_and_bottom_are_paired_by_seed_and_counted_by_grouping() -> None:
     lines = [
         *contest_lines("cora", "overall", [0.10, 0.11, 0.12]),
+        *contest_lines("citeseer", "overall", [0.10, 0.11, 0.12]),
         *contest_lines("pubmed", "overall", [-0.2, 0.1, 0.0]),
         *contest_lines("cora", "per-class", [0.3, -0.1, 0.1]),
         *contest_lines("pubmed", "per-class", [0.1, 0.1, 0.1]),
     ]
-    found = contests(lines)
-    assert found["overall", "cora", "gcn"].difference.mean == pytest.approx(0.11)
-    assert found["overall", "cora", "gcn"].classes == (3, 2)
+    found = contests(lines)["overall", Place("cora", "transductive", "gcn")]
+    assert found.difference.mean == pytest.approx(0.11)
+    assert found.classes == (3, 2)
     told = influence_sentence(lines)
-    assert "for 1 of 2 (1 with p < 0.05, paired by seed) pairs of teacher and dataset" in told
-    assert "for 2 of 2 (1 with p < 0.05, paired by seed) with quarters per class" in told
-    assert told.endswith("the claim does not hold here.")
+    assert "for 2 of 3 (2 with p < 0.05) pairs of teacher and dataset" in told
+    assert "for 2 of 2 (1 with p < 0.05) with quarters per class" in told
+    assert told.endswith("is not confirmed here: 1 of 3 differences are ties.")
+
+
+def test_a_seed_of_one_side_alone_is_no_pair() -> None:
+    lines = contest_lines("cora", "overall", [0.10, 0.11, 0.12])
+    half = [line for line in lines if (line.side, line.seed) != ("bottom", 0)]
+    found = contests(half)["overall", Place("cora", "transductive", "gcn")]
+    assert found.difference.n == 2
+    assert contests([line for line in lines if line.side == "top"]) == {}

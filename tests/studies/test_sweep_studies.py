@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,27 @@ from typing import Any
 import numpy as np
 import pytest
 import study
+from reporting.study_lines import all_studies
+from rich.console import Console
 from support import CPU, SMALL, config
 
 from gkd_runner.config.schema import MethodConfig
-from gkd_runner.nodes.summary import QUARTILES
+from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reload import reload_run
-from gkd_runner.studies import ablation, extraction, find_study, hardness_report, scarcity
-from gkd_runner.studies.sweep import TEACHER, Line, accuracies_at
+from gkd_runner.reporting.compare import Place
+from gkd_runner.studies import (
+    ablation,
+    extraction,
+    find_study,
+    hardness,
+    hardness_report,
+    scarcity,
+)
+from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at
 from gkd_runner.train import train
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
-PLACE = ("synthetic", "gcn")
+PLACE = Place("synthetic", "transductive", "gcn")
 CASES = {"ablation": 9 + 1, "scarcity": 4 * 3, "hardness": 3 + 2 * 4}
 """Distinct configurations of each study."""
 
@@ -48,7 +60,7 @@ def run(name: str, folder: Path) -> None:
     study.main([name, "--seeds", "0,1", *where, "training.max_epochs=8"])
 
 
-def lines_of(name: str, folder: Path) -> list[Line]:
+def lines_of(name: str, folder: Path) -> list[SweepLine]:
     return find_study(name).lines(name, folder).read()
 
 
@@ -86,7 +98,7 @@ def test_hardness_looks_at_the_nodes_of_every_published_method(
 
     for method in (TEACHER, *hardness_report.METHODS):
         variant = "" if method == TEACHER else hardness_report.variant_of(method)
-        quarters = [accuracies_at(lines, PLACE, variant, method, part) for part in QUARTILES]
+        quarters = [accuracies_at(lines, PLACE, variant, method, part) for part in QUARTERS]
         overall = accuracies_at(lines, PLACE, variant, method)
         for seed in (0, 1):  # quarters of 100 test nodes weigh alike
             assert np.mean([found[seed] for found in quarters]) == pytest.approx(overall[seed])
@@ -124,49 +136,81 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     assert turns == list(paces) * extraction.TURNS
 
 
-def line(
-    variant: str,
-    accuracy: float,
-    seed: int,
-    method: str = "infgrand",
-    part: str = "",
-    measure: str = "accuracy",
-) -> Line:
-    return Line(
-        dataset="cora", protocol="infgrand", setting="transductive", teacher="gcn", layers=2,
-        hidden_dim=8, method=method, variant=variant, seed=seed, measure=measure, part=part,
-        value=accuracy, run="r", device="cpu", commit="",
-    )  # fmt: skip
+LINES = {name: [each for each in lines if each.setting == "transductive"]
+         for name, lines in all_studies().items()}  # fmt: skip
+CORA = Place("cora", "transductive", "gcn")
+
+
+def printed(found: Any) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(found)
+    return " ".join(console.export_text().split())
+
+
+def without(dataset: str, lines: Sequence[Any]) -> list[Any]:
+    return [each for each in lines if each.dataset != dataset]
 
 
 def test_both_parts_are_held_against_each_alone() -> None:
-    accuracies = {"both parts": 0.8, "propagation only": 0.79, "influence only": 0.7}
-    lines = [line(name, value + s / 100, s) for name, value in accuracies.items() for s in (0, 1)]
+    lines = LINES["ablation"]
     told = ablation.sentence(lines)
-    assert "influence adds +1.00 points" in told
-    assert "propagation adds +10.00" in told
+    assert "influence adds +1.00 points of test accuracy on average" in told
+    assert "helps for 3 of 3 (3 with p < 0.05) pairs" in told
+    assert "propagation adds +4.00" in told
     assert told.endswith("holds here.")
-
-    worse = [line("propagation only", 0.81, s) for s in (0, 1)]
-    others = [each for each in lines if each.variant != "propagation only"]
-    assert ablation.sentence([*others, *worse]).endswith("does not hold everywhere here.")
-
-
-@pytest.mark.parametrize(("lead", "holds"), [(0.05, True), (0.03, False)])
-def test_infgrands_lead_with_few_labels_is_held_against_the_claim(lead: float, holds: bool) -> None:
-    lines = [
-        line(share, 0.6 + (lead if method == "infgrand" else 0), seed, method)
-        for share in scarcity.SHARES
-        for method in scarcity.METHODS
-        for seed in (0, 1)
-    ]
-    told = scarcity.sentence(lines)
-    assert f"leads GLNN by {100 * lead:+.2f} points" in told
-    assert told.endswith("holds here." if holds else "does not hold here.")
+    worse = [replace(each, value=0.9) if each.variant == "influence only" else each
+             for each in lines]  # fmt: skip
+    assert ablation.sentence(worse).endswith("does not hold here.")
+    unclear = [replace(each, value=0.75 + each.seed / 10) if each.variant == "influence only"
+               else each for each in lines]  # fmt: skip
+    assert "is not confirmed here" in ablation.sentence(unclear)
+    assert ablation.sentence(without("cora", lines)).endswith("fewer than 3 graphs.")
+    assert "propagation only 79.00±0.82 69.00±0.82" in printed(ablation.table(lines))
 
 
-def test_the_cost_of_subgraphs_is_what_an_epoch_takes_beyond_glnns() -> None:
-    seconds = {"glnn": 2.0, "hgmd-weight": 4.0, "hgmd-mixup": 8.0}
-    lines = [line("", s, 0, method, measure="seconds_per_epoch") for method, s in seconds.items()]
-    share = {m: hardness_report.extraction_share(lines, m)["cora", "gcn"] for m in seconds}
-    assert share == {"glnn": 0.0, "hgmd-weight": 0.5, "hgmd-mixup": 0.75}
+@pytest.mark.parametrize(("more", "verdict"), [(0.0, "are reached"), (-0.01, "are not reached")])
+def test_infgrands_lead_with_few_labels_is_held_against_the_claim(
+    more: float, verdict: str
+) -> None:
+    gained = [replace(each, value=each.value + more) if each.method == "infgrand" else each
+              for each in LINES["scarcity"]]  # fmt: skip
+    told = scarcity.sentence(gained)
+    assert told.endswith(f"{verdict} here.")
+    assert scarcity.sentence(without("cora", gained)).endswith("fewer than 3 graphs.")
+
+
+def test_the_lead_is_that_of_each_share() -> None:
+    leads = scarcity.leads(LINES["scarcity"], "glnn", list(scarcity.SHARES))
+    assert [round(100 * leads[CORA, share].mean, 6) for share in scarcity.SHARES] == [5, 4, 3, 2]
+    told = scarcity.sentence(LINES["scarcity"])
+    assert "leads GLNN by +4.00 points on average, ahead in 9 of 9 (9 with p < 0.05)" in told
+    assert "and HGMD-mixup by +3.00, in 9 of 9" in told
+    assert "with all labels by +2.00" in told
+    row = "cora gcn 10% 60.00±0.82 61.00±0.82 62.00±0.82 66.00±0.82 +5.00 *"
+    assert row in printed(scarcity.table(LINES["scarcity"]))
+
+
+def test_hardness_tells_gains_by_quarter_variants_and_costs() -> None:
+    told = hardness_report.sentence(LINES["hardness"])
+    assert "On the hardest quarter HGMD-mixup gains +3.00 points" in told
+    assert "on the easiest +6.00" in told
+    assert "knowledge +1.00, distillation +2.00, none +3.00" in told
+    assert "is 50% of hgmd-weight's and 75% of hgmd-mixup's" in told
+    shown = printed(hardness_report.tables(LINES["hardness"]))
+    easiest_to_all = "82.00±0.82 79.00±0.82 76.00±0.82 73.00±0.82 77.50±0.82"
+    assert f"cora gcn hgmd-mixup {easiest_to_all}" in shown
+    assert "cora gcn hgmd-weight 76.50±0.82 75.50±0.82 74.50±0.82 73.50±0.82" in shown
+
+
+def test_an_interrupted_study_of_hardness_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hardness, "inspect_run", interrupted)
+    with pytest.raises(SystemExit, match="what was measured is kept"):
+        run("hardness", tmp_path)
+    found = lines_of("hardness", tmp_path)
+    assert {line.measure for line in found} == {"accuracy"}
+    assert len({(line.method, line.variant) for line in found}) == CASES["hardness"] + 1

@@ -16,9 +16,11 @@ import vl_convert
 from gkd_runner import __version__
 from gkd_runner.reporting.command_line import failed_cells, failures, folders_of
 from gkd_runner.reporting.page import charts
-from gkd_runner.reporting.page.figures import VEGALITE, Figure, own_figures, save, studies
+from gkd_runner.reporting.page.figure import Figure
+from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
 from gkd_runner.reporting.page.lines import Line, Names, lines_of, series_of
 from gkd_runner.reporting.page.runs import failures_table, warnings_table
+from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.table import table
 from gkd_runner.reporting.render import provenance
 from gkd_runner.reporting.rows import Row
@@ -45,7 +47,7 @@ def make_report(rows: Sequence[Row], sources: Sequence[Path], inductive_part: st
     lines = tuple(lines_of(views(rows, inductive_part, failed_cells(sources))))
     series, names = tuple(series_of(lines)), Names(lines)
     own = own_figures(series, names, sources, inductive_part)
-    return Report(tuple(rows), lines, tuple(own), tuple(studies(sources)), inductive_part)
+    return Report(tuple(rows), lines, tuple(own), tuple(study_figures(sources)), inductive_part)
 
 
 def write(

@@ -27,7 +27,8 @@ function fitted(spec, width, records) {
   const count = (name) => new Set(records.map((record) => record[name])).size;
   const most = Math.max(1, Math.floor(width / (PANEL + AXES)));
   const [graphs, panels] = [count("dataset"), count(spec.facet.field)];
-  const columns = Math.min(most, graphs > 1 && panels % graphs === 0 ? graphs : panels);
+  const ofGraphs = records.every((record) => record.panel.startsWith(record.dataset));
+  const columns = Math.min(most, ofGraphs && graphs > 1 ? graphs : panels);
   const room = Math.floor(width / Math.max(columns, Math.min(most, 3))) - AXES;
   return { ...spec, columns, spec: { ...spec.spec, width: Math.max(160, room) } };
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ import vl_convert
 
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.curves import POINTS, curves_of
+from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.inference import FILE, HOW, costs, read_inference
 from gkd_runner.reporting.page.lines import Names, Series
-from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.view import PARTS
 
 Records = Sequence[dict[str, Any]]
@@ -25,20 +24,6 @@ VEGALITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 PNG_SCALE = 2
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure; ``spec`` is ``None`` where nothing can be drawn, and ``text`` says why.
-
-    Of the columns ``choices``, one combination of values is shown at a time.
-    """
-
-    name: str
-    title: str
-    text: str
-    spec: dict[str, Any] | None
-    choices: tuple[str, ...] = ()
-
-
 def own_figures(
     series: Sequence[Series], names: Names, sources: Sequence[Path], inductive_part: str
 ) -> list[Figure]:
@@ -47,15 +32,6 @@ def own_figures(
         _seeds(series, names, inductive_part),
         _cost(series, names, sources),
         _curves(series, names, sources),
-    ]
-
-
-def studies(sources: Iterable[Path]) -> list[Figure]:
-    """What the sources' studies found."""
-    return [
-        Figure(found.name, found.title, found.sentence, _spec(found.chart))
-        for source in sources
-        for found in study_figures(source)
     ]
 
 
@@ -84,7 +60,9 @@ def _cost(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Fi
         " Left is cheaper, up is better. Times are of models with hidden"
         f" {_listed('width', records)}."
     )
-    return Figure("cost", title, text, _spec(charts.cost_chart(names), records), ("batch",))
+    return Figure(
+        "cost", title, text, _spec(charts.cost_chart(names), records), ("batch", "machine")
+    )
 
 
 def _listed(name: str, records: Records) -> str:
@@ -108,10 +86,8 @@ def _curves(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> 
     return Figure("curves", title, text, spec, ("setting", "teacher"))
 
 
-def _spec(chart: Any, records: Records | None = None) -> dict[str, Any]:
-    spec: dict[str, Any] = chart.to_dict()
-    del spec["config"]
-    return spec if records is None else {**spec, "datasets": {"rows": list(records)}}
+def _spec(chart: alt.FacetChart, records: Records) -> dict[str, Any]:
+    return {**spec_of(chart), "datasets": {"rows": list(records)}}
 
 
 def save(figures: Iterable[Figure], folder: Path) -> list[Path]:

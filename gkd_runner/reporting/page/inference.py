@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gkd_runner.reporting.page.lines import Series
-from gkd_runner.reporting.page.sizes import largest
 from gkd_runner.studies import find_study
-from gkd_runner.studies.inference import Line, named_sizes
+from gkd_runner.studies.inference_report import InferenceLine
+from gkd_runner.studies.lines import current
 
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
@@ -16,24 +16,23 @@ HOW = "python scripts/study.py inference"
 FILE = Path("studies") / "inference.csv"
 
 
-def read_inference(sources: Sequence[Path]) -> list[Line]:
-    """The measurements in output folders, of the largest models that were measured.
+def read_inference(sources: Sequence[Path]) -> list[InferenceLine]:
+    """The measurements in output folders, the last source counting.
 
     Raises ``ReportError`` for a file of another form.
     """
     study = find_study("inference")
-    return largest([line for source in sources for line in study.lines("inference", source).read()])
+    return current(line for source in sources for line in study.lines("inference", source).read())
 
 
-def costs(series: Sequence[Series], measured: Sequence[Line]) -> list[dict[str, object]]:
-    """One record per series and batch size (nodes per call) that was measured for it."""
-    size = named_sizes(measured)
-    times: dict[tuple[str, ...], list[Line]] = {}
+def costs(series: Sequence[Series], measured: Sequence[InferenceLine]) -> list[dict[str, object]]:
+    """One record per series, batch size (nodes per call) and machine that it was measured with."""
+    times: dict[tuple[str, ...], list[InferenceLine]] = {}
     for line in measured:
         key = (line.dataset, line.setting, line.teacher, line.model)
         times.setdefault(key, []).append(line)
     return [
-        _record(each, line) | {"batch": size(line)}
+        _record(each, line)
         for each in series
         for line in times.get(_key(each), ())
         if each.result.values(each.stage, each.part)
@@ -47,7 +46,7 @@ def _key(series: Series) -> tuple[str, ...]:
     return (*where, "infgrand-mlp" if series.kind == "infgrand" else "mlp")
 
 
-def _record(series: Series, line: Line) -> dict[str, object]:
+def _record(series: Series, line: InferenceLine) -> dict[str, object]:
     mean = 100 * (series.result.mean(series.stage, series.part) or 0)
     std = 100 * series.result.std(series.stage, series.part)
     return series.fields | {
@@ -56,6 +55,8 @@ def _record(series: Series, line: Line) -> dict[str, object]:
         "slow": line.high,
         "megabytes": round(line.peak_bytes / 1e6, 1),
         "width": line.hidden_dim,
+        "batch": line.size,
+        "machine": line.machine,
         "accuracy": round(mean, 2),
         "below": round(mean - std, 2),
         "above": round(mean + std, 2),

@@ -1,7 +1,8 @@
-"""The two charts that studies are shown by, small multiples of records with the same few columns.
+"""The charts that studies are shown by, small multiples of records with the same few columns.
 
 A record has its ``panel``, its ``kind`` (by colour), ``value``, ``low`` and ``high``, and ``row``
-(:func:`dots`) or ``x`` (:func:`trend`); what else it has, the page's filters act on.
+(:func:`dots`) or ``x`` (:func:`trend`, :func:`curves`); what else it has, the page's filters act
+on.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Axis:
     title: str
     log: bool = False
     rule: float | None = None
+
+
+ACCURACY = Axis("test accuracy, %")
 
 
 def dots(

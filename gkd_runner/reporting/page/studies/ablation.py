@@ -1,0 +1,31 @@
+"""InfGraND's parts, poolings and hops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gkd_runner.reporting.page.figure import Figure
+from gkd_runner.reporting.page.studies.charts import ACCURACY, dots
+from gkd_runner.reporting.page.studies.frame import Where, everywhere, figure, spread
+from gkd_runner.studies.ablation import GROUPS, accuracies, sentence
+from gkd_runner.studies.sweep import SweepLine
+
+
+def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
+    """Accuracy of every variant."""
+    records = [
+        common | {"kind": group, "row": variant} | spread(found.values())
+        for place, common in everywhere(lines)
+        for group, variants in GROUPS.items()
+        for variant in variants
+        if (found := accuracies(lines, place, variant))
+    ]
+    rows = [variant for variants in GROUPS.values() for variant in variants]
+    yield figure(
+        where,
+        "ablation",
+        "What of InfGraND does it?",
+        f"{sentence(lines)} Mean ± population std over seeds.",
+        records,
+        lambda found: dots(found, ACCURACY, rows, list(GROUPS), beside=False),
+    )

@@ -1,0 +1,136 @@
+"""What the inference study found: its lines, its table and its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from rich.table import Table
+
+from gkd_runner.reporting.compare import TEACHERS, in_order
+from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.lines import Line
+
+BATCHES = (1, 32, 1024)
+"""Nodes per request; sizes that a graph has too few for fall out."""
+
+ALL = "all"
+"""All test nodes at once."""
+
+SIZES = (*map(str, BATCHES), ALL)
+
+STUDENTS = ("mlp", "infgrand-mlp", "infgrand-mlp-on-request")
+
+CLAIMED = {"sage": 8.56, "gat": 13.89}
+"""How many times faster than these GNNs the student is in the InfGraND article,"""
+
+LEAST = 6
+"""and how many times at least against any GNN (6 to 14)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceLine(Line):
+    """One model at one batch size; seconds are medians and quartiles over requests.
+
+    ``size`` is one of ``SIZES`` and ``nodes`` what that is on this graph; ``layers`` and
+    ``hidden_dim`` are the model's; ``peak_bytes`` and ``nodes_read`` are per request.
+    """
+
+    SCOPE: ClassVar = ("dataset", "protocol", "setting", "teacher", "threads", "device")
+    IDENTITY: ClassVar = ("model", "size")
+
+    dataset: str
+    protocol: str
+    setting: str
+    teacher: str
+    model: str
+    layers: int
+    hidden_dim: int
+    size: str
+    nodes: int
+    median_seconds_per_node: float
+    low: float
+    high: float
+    peak_bytes: int
+    nodes_read: float
+    repeats: int
+    threads: int
+    device: str
+    commit: str
+
+    @property
+    def machine(self) -> str:
+        """What it was measured on."""
+        return f"{self.threads} thread{'' if self.threads == 1 else 's'} of {self.device}"
+
+
+def table(lines: Sequence[InferenceLine]) -> Table:
+    """Per GNN and batch size: geometric means over graphs."""
+    shown = plain_table(
+        "microseconds per node, and nodes read per request: geometric means over graphs",
+        ("GNN", "batch"),
+        ("GNN", "mlp", "infgrand\nmlp", "on\nrequest", "mlp is\nfaster", "GNN\nreads"),
+    )
+    for gnn in in_order((line.teacher for line in lines), TEACHERS):
+        for size in SIZES:
+            mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
+            if not mine:
+                continue
+            micros = (_micros(mine, model) for model in (gnn, *STUDENTS))
+            read = _mean(line.nodes_read for line in mine if line.model == gnn)
+            faster = f"{_mean(speed_ups(lines, gnn, size)):.1f} x"
+            last = size == SIZES[-1]
+            shown.add_row(gnn, size, *micros, faster, f"{read:.0f}", end_section=last)
+    return shown
+
+
+def _micros(lines: Sequence[InferenceLine], model: str) -> str:
+    seconds = (line.median_seconds_per_node for line in lines if line.model == model)
+    return f"{1e6 * _mean(seconds):.1f}"
+
+
+def sentence(lines: Sequence[InferenceLine]) -> str:
+    """How much faster the MLP was, beside the article's claim."""
+    gnns = in_order((line.teacher for line in lines), TEACHERS)
+    parts = []
+    for size, name in (("1", "one node at a time"), (ALL, "all test nodes at once")):
+        ratios = {gnn: found for gnn in gnns if (found := speed_ups(lines, gnn, size))}
+        if ratios:
+            told = ", ".join(
+                f"{gnn} {_mean(found):.1f} ({len(found)} graph{'' if len(found) == 1 else 's'})"
+                for gnn, found in ratios.items()
+            )
+            parts.append(f"{name} {told}: {_verdict(ratios)}")
+    if not parts:
+        return "Not measured yet: a GNN and its student at the same batch size."
+    return (
+        "Per node the MLP is so many times faster than its teacher (geometric means over graphs):"
+        f" {'; '.join(parts)}. The InfGraND article claims {CLAIMED['sage']} against GraphSAGE,"
+        f" {CLAIMED['gat']} against GAT, and {LEAST} to 14 in all."
+    )
+
+
+def _verdict(ratios: Mapping[str, Sequence[float]]) -> str:
+    short = [gnn for gnn, found in ratios.items() if _mean(found) < CLAIMED.get(gnn, LEAST)]
+    return f"the claim does not hold for {', '.join(short)}" if short else "the claim holds"
+
+
+def speed_ups(lines: Sequence[InferenceLine], gnn: str, size: str) -> list[float]:
+    """How many times faster the MLP is than ``gnn``, for each graph that both were timed on."""
+    mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
+    students = {_task(line): line for line in mine if line.model == "mlp"}
+    return [
+        line.median_seconds_per_node / students[_task(line)].median_seconds_per_node
+        for line in mine
+        if line.model == gnn and _task(line) in students
+    ]
+
+
+def _task(line: InferenceLine) -> tuple[str, ...]:
+    return line.dataset, line.protocol, line.setting, line.machine
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.exp(np.mean(np.log(list(values)))))
