@@ -16,7 +16,7 @@ import pytest
 
 from gkd_runner.reporting.page import build
 from gkd_runner.reporting.page.build import make_report, page, write
-from gkd_runner.reporting.page.figure import Figure, spec_of
+from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.report_cli import main
 from gkd_runner.reporting.rows import Row, csv_text
 from gkd_runner.reporting.tables import documents
@@ -124,7 +124,7 @@ def test_studies_stand_on_the_page_and_among_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chart = alt.Chart(pd.DataFrame({"method": ["mlp"], "y": [1]})).mark_point().encode(y="y")
-    found = [Figure("depth", "Depth matters", "One sentence.", spec_of(chart))]
+    found = [Figure("depth", "Depth matters", "One sentence.", chart.to_dict())]
     monkeypatch.setattr(build, "study_figures", lambda sources: found)
 
     written = write(rows("glnn", [0.8]), tmp_path / "out", [tmp_path])
