@@ -69,10 +69,11 @@ class InferenceLine(Line):
 def table(lines: Sequence[InferenceLine]) -> Table:
     """Per GNN and batch size: geometric means over graphs."""
     shown = plain_table(
-        "microseconds per node, and nodes read per request: geometric means over graphs",
+        "time per node, nodes read and peak memory per request: geometric means over graphs",
         ("GNN", "batch"),
-        ("GNN", "mlp", "infgrand\nmlp", "on\nrequest", "mlp is\nfaster", "GNN\nreads"),
-    )
+        ("GNN\nµs", "mlp\nµs", "infgrand\nµs", "on request\nµs", "mlp is\nfaster", "GNN\nreads",
+         "GNN\nMB", "mlp\nMB"),
+    )  # fmt: skip
     for gnn in in_order((line.teacher for line in lines), TEACHERS):
         for size in SIZES:
             mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
@@ -81,9 +82,15 @@ def table(lines: Sequence[InferenceLine]) -> Table:
             micros = (_micros(mine, model) for model in (gnn, *STUDENTS))
             read = _mean(line.nodes_read for line in mine if line.model == gnn)
             faster = f"{_mean(speed_ups(lines, gnn, size)):.1f} x"
+            memory = (_megabytes(mine, model) for model in (gnn, "mlp"))
             last = size == SIZES[-1]
-            shown.add_row(gnn, size, *micros, faster, f"{read:.0f}", end_section=last)
+            shown.add_row(gnn, size, *micros, faster, f"{read:.0f}", *memory, end_section=last)
     return shown
+
+
+def _megabytes(lines: Sequence[InferenceLine], model: str) -> str:
+    found = (max(1, line.peak_bytes) for line in lines if line.model == model)
+    return f"{_mean(found) / 1e6:.2g}"
 
 
 def _micros(lines: Sequence[InferenceLine], model: str) -> str:
