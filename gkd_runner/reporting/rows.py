@@ -79,7 +79,7 @@ class Row:
 
 
 def read_rows(sources: Sequence[Path]) -> list[Row]:
-    """Rows of all finished runs in output folders, or of CSV files written before.
+    """Rows of all finished runs in output folders, or of CSV files (``runs.csv``) written before.
 
     A seed that several runs of one key have done counts once, in the newest of them. Raises
     ``ReportError`` for a source that is neither.
@@ -90,10 +90,12 @@ def read_rows(sources: Sequence[Path]) -> list[Row]:
             rows += read_csv(source)
         elif (source / "runs").is_dir():
             rows += _from_runs(source / "runs")
+        elif (source / "runs.csv").is_file():
+            rows += read_csv(source / "runs.csv")
         else:
             raise ReportError(
-                f"{source} is neither an output folder (with runs/ in it) nor a CSV file of runs;"
-                " give gkd-train's output_dir"
+                f"{source} is neither an output folder (with runs/ or runs.csv in it) nor a CSV"
+                " file of runs; give gkd-train's output_dir"
             )
     newest = {(row.key, row.seed): row for row in sorted(rows, key=lambda row: row.started)}
     return sorted(newest.values(), key=_order)

@@ -248,6 +248,8 @@ def test_the_csv_has_a_row_per_run_and_seed_in_pandas_and_reads_back_the_same(
     assert frame.groupby("method").student_prod.mean()["infgrand"] == pytest.approx(0.91)
     assert read_csv(path) == SOME
     assert sorted(read_rows([path]), key=str) == sorted(SOME, key=str)
+    assert path.name == "runs.csv"
+    assert read_rows([path.parent]) == read_rows([path]), "or by its folder"
 
 
 def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
