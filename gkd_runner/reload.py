@@ -180,8 +180,8 @@ def _teacher_logits(run: StoredRun, config: Config, result: SeedResult, key: str
     keep = " cache=use" if config.cache == "off" else ""
     raise RunError(
         f"the teacher of seed {result.seed}, {file}, {problem}; give cache_dir=... if it lies"
-        f" elsewhere, or train it anew with `gkd-train ... rerun=true{keep}`, where ... are the"
-        f" options of the run (its command: {shlex.join(run.raw['command'])})"
+        " elsewhere, or train it anew by the command of the run with rerun=true:"
+        f" `{shlex.join(run.raw['command'])} rerun=true{keep}`"
     )
 
 

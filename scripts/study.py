@@ -1,10 +1,17 @@
 """Run one of the studies that the papers' claims rest on: what it found, and if the claim holds.
 
-    python scripts/study.py inference --datasets cora,pubmed --max-width 256
     python scripts/study.py influence --teachers gcn --seeds 0,1,2
 
-Measurements go to <output_dir>/studies/<name>.csv. Arguments that are not its own are gkd-train's
-options: ``setting=inductive``.
+hardness   which nodes are hard, whether HGMD helps there, what its subgraphs cost
+influence  GNNs that learn from the most or the least influential training nodes
+ablation   InfGraND without influence or propagation; pooling; hops
+scarcity   10, 20, 40 and 100% of the training labels
+inference  time, memory and nodes read per node, by batch size (always measured anew)
+
+Cora, Citeseer and Pubmed (inference: six graphs), the gcn teacher (influence, inference: all),
+seeds 2022 to 2026 and preset=common unless told otherwise. Measurements go to
+<output_dir>/studies/<name>.csv. Arguments that are not its own are gkd-train's options:
+``setting=inductive``.
 """
 
 from __future__ import annotations
@@ -20,7 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table and the sentence."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler announces itself otherwise
-    options, overrides = _parser().parse_known_args(arguments)
+    parser = _parser()
+    options, overrides = parser.parse_known_args(arguments)
+    unknown = [text for text in overrides if text.startswith("-")]
+    if unknown:
+        parser.error(f"unknown: {' '.join(unknown)}")
+    try:
+        _study(options, overrides)
+    except KeyboardInterrupt:
+        print(
+            "study: interrupted; what was measured is kept, the same command goes on from here",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+
+
+def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     import torch
 
     from gkd_runner.config.presets import register_resolvers
@@ -43,24 +65,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if text is None:
             raise
         sys.exit(f"study: {text}")
-    except KeyboardInterrupt:
-        sys.exit("study: interrupted; what was measured is kept")
     console = make_console()
     console.print(finding.table, crop=False)
     console.print(f"{finding.sentence}\n{lines.path}", soft_wrap=True)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; it must be >= 1")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", help="inference, influence, ...: an unknown name lists them")
+    parser.add_argument("study", help="one of those above")
     for name in ("datasets", "teachers", "seeds"):
         parser.add_argument(f"--{name}", metavar="A,B,...", help=f"only these {name}")
     parser.add_argument(
-        "--max-width", type=int, metavar="H", help="cap hidden_dim of teachers and students"
+        "--max-width", type=_positive, metavar="H", help="cap hidden_dim of teachers and students"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of torch")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of torch")
     return parser
 
 

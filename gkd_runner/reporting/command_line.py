@@ -31,7 +31,8 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COLUMN=VALUE,...",
-        help="keep only these runs, as in --where dataset=cora,citeseer --where preset=common",
+        help="keep only these runs, as in --where dataset=cora,citeseer --where preset=common; the"
+        " figures of studies are not narrowed",
     )
     parser.add_argument(
         "--accuracy",

@@ -92,6 +92,8 @@ def read_rows(sources: Sequence[Path]) -> list[Row]:
             rows += _from_runs(source / "runs")
         elif (source / "runs.csv").is_file():
             rows += read_csv(source / "runs.csv")
+        elif (source / "studies").is_dir():
+            raise ReportError(f"{source} has studies but no finished run yet; run gkd-train first")
         else:
             raise ReportError(
                 f"{source} is neither an output folder (with runs/ or runs.csv in it) nor a CSV"

@@ -18,7 +18,7 @@ from gkd_runner.studies.differences import (
 from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
-from gkd_runner.studies.sweep import SweepLine, accuracies_at, places, run_cases
+from gkd_runner.studies.sweep import SweepLine, accuracies_at, collapses, places, run_cases
 
 BOTH = "both parts"
 NO_INFLUENCE = {"method": "infgrand", "method.delta_2": "0", "method.gamma_2": "0"}
@@ -90,7 +90,7 @@ def sentence(lines: Sequence[SweepLine]) -> str:
         f" accuracy on average and helps for {won(influence.values())} pairs of graph and teacher;"
         f" beside influence, propagation adds {mean_points(propagation.values())} and helps for"
         f" {won(propagation.values())}. That both parts contribute, as the InfGraND article"
-        f" claims, {verdict(influence, propagation)}."
+        f" claims, {verdict(influence, propagation)}.{collapses(lines)}"
     )
 
 

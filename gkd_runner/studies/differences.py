@@ -22,9 +22,11 @@ def gap(a: Accuracies, b: Accuracies) -> Difference | None:
 
 
 def percent(found: Accuracies) -> str:
-    """Mean and population std over seeds, in percent; empty where nothing was measured."""
+    """Mean and, of several seeds, population std in percent; empty where nothing was measured."""
     values = 100 * np.array(list(found.values()))
-    return f"{values.mean():.2f}±{values.std():.2f}" if len(values) else ""
+    if len(values) < 2:
+        return f"{values[0]:.2f}" if len(values) else ""
+    return f"{values.mean():.2f}±{values.std():.2f}"
 
 
 def points(found: Difference | None) -> str:
@@ -41,7 +43,9 @@ def won(differences: Collection[Difference]) -> str:
     """How many are positive, and how many of those are no tie."""
     positive = [found for found in differences if found.mean > 0]
     clear = sum(not found.is_tie for found in positive)
-    return f"{len(positive)} of {len(differences)} ({clear} with p < {SIGNIFICANT})"
+    tested = any(found.n > 1 for found in differences)
+    told = f"{clear} with p < {SIGNIFICANT}" if tested else "one seed, not tested"
+    return f"{len(positive)} of {len(differences)} ({told})"
 
 
 def verdict(*all_of: Differences) -> str:

@@ -16,14 +16,11 @@ from gkd_runner.nodes.inspected import inspect_run
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
-from gkd_runner.studies.hardness_report import HARDNESSES, HGMD, PLAIN, sentence, tables
+from gkd_runner.studies.hardness_report import BINS, HARDNESSES, HGMD, PLAIN, sentence, tables
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.origin import origin_columns
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
 from gkd_runner.studies.sweep import TEACHER, Done, SweepLine, run_cases
-
-BINS = 20
-"""Of the histograms of hardness over [0, 1]."""
 
 AS_PUBLISHED = ("", "both")
 """The variants whose nodes are looked at."""

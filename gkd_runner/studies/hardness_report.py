@@ -10,12 +10,15 @@ from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.compare import Place
 from gkd_runner.studies.differences import Differences, gap, mean_points, percent, won
 from gkd_runner.studies.display import plain_table
-from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, places
+from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places
 
 PLAIN = ("mlp", "glnn", "infgrand")
 HGMD = ("hgmd-weight", "hgmd-mixup")
 HARDNESSES = ("both", "knowledge", "distillation", "none")
 METHODS = ("mlp", "glnn", *HGMD, "infgrand")
+
+BINS = 20
+"""Of the histograms of hardness over [0, 1]; a line's ``part`` is where its bin begins."""
 
 
 def variant_of(method: str) -> str:
@@ -97,14 +100,16 @@ def sentence(lines: Sequence[SweepLine]) -> str:
         f"On the hardest quarter HGMD-mixup gains {mean_points(hard)} points over GLNN (better for"
         f" {won(hard)} pairs of graph and teacher), on the easiest {mean_points(easy)}. Both"
         f" hardnesses instead of one alone or none change its accuracy by: {alone}."
-        f"{_costs(lines)}"
+        f"{_costs(lines)}{collapses(lines)}"
     )
 
 
 def _costs(lines: Sequence[SweepLine]) -> str:
     shares = {method: extraction_share(lines, method).values() for method in HGMD}
-    told = " and ".join(f"{_range(found)} of {name}'s" for name, found in shares.items() if found)
-    return f" Drawing subgraphs, what an epoch takes beyond GLNN's, is {told}." if told else ""
+    told = " and ".join(
+        f"{_range(found)} of an epoch of {name}" for name, found in shares.items() if found
+    )
+    return f" Drawing subgraphs (time beyond GLNN's) takes {told}." if told else ""
 
 
 def _range(shares: Collection[float]) -> str:

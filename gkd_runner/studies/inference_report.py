@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from gkd_runner.reporting.compare import TEACHERS, in_order
+from gkd_runner.reporting.references import FEWEST_GRAPHS
 from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.lines import Line
 
@@ -69,7 +71,8 @@ class InferenceLine(Line):
 def table(lines: Sequence[InferenceLine]) -> Table:
     """Per GNN and batch size: geometric means over graphs."""
     shown = plain_table(
-        "time per node, nodes read and peak memory per request: geometric means over graphs",
+        "time per node, nodes read and peak memory per request: geometric means over graphs;"
+        " infgrand reads features propagated beforehand, or propagates on request",
         ("GNN", "batch"),
         ("GNN\nµs", "mlp\nµs", "infgrand\nµs", "on request\nµs", "mlp is\nfaster", "GNN\nreads",
          "GNN\nMB", "mlp\nMB"),
@@ -99,35 +102,40 @@ def _micros(lines: Sequence[InferenceLine], model: str) -> str:
 
 
 def sentence(lines: Sequence[InferenceLine]) -> str:
-    """How much faster the MLP was, beside the article's claim."""
+    """How much faster the students were, beside the article's claim."""
     gnns = in_order((line.teacher for line in lines), TEACHERS)
     parts = []
     for size, name in (("1", "one node at a time"), (ALL, "all test nodes at once")):
         ratios = {gnn: found for gnn in gnns if (found := speed_ups(lines, gnn, size))}
         if ratios:
             told = ", ".join(
-                f"{gnn} {_mean(found):.1f} ({len(found)} graph{'' if len(found) == 1 else 's'})"
+                f"{_mean(found):.1f} times faster than {gnn}"
+                f" ({_mean(speed_ups(lines, gnn, size, 'infgrand-mlp') or [math.nan]):.1f})"
                 for gnn, found in ratios.items()
             )
-            parts.append(f"{name} {told}: {_verdict(ratios)}")
+            parts.append(f"{name} it is {told}, so that the claim {_verdict(ratios)}")
     if not parts:
         return "Not measured yet: a GNN and its student at the same batch size."
     return (
-        "Per node the MLP is so many times faster than its teacher (geometric means over graphs):"
-        f" {'; '.join(parts)}. The InfGraND article claims {CLAIMED['sage']} against GraphSAGE,"
-        f" {CLAIMED['gat']} against GAT, and {LEAST} to 14 in all."
+        "The MLP per node (in brackets InfGraND's, on features propagated beforehand; geometric"
+        f" means over graphs): {'; '.join(parts)}. The InfGraND article claims {CLAIMED['sage']}"
+        f" against GraphSAGE, {CLAIMED['gat']} against GAT, and {LEAST} to 14 in all."
     )
 
 
 def _verdict(ratios: Mapping[str, Sequence[float]]) -> str:
+    if min(map(len, ratios.values())) < FEWEST_GRAPHS:
+        return f"cannot be judged on fewer than {FEWEST_GRAPHS} graphs"
     short = [gnn for gnn, found in ratios.items() if _mean(found) < CLAIMED.get(gnn, LEAST)]
-    return f"the claim does not hold for {', '.join(short)}" if short else "the claim holds"
+    return f"does not hold for {', '.join(short)}" if short else "holds"
 
 
-def speed_ups(lines: Sequence[InferenceLine], gnn: str, size: str) -> list[float]:
-    """How many times faster the MLP is than ``gnn``, for each graph that both were timed on."""
+def speed_ups(
+    lines: Sequence[InferenceLine], gnn: str, size: str, student: str = "mlp"
+) -> list[float]:
+    """How many times faster a student is than ``gnn``, for each graph that both were timed on."""
     mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
-    students = {_task(line): line for line in mine if line.model == "mlp"}
+    students = {_task(line): line for line in mine if line.model == student}
     return [
         line.median_seconds_per_node / students[_task(line)].median_seconds_per_node
         for line in mine

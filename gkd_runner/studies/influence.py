@@ -93,7 +93,7 @@ def run(cases: Sequence[Case], lines: Lines[InfluenceLine]) -> Finding:
         mine = [line for line in lines.read() if _belongs(line, subject)]
         found += [line for line in mine if line not in found]
         what = f"{config.dataset.name}, {config.teacher.name}, {config.setting.name}"
-        console.print(f"{what}: {len(fresh)} measured, {len(mine) - len(fresh)} known")
+        console.print(f"{what}: {len(fresh)} measurements taken, {len(mine) - len(fresh)} known")
     return Finding(table(found), sentence(found))
 
 

@@ -52,7 +52,7 @@ class Lines(Generic[LineT]):
                     f"{self.path} has columns {', '.join(reader.fieldnames or ())}, this version"
                     f" writes {', '.join(self._types)}; move it away"
                 )
-            return [self._parsed(line) for line in reader]
+            return [self._parsed(number, line) for number, line in enumerate(reader, start=2)]
 
     def add(self, lines: Sequence[LineT]) -> None:
         """Write ``lines`` beside what is there, in place of what they outdate."""
@@ -65,8 +65,14 @@ class Lines(Generic[LineT]):
             with replacing(self.path) as part:
                 part.write_text(text.getvalue(), encoding="utf-8")
 
-    def _parsed(self, line: dict[str, str]) -> LineT:
-        return self._kind(**{name: self._value(name, text) for name, text in line.items()})
+    def _parsed(self, number: int, line: dict[str, str]) -> LineT:
+        try:
+            return self._kind(**{name: self._value(name, text) for name, text in line.items()})
+        except (TypeError, ValueError) as error:
+            raise ReportError(
+                f"{self.path}, line {number} is broken ({error}); delete the line, and run the"
+                " study again"
+            ) from error
 
     def _value(self, name: str, text: str) -> Any:
         allowed = typing.get_args(self._types[name]) or (self._types[name],)

@@ -13,7 +13,7 @@ from gkd_runner.studies.differences import gap, mean_points, percent, points, wo
 from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
-from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, places, run_cases
+from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places, run_cases
 
 CLAIMED = 4.17
 """Points by which InfGraND beats GLNN in the article: average over three graphs and ``SCARCE``."""
@@ -82,6 +82,7 @@ def sentence(lines: Sequence[SweepLine]) -> str:
         f" {mean_points(glnn.values())} points on average, ahead in {won(glnn.values())} cases,"
         f" and HGMD-mixup by {mean_points(hgmd.values())}, in {won(hgmd.values())}{with_all}."
         f" The {CLAIMED} points over GLNN that the InfGraND article claims {_verdict(glnn)}."
+        f"{collapses(lines)}"
     )
 
 

@@ -110,9 +110,14 @@ class Done:
         )
 
     def accuracies(self) -> Iterator[SweepLine]:
-        """Test accuracy ([0, 1]) of every student; with glnn, of the teacher that all share."""
+        """Test accuracy ([0, 1]) of every student, and whether it collapsed (0 or 1).
+
+        With glnn also of the teacher, which all share.
+        """
         for run, seed in self.seeds():
             yield self.line(run, seed.seed, "accuracy", seed.student.scores.prod)
+            collapsed = any(warning.startswith("collapsed") for warning in seed.warnings)
+            yield self.line(run, seed.seed, "collapsed", float(collapsed))
             if self.method == "glnn":
                 of_teacher = seed.teacher.scores.prod
                 yield self.line(run, seed.seed, "accuracy", of_teacher, method=TEACHER)
@@ -154,7 +159,7 @@ def run_cases(cases: Sequence[Case]) -> list[Done]:
 def _label(case: Case) -> str:
     config = case.config
     parts = (config.dataset.name, config.teacher.name, config.method.name, case.variant)
-    return " ".join(part for part in parts if part)
+    return " ".join(dict.fromkeys(part for part in parts if part))
 
 
 def places(lines: Sequence[SweepLine]) -> list[Place]:
@@ -178,3 +183,10 @@ def accuracies_at(
         if (line.dataset, line.setting, line.teacher, line.variant, line.method, line.part,
             line.measure) == wanted
     }  # fmt: skip
+
+
+def collapses(lines: Sequence[SweepLine]) -> str:
+    """A sentence on students far below their teachers, where there are such."""
+    found = [line.value for line in lines if line.measure == "collapsed"]
+    count = int(sum(found))
+    return f" {count} of the {len(found)} students collapsed." if count else ""

@@ -13,7 +13,7 @@ import pytest
 from gkd_runner.reporting.page.figures import save
 from gkd_runner.reporting.page.studies import FIGURES as MAKERS
 from gkd_runner.reporting.page.studies import study_figures
-from gkd_runner.reporting.page.studies.inference import ON_REQUEST
+from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
 from gkd_runner.reporting.rows import ReportError
 from gkd_runner.studies import STUDIES
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
@@ -40,7 +40,9 @@ def records(folder: Path) -> dict[str, Records]:
 def test_every_study_and_setting_has_its_figures(folder: Path) -> None:
     assert MAKERS.keys() == STUDIES.keys()
     assert {figure.name for figure in study_figures([folder])} == set(FIGURES)
-    assert all(figure.text.endswith(".") for figure in study_figures([folder]))
+    found = {figure.name: figure.finding for figure in study_figures([folder])}
+    assert "both parts contribute" in found["ablation-infgrand-inductive"]
+    assert "the hardest quarter" in found["hardness-quarters-infgrand-transductive"]
 
 
 def test_a_folder_without_studies_has_none(tmp_path: Path) -> None:
@@ -107,8 +109,8 @@ def test_hgmd_is_drawn_by_what_it_draws_edges_with(records: dict[str, Records]) 
 
 def test_distributions_are_shares_of_nodes(records: dict[str, Records]) -> None:
     found = records["hardness-infgrand-inductive"]
-    assert drawn(found, kind="teacher", x=0.5) == {(75.0, 75.0, 75.0)}
-    assert drawn(found, kind="mlp", x=0.0) == {(25.0, 25.0, 25.0)}
+    assert drawn(found, kind="teacher", x=0.525) == {(75.0, 75.0, 75.0)}
+    assert drawn(found, kind="mlp", x=0.025) == {(25.0, 25.0, 25.0)}
 
 
 def test_influence_draws_both_quarters(records: dict[str, Records]) -> None:
@@ -122,6 +124,7 @@ def test_times_are_told_in_those_of_the_mlp(records: dict[str, Records]) -> None
     found = records["inference-1-thread-of-cpu-infgrand-transductive"]
     assert drawn(found, kind="gcn", panel="one node per request") == {(7.2, 8.0, 8.8)}
     assert drawn(found, kind="sage", panel="all test nodes at once") == {(28.8, 32.0, 35.2)}
+    assert drawn(found, kind=BEFOREHAND) == {(1.8, 2.0, 2.2)}
     assert drawn(found, kind=ON_REQUEST) == {(3.6, 4.0, 4.4)}
     assert list(dict.fromkeys(record["panel"] for record in found)) == [
         "one node per request",
@@ -184,7 +187,9 @@ def test_measurements_of_another_form_are_refused(tmp_path: Path) -> None:
 
 
 def test_figures_become_files(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "of-an-earlier-report.png").touch()
     written = save(study_figures([folder]), tmp_path)
+    assert set(tmp_path.iterdir()) == set(written)
     assert {path.stem for path in written} == set(FIGURES)
     assert {path.suffix for path in written} == {".svg", ".png"}
     text = (tmp_path / "ablation-infgrand-transductive.svg").read_text()

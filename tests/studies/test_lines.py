@@ -61,3 +61,12 @@ def test_a_file_with_other_columns_is_named_and_kept(tmp_path: Path) -> None:
 
 def test_there_is_nothing_to_read_before_the_first_line(tmp_path: Path) -> None:
     assert lines(tmp_path).read() == []
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    table = lines(tmp_path)
+    table.add([made("a", 1, 1.0), made("b", 2, 2.0)])
+    text = table.path.read_text()
+    table.path.write_text(text[: text.index("2.0")])
+    with pytest.raises(ReportError, match=r"made-up.csv, line 3 is broken .* run the study again"):
+        table.read()

@@ -179,6 +179,21 @@ def test_infgrands_lead_with_few_labels_is_held_against_the_claim(
     assert scarcity.sentence(without("cora", gained)).endswith("fewer than 3 graphs.")
 
 
+def test_collapsed_students_are_told() -> None:
+    lines = LINES["ablation"]
+    told = [
+        replace(each, measure="collapsed", value=float(each.variant == "mlp")) for each in lines
+    ]
+    students = len(lines)
+    assert f" {len(told) // 13} of the {students} students" in ablation.sentence([*lines, *told])
+
+
+def test_one_seed_has_no_spread_and_no_test() -> None:
+    one = [each for each in LINES["ablation"] if each.seed == 0]
+    assert "3 of 3 (one seed, not tested)" in ablation.sentence(one)
+    assert "propagation only 78.00 68.00" in printed(ablation.table(one))
+
+
 def test_the_lead_is_that_of_each_share() -> None:
     leads = scarcity.leads(LINES["scarcity"], "glnn", list(scarcity.SHARES))
     assert [round(100 * leads[CORA, share].mean, 6) for share in scarcity.SHARES] == [5, 4, 3, 2]
@@ -195,7 +210,7 @@ def test_hardness_tells_gains_by_quarter_variants_and_costs() -> None:
     assert "On the hardest quarter HGMD-mixup gains +3.00 points" in told
     assert "on the easiest +6.00" in told
     assert "knowledge +1.00, distillation +2.00, none +3.00" in told
-    assert "is 50% of hgmd-weight's and 75% of hgmd-mixup's" in told
+    assert "takes 50% of an epoch of hgmd-weight and 75% of an epoch of hgmd-mixup" in told
     shown = printed(hardness_report.tables(LINES["hardness"]))
     easiest_to_all = "82.00±0.82 79.00±0.82 76.00±0.82 73.00±0.82 77.50±0.82"
     assert f"cora gcn hgmd-mixup {easiest_to_all}" in shown
@@ -203,14 +218,15 @@ def test_hardness_tells_gains_by_quarter_variants_and_costs() -> None:
 
 
 def test_an_interrupted_study_of_hardness_keeps_what_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(hardness, "inspect_run", interrupted)
-    with pytest.raises(SystemExit, match="what was measured is kept"):
+    with pytest.raises(SystemExit, match="130"):
         run("hardness", tmp_path)
+    assert "what was measured is kept" in capsys.readouterr().err
     found = lines_of("hardness", tmp_path)
-    assert {line.measure for line in found} == {"accuracy"}
+    assert {line.measure for line in found} == {"accuracy", "collapsed"}
     assert len({(line.method, line.variant) for line in found}) == CASES["hardness"] + 1

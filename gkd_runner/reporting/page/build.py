@@ -146,6 +146,8 @@ def _swatch(colour: str | None) -> str:
 
 def _figure(figure: Figure) -> str:
     title, text = html.escape(figure.title), html.escape(figure.text)
+    if figure.finding:
+        text = f"<strong>{html.escape(figure.finding)}</strong> {text}"
     if figure.spec is None:
         return f'<section id="{figure.name}"><h2>{title}</h2><p>{text}</p></section>'
     choice = (

@@ -12,9 +12,10 @@ import altair as alt
 class Figure:
     """One figure; ``spec`` is ``None`` where nothing can be drawn, and ``text`` says why.
 
-    Of the columns ``choices``, one combination of values is shown at a time. ``name`` is that of
-    its files. The page's filters act on those of the columns ``group``, ``dataset``, ``setting``,
-    ``teacher`` and ``method`` that its records have.
+    ``text`` says how to read it, ``finding`` what was found. Of the columns ``choices``, one
+    combination of values is shown at a time. ``name`` is that of its files. The page's filters act
+    on those of the columns ``group``, ``dataset``, ``setting``, ``teacher`` and ``method`` that its
+    records have.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Figure:
     text: str
     spec: dict[str, Any] | None
     choices: tuple[str, ...] = ()
+    finding: str = ""
 
 
 def spec_of(chart: alt.FacetChart) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ def _cost(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Fi
         return Figure("cost", title, text, None)
     text = (
         "Mean test accuracy ± population std over seeds, and the median time to predict a node."
-        " Left is cheaper, up is better. Times are of models with hidden"
-        f" {_listed('width', records)}."
+        " Left is cheaper, up is better; InfGraND's features were propagated beforehand. Times are"
+        f" of models with hidden {_listed('width', records)}."
     )
     return Figure(
         "cost", title, text, _spec(charts.cost_chart(names), records), ("batch", "machine")
@@ -91,8 +92,13 @@ def _spec(chart: alt.FacetChart, records: Records) -> dict[str, Any]:
 
 
 def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
-    """Write every figure as SVG and PNG, one per group and choice; the files written."""
+    """Write every figure as SVG and PNG, one per group and choice; the files written.
+
+    What an earlier report left in ``folder`` goes, so that nobody takes it for this one's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
+        old.unlink()
     config = charts.config("#1a1a1a", "white")
     paths = []
     for figure in figures:
@@ -117,5 +123,5 @@ def _parts(figure: Figure) -> Iterator[tuple[str, dict[str, Any]]]:
     columns = ("group", *figure.choices)
     for values in dict.fromkeys(tuple(record[column] for column in columns) for record in records):
         mine = [r for r in records if tuple(r[column] for column in columns) == values]
-        suffix = "".join(f"-{value}" for value in values).replace("/", "-")
+        suffix = re.sub(r"[/ ]", "-", "".join(f"-{value}" for value in values))
         yield suffix, {**figure.spec, "datasets": {"rows": mine}}

@@ -25,7 +25,8 @@ def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
         where,
         "ablation",
         "What of InfGraND does it?",
-        f"{sentence(lines)} Mean ± population std over seeds.",
+        sentence(lines),
+        "Mean ± population std over seeds.",
         records,
         lambda found: dots(found, ACCURACY, rows, list(GROUPS), beside=False),
     )

@@ -23,7 +23,8 @@ STUDY_COLOURS = {
     "gcn": "#009e73",
     "sage": "#cc79a7",
     "gat": "#a96b59",
-    "student, propagating on request": COLOURS["infgrand"],
+    "infgrand's student, propagated beforehand": COLOURS["infgrand"],
+    "the same, propagating on request": COLOURS["mlp"],
     "parts": "#d55e00",
     "pooling": "#7a21dd",
     "hops": "#009e73",
@@ -65,9 +66,7 @@ def trend(
 ) -> alt.FacetChart:
     """A line per kind over ``xs`` in their order."""
     x = alt.X("x:O", sort=list(xs), title=x_title, axis=alt.Axis(labelAngle=0))
-    base = alt.Chart().encode(
-        x=x, color=_colour(kinds), xOffset=alt.XOffset("kind:N", sort=list(kinds))
-    )
+    base = alt.Chart().encode(x=x, color=_colour(kinds))
     y = alt.Y("value:Q", title=axis.title, scale=_scale(axis))
     spread = base.mark_rule(opacity=0.6).encode(y=alt.Y("low:Q", title=axis.title), y2="high:Q")
     line = base.mark_line(opacity=0.7, strokeWidth=1.5).encode(y=y)
@@ -80,7 +79,7 @@ def curves(records: Records, axis: Axis, kinds: Sequence[str], x_title: str) -> 
     """A curve per kind over the number ``x``."""
     chart = (
         alt.Chart()
-        .mark_line(interpolate="step-after", strokeWidth=1.6)
+        .mark_line(interpolate="step", strokeWidth=1.6)
         .encode(
             x=alt.X("x:Q", title=x_title, axis=alt.Axis(tickCount=5)),
             y=alt.Y("value:Q", title=axis.title, scale=_scale(axis)),

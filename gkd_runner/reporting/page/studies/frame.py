@@ -42,12 +42,18 @@ class Where:
 
 
 def figure(
-    where: Where, name: str, title: str, text: str, records: Sequence[Record], chart: Chart
+    where: Where,
+    name: str,
+    title: str,
+    finding: str,
+    text: str,
+    records: Sequence[Record],
+    chart: Chart,
 ) -> Figure:
     """The figure, or why there is none."""
     spec = spec_of(chart(records)) if records else None
-    told = text if records else f"Nothing to draw yet: the study was not finished. {text}"
-    return Figure(where.name(name), where.title(title), told, spec)
+    told = text if records else "Nothing to draw yet: the study was not finished."
+    return Figure(where.name(name), where.title(title), told, spec, finding=finding)
 
 
 def spread(values: Iterable[float]) -> Record:

@@ -16,7 +16,7 @@ from gkd_runner.reporting.page.studies.frame import (
     kind,
     spread,
 )
-from gkd_runner.studies.hardness_report import HARDNESSES, HGMD, METHODS, sentence, variant_of
+from gkd_runner.studies.hardness_report import BINS, HARDNESSES, HGMD, METHODS, sentence, variant_of
 from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at
 
 SHARE = Axis("share of nodes, %")
@@ -29,6 +29,7 @@ def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
         where,
         "hardness",
         "How hard nodes are",
+        "",
         "Entropy of the prediction relative to the largest of the graph, in twenty bins: knowledge"
         " hardness of the teacher, distillation hardness of the students, mean over seeds. Teachers"
         " are calibrated, as they taught.",
@@ -39,8 +40,9 @@ def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
         where,
         "hardness-quarters",
         "Do the hard nodes improve?",
-        f"{sentence(lines)} Quarters of the test nodes by knowledge hardness; mean ± population std"
-        " over seeds of the difference to glnn.",
+        sentence(lines),
+        "Quarters of the test nodes by knowledge hardness; mean ± population std over seeds of the"
+        " difference to glnn.",
         list(_gains(lines)),
         lambda found: trend(
             found, GAIN, list(map(_short, QUARTERS)), in_use(found, METHODS), "quarter"
@@ -50,6 +52,7 @@ def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
         where,
         "hardness-hgmd",
         "Which hardness does HGMD need?",
+        "",
         "Edges drawn by both hardnesses as published, by one alone, or by neither; mean ±"
         " population std over seeds.",
         list(_variants(lines)),
@@ -65,7 +68,7 @@ def _distributions(lines: Sequence[SweepLine]) -> Iterator[Record]:
             if mine and line.measure.endswith("_hardness"):
                 shares.setdefault((line.method, line.part), []).append(line.value)
         for (method, part), values in shares.items():
-            yield common | kind(method) | {"x": float(part)} | spread(values)
+            yield common | kind(method) | {"x": float(part) + 0.5 / BINS} | spread(values)
 
 
 def _gains(lines: Sequence[SweepLine]) -> Iterator[Record]:

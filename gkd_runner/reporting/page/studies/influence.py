@@ -27,8 +27,9 @@ def figures(lines: Sequence[InfluenceLine], where: Where) -> Iterator[Figure]:
         where,
         "influence",
         "Do influential nodes teach a GNN more?",
-        f"{sentence(lines)} {of_graphs(lines)} Mean ± population std over seeds; quarters of all"
-        " training nodes (overall) or of each class.",
+        f"{sentence(lines)} {of_graphs(lines)}",
+        "Mean ± population std over seeds; quarters of all training nodes (overall) or of each"
+        " class.",
         records,
         lambda found: dots(found, ACCURACY, rows, ("top quarter", "bottom quarter")),
     )

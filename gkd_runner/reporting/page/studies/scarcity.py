@@ -31,7 +31,8 @@ def figures(lines: Sequence[SweepLine], where: Where) -> Iterator[Figure]:
         where,
         "scarcity",
         "Few labels",
-        f"{sentence(lines)} Mean ± population std over seeds.",
+        sentence(lines),
+        "Mean ± population std over seeds.",
         records,
         lambda found: trend(found, ACCURACY, list(SHARES), in_use(found, METHODS), "labels"),
     )
