@@ -39,6 +39,12 @@ def mean_points(differences: Collection[Difference]) -> str:
     return f"{100 * float(np.mean([found.mean for found in differences])):+.2f}"
 
 
+def standing(differences: Collection[Difference]) -> str:
+    """How far ahead of or behind something else, on average."""
+    mean = 100 * float(np.mean([found.mean for found in differences]))
+    return f"{abs(mean):.2f} points {'ahead of' if mean >= 0 else 'behind'}"
+
+
 def won(differences: Collection[Difference]) -> str:
     """How many are positive, and how many of those are no tie."""
     positive = [found for found in differences if found.mean > 0]

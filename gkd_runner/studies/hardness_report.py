@@ -8,7 +8,7 @@ from rich.console import Group
 
 from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.compare import Place
-from gkd_runner.studies.differences import Differences, gap, mean_points, percent, won
+from gkd_runner.studies.differences import Differences, gap, mean_points, percent, standing, won
 from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places
 
@@ -97,9 +97,9 @@ def sentence(lines: Sequence[SweepLine]) -> str:
         return "Not measured yet: GLNN and HGMD-mixup on all quarters, and HGMD-mixup's variants."
     alone = ", ".join(f"{name} {mean_points(found)}" for name, found in others.items())
     return (
-        f"On the hardest quarter HGMD-mixup gains {mean_points(hard)} points over GLNN (better for"
-        f" {won(hard)} pairs of graph and teacher), on the easiest {mean_points(easy)}. Both"
-        f" hardnesses instead of one alone or none change its accuracy by: {alone}."
+        f"On the hardest quarter HGMD-mixup is {standing(hard)} GLNN (better for {won(hard)} pairs"
+        f" of graph and teacher), on the easiest {standing(easy)} it. Both hardnesses instead of"
+        f" one alone or none change its accuracy by: {alone}."
         f"{_costs(lines)}{collapses(lines)}"
     )
 

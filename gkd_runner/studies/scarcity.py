@@ -9,7 +9,7 @@ from rich.table import Table
 
 from gkd_runner.reporting.compare import Difference, Place
 from gkd_runner.reporting.references import FEWEST_GRAPHS, TOLERANCE
-from gkd_runner.studies.differences import gap, mean_points, percent, points, won
+from gkd_runner.studies.differences import gap, percent, points, standing, won
 from gkd_runner.studies.display import plain_table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
@@ -76,11 +76,11 @@ def sentence(lines: Sequence[SweepLine]) -> str:
     if not glnn or not hgmd:
         return "Not measured yet: InfGraND, GLNN and HGMD-mixup with few labels."
     everything = leads(lines, "glnn", [ALL])
-    with_all = f"; with all labels by {mean_points(everything.values())}" if everything else ""
+    with_all = f"; with all labels it is {standing(everything.values())} GLNN" if everything else ""
     return (
-        f"With 10, 20 and 40% of the training labels InfGraND leads GLNN by"
-        f" {mean_points(glnn.values())} points on average, ahead in {won(glnn.values())} cases,"
-        f" and HGMD-mixup by {mean_points(hgmd.values())}, in {won(hgmd.values())}{with_all}."
+        f"With 10, 20 and 40% of the training labels InfGraND is {standing(glnn.values())} GLNN on"
+        f" average, better in {won(glnn.values())} cases, and {standing(hgmd.values())} HGMD-mixup,"
+        f" better in {won(hgmd.values())}{with_all}."
         f" The {CLAIMED} points over GLNN that the InfGraND article claims {_verdict(glnn)}."
         f"{collapses(lines)}"
     )

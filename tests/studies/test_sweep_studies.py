@@ -198,17 +198,17 @@ def test_the_lead_is_that_of_each_share() -> None:
     leads = scarcity.leads(LINES["scarcity"], "glnn", list(scarcity.SHARES))
     assert [round(100 * leads[CORA, share].mean, 6) for share in scarcity.SHARES] == [5, 4, 3, 2]
     told = scarcity.sentence(LINES["scarcity"])
-    assert "leads GLNN by +4.00 points on average, ahead in 9 of 9 (9 with p < 0.05)" in told
-    assert "and HGMD-mixup by +3.00, in 9 of 9" in told
-    assert "with all labels by +2.00" in told
+    assert "is 4.00 points ahead of GLNN on average, better in 9 of 9 (9 with p < 0.05)" in told
+    assert "and 3.00 points ahead of HGMD-mixup, better in 9 of 9" in told
+    assert "with all labels it is 2.00 points ahead of GLNN" in told
     row = "cora gcn 10% 60.00±0.82 61.00±0.82 62.00±0.82 66.00±0.82 +5.00 *"
     assert row in printed(scarcity.table(LINES["scarcity"]))
 
 
 def test_hardness_tells_gains_by_quarter_variants_and_costs() -> None:
     told = hardness_report.sentence(LINES["hardness"])
-    assert "On the hardest quarter HGMD-mixup gains +3.00 points" in told
-    assert "on the easiest +6.00" in told
+    assert "On the hardest quarter HGMD-mixup is 3.00 points ahead of GLNN" in told
+    assert "on the easiest 6.00 points ahead of it" in told
     assert "knowledge +1.00, distillation +2.00, none +3.00" in told
     assert "takes 50% of an epoch of hgmd-weight and 75% of an epoch of hgmd-mixup" in told
     shown = printed(hardness_report.tables(LINES["hardness"]))
