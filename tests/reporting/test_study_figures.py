@@ -76,7 +76,7 @@ def test_the_ablation_draws_every_variant(records: dict[str, Records]) -> None:
     found = records["ablation-infgrand-transductive"]
     assert drawn(found, row="both parts", dataset="cora") == around(80.0)
     assert drawn(found, row="influence only", dataset="pubmed") == around(86.0)
-    assert drawn(found, row="mlp", dataset="cora") == around(54.0)
+    assert drawn(found, row="mlp", dataset="cora") == set(), "it would squeeze the others"
     assert drawn(found, row="4 hops", dataset="cora", kind="hops") == around(62.0)
 
 
