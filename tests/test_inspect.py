@@ -386,7 +386,8 @@ def test_a_teacher_that_is_no_longer_cached_is_to_be_trained_again(
     message = refused("--run", str(runs["inductive"]), f"cache_dir={tmp_path / 'empty'}")
 
     assert "the teacher of seed 3" in message
-    assert "`gkd-train ... rerun=true`" in message
+    assert "by the command of the run with rerun=true: `" in message
+    assert message.endswith(" rerun=true`")
     assert "\n" not in message
 
 

@@ -10,8 +10,8 @@ from gkd_runner.reporting.page.studies.charts import Axis, dots
 from gkd_runner.reporting.page.studies.frame import Record, Where, at, figure
 from gkd_runner.studies.inference_report import ALL, SIZES, InferenceLine, sentence
 
-BEFOREHAND = "infgrand's student, propagated beforehand"
-ON_REQUEST = "the same, propagating on request"
+BEFOREHAND = "infgrand, propagated before"
+ON_REQUEST = "infgrand, on request"
 STUDENTS = {"infgrand-mlp": BEFOREHAND, "infgrand-mlp-on-request": ON_REQUEST}
 TIMES = Axis("times the MLP's time per node (log)", log=True, rule=1)
 
@@ -30,7 +30,9 @@ def _on(machine: str, lines: Sequence[InferenceLine], where: Where) -> Figure:
         f"inference-{machine.replace(' ', '-')}",
         f"How many times longer than the MLP GNNs take on {machine}",
         sentence(lines),
-        "Median and quartiles of the time per node over that of the MLP on raw features.",
+        "Median and quartiles of the time per node over that of the MLP on raw features."
+        " InfGraND's student reads features that were propagated before, or propagates them on"
+        " request.",
         list(_records(lines)),
         lambda found: dots(found, TIMES, datasets, kinds),
     )
