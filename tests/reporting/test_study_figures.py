@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gkd_runner.reporting.page.figures import save
+from gkd_runner.reporting.page.figures import WRITTEN, save
 from gkd_runner.reporting.page.studies import FIGURES as MAKERS
 from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
@@ -187,9 +187,17 @@ def test_measurements_of_another_form_are_refused(tmp_path: Path) -> None:
 
 
 def test_figures_become_files(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "of-an-earlier-report.png").touch()
-    written = save(study_figures([folder]), tmp_path)
-    assert set(tmp_path.iterdir()) == set(written)
+    (tmp_path / "of-the-author.png").touch()
+    figures = study_figures([folder])
+    for some in (figures[:2], figures):
+        written = save(some, tmp_path)
+        own = {"of-the-author.png", WRITTEN}
+        assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} | own
+    before = set(written)
+    written = save(figures[2:], tmp_path)
+    assert not any(path.exists() for path in before - set(written)), "an earlier report's"
+    assert (tmp_path / "of-the-author.png").exists()
+    written = save(figures, tmp_path)
     assert {path.stem for path in written} == set(FIGURES)
     assert {path.suffix for path in written} == {".svg", ".png"}
     text = (tmp_path / "ablation-infgrand-transductive.svg").read_text()

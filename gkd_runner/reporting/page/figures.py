@@ -24,6 +24,8 @@ VEGALITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 PNG_SCALE = 2
 
+WRITTEN = "written-by-gkd-report.txt"
+
 
 def own_figures(
     series: Sequence[Series], names: Names, sources: Sequence[Path], inductive_part: str
@@ -94,11 +96,13 @@ def _spec(chart: alt.FacetChart, records: Records) -> dict[str, Any]:
 def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
     """Write every figure as SVG and PNG, one per group and choice; the files written.
 
-    What an earlier report left in ``folder`` goes, so that nobody takes it for this one's.
+    Those that an earlier report wrote into ``folder`` go, so that nobody takes them for this one's;
+    ``WRITTEN`` lists them, and no other file is touched.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
-        old.unlink()
+    listed = folder / WRITTEN
+    for name in listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else ():
+        (folder / Path(name).name).unlink(missing_ok=True)
     config = charts.config("#1a1a1a", "white")
     paths = []
     for figure in figures:
@@ -109,6 +113,7 @@ def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
             png = path.with_suffix(".png")
             png.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
             paths += [path, png]
+    listed.write_text("".join(f"{path.name}\n" for path in paths), encoding="utf-8")
     return paths
 
 
