@@ -122,6 +122,17 @@ def _reused(result: RunResult) -> str:
     )
 
 
+def plain_table(caption: str | None = None) -> Table:
+    """A table as all of the terminal's: a line below its headings, no other; no columns yet."""
+    return Table(
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
 def _table(result: RunResult) -> Table:
     parts = result.seeds[0].student.scores.parts
     caption = (
@@ -129,13 +140,7 @@ def _table(result: RunResult) -> Table:
         if len(result.seeds) == 1
         else ("accuracy in %, mean ± population std over seeds")
     )
-    table = Table(
-        caption=caption,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table(caption)
     for heading in ("", *parts.values(), "epoch", "seconds"):
         table.add_column(
             heading.replace(" ", "\n"), justify="right" if heading else "left", no_wrap=True

@@ -15,6 +15,7 @@ import torch
 
 from gkd_runner import __version__
 from gkd_runner.config.paths import PACKAGE
+from gkd_runner.config.schema import Config
 from gkd_runner.errors import ConfigError
 
 logger = logging.getLogger("gkd_runner")
@@ -52,6 +53,11 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "git": _git_state(),
         "command": sys.argv,
     }
+
+
+def replicas_at_once(config: Config, device: torch.device) -> int:
+    """How many seeds train at once: on a GPU all, on a CPU one, unless ``replicas`` is set."""
+    return config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
 
 
 def peak_memory(device: torch.device) -> dict[str, int | None]:

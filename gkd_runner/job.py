@@ -17,7 +17,7 @@ from gkd_runner.config.schema import Config
 from gkd_runner.console import stage_progress
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
-from gkd_runner.environment import describe_environment, peak_memory
+from gkd_runner.environment import describe_environment, peak_memory, replicas_at_once
 from gkd_runner.results import RunResult, SeedResult, identity, table
 from gkd_runner.scoring import seed_result
 from gkd_runner.serving.measured import inference_seconds
@@ -35,7 +35,7 @@ class Job:
 
     def __init__(self, config: Config, graph: GraphData, device: torch.device, key: str) -> None:
         self._config, self._graph, self._device, self._key = config, graph, device, key
-        self.replicas = config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
+        self.replicas = replicas_at_once(config, device)
         self._environment = describe_environment(device)  # now: the checkout may change meanwhile
         self._seconds: dict[str, float] = {}
         self._resources = ExitStack()

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gkd_runner.arguments import whole
+
 
 @dataclass(frozen=True)
 class Target:
@@ -107,13 +109,6 @@ def _overrides(options: argparse.Namespace) -> list[str]:
     ]
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is out of range; it must be >= 1")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("datasets", "teachers", "settings", "methods", "seeds"):
         parser.add_argument(f"--{name}", metavar="A,B,...", help=f"only these {name}")
     parser.add_argument(
-        "--max-width", type=_positive, metavar="H", help="cap hidden_dim of teachers and students"
+        "--max-width", type=whole(1), metavar="H", help="cap hidden_dim of teachers and students"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     return parser

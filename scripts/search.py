@@ -14,7 +14,7 @@ import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
+from gkd_runner.arguments import whole
 from gkd_runner.config.build import compose, data_dir
 from gkd_runner.config.command_line import check_command_line
 from gkd_runner.config.hydra_options import PREFIXES
@@ -229,20 +230,11 @@ def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("search.py", description=__doc__, formatter_class=raw)
     parser.add_argument("overrides", nargs="*", metavar="option=value", help="as for gkd-train")
-    parser.add_argument("--trials", type=_whole(1), default=20, help="in all; default: %(default)s")
+    parser.add_argument("--trials", type=whole(1), default=20, help="in all; default: %(default)s")
     parser.add_argument(
-        "--search-seed", type=_whole(0), default=0, help="of the sampler; default: %(default)s"
+        "--search-seed", type=whole(0), default=0, help="of the sampler; default: %(default)s"
     )
     return parser
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number >= {least}")
-        return int(text)
-
-    return read
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gkd_runner.arguments import whole
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table and the sentence."""
@@ -70,13 +72,6 @@ def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     console.print(f"{finding.sentence}\n{lines.path}", soft_wrap=True)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is out of range; it must be >= 1")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -85,9 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("datasets", "teachers", "seeds"):
         parser.add_argument(f"--{name}", metavar="A,B,...", help=f"only these {name}")
     parser.add_argument(
-        "--max-width", type=_positive, metavar="H", help="cap hidden_dim of teachers and students"
+        "--max-width", type=whole(1), metavar="H", help="cap hidden_dim of teachers and students"
     )
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of torch")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of torch")
     return parser
 
 

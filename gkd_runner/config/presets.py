@@ -111,6 +111,11 @@ def shipped_name(name: str) -> str:
     return re.split("-modified-|-labels", name)[0]
 
 
+def all_labels(name: str) -> str:
+    """The same protocol's name with all labels kept."""
+    return name.partition("-labels")[0]
+
+
 def _changed(config: Config) -> list[str]:
     """``option=value`` of those that differ from what the same choices alone give."""
     root: Any = OmegaConf.load(conf_dir() / "train.yaml")

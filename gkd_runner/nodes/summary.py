@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from scipy.stats import spearmanr
 
 from gkd_runner.config.schema import InfgrandConfig
+from gkd_runner.console import plain_table
 from gkd_runner.data.graph import GraphData
 from gkd_runner.nodes.inspected import Inspected
 from gkd_runner.nodes.measures import edge_homophily, influence_options
@@ -71,7 +71,7 @@ def _influence_text(options: InfgrandConfig) -> str:
 
 
 def _split_table(table: NodeTable) -> Table:
-    found = _plain_table()
+    found = plain_table()
     for heading in ("split", "nodes", "mean influence", "mean local homophily"):
         found.add_column(heading, justify="left" if heading == "split" else "right")
     for part in SPLIT:
@@ -83,17 +83,13 @@ def _split_table(table: NodeTable) -> Table:
 
 
 def _hardness_table(table: NodeTable) -> Table:
-    found = _plain_table()
+    found = plain_table()
     for heading in ("knowledge hardness", "nodes", "up to", "teacher", "student"):
         found.add_column(heading, justify="left" if " " in heading else "right")
     for quarter in accuracy_by_hardness(table):
         accuracies = (f"{100 * value:.2f}" for value in (quarter.teacher, quarter.student))
         found.add_row(quarter.name, str(quarter.nodes), _fixed(quarter.top), *accuracies)
     return found
-
-
-def _plain_table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _mean(column: Column) -> str:

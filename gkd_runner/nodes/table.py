@@ -47,20 +47,25 @@ def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Column]:
     have no value there either.
     """
     n = task.graph.num_nodes
-    split = np.full(n, "none", dtype="<U5")
-    for part in ("train", "val", "test"):
-        split[getattr(task.split, part)] = part
     inductive = len(task.hidden) > 0
     told = np.concatenate([task.observed, task.hidden]) if inductive else task.hidden
     return {
         "node": np.ma.asarray(np.arange(n)),
         "degree": np.ma.asarray(degrees(task.graph)),
         "label": np.ma.masked_equal(task.graph.labels, UNKNOWN_LABEL),
-        "split": np.ma.asarray(split),
+        "split": split_column(task),
         "hidden": scattered(n, told, np.isin(told, task.hidden)),
         "local_homophily": np.ma.masked_invalid(local_homophily(task.graph)),
         "influence": scattered(n, *node_influence(task, options)),
     }
+
+
+def split_column(task: Task) -> Column:
+    """The part of the split that each node is in, or ``none``."""
+    split = np.full(task.graph.num_nodes, "none", dtype="<U5")
+    for part in ("train", "val", "test"):
+        split[getattr(task.split, part)] = part
+    return np.ma.asarray(split)
 
 
 def scattered(n: int, nodes: IntArray, values: npt.NDArray[Any]) -> Column:

@@ -6,11 +6,10 @@ import html
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rich import box
 from rich.console import Group, JustifyMethod, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from gkd_runner.console import plain_table
 from gkd_runner.reporting.document import Document, Line, Section, Value, letters
 from gkd_runner.reporting.rows import Row
 
@@ -49,7 +48,7 @@ def _terminal(section: Section, width: int) -> Iterator[RenderableType]:
     for heading, rows in blocks:
         yield Text(f"\n{heading}".rstrip(), style="italic")
         for part in _parts(widths, width):
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+            table = plain_table()
             for column in part:
                 justify: JustifyMethod = "right" if column else "left"
                 table.add_column(

@@ -9,13 +9,13 @@ from rich.table import Table
 from gkd_runner.reporting.compare import Place
 from gkd_runner.studies.differences import (
     Differences,
-    gap,
+    gaps,
     mean_points,
     percent,
     verdict,
     won,
 )
-from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.display import study_table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
 from gkd_runner.studies.sweep import SweepLine, accuracies_at, collapses, places, run_cases
@@ -57,7 +57,7 @@ def accuracies(lines: Sequence[SweepLine], place: Place, variant: str) -> dict[i
 def table(lines: Sequence[SweepLine]) -> Table:
     """One row per variant, one column per graph and teacher."""
     where = places(lines)
-    shown = plain_table(
+    shown = study_table(
         "test accuracy in % of the student, mean ± population std over seeds",
         ["InfGraND with"],
         [f"{place.dataset}\n{place.teacher}" for place in where],
@@ -71,11 +71,12 @@ def table(lines: Sequence[SweepLine]) -> Table:
 
 def both_minus(lines: Sequence[SweepLine], variant: str) -> Differences:
     """Both parts minus ``variant``, where both were measured."""
-    found = {
-        place: gap(accuracies(lines, place, BOTH), accuracies(lines, place, variant))
-        for place in places(lines)
-    }
-    return {place: difference for place, difference in found.items() if difference}
+    return gaps(
+        {
+            place: (accuracies(lines, place, BOTH), accuracies(lines, place, variant))
+            for place in places(lines)
+        }
+    )
 
 
 def sentence(lines: Sequence[SweepLine]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from gkd_runner.reporting.references import FEWEST_GRAPHS
 Accuracies = Mapping[int, float]
 """In [0, 1], by seed."""
 
+KeyT = TypeVar("KeyT")
+
 Differences = Mapping[Place, Difference]
 
 
@@ -19,6 +22,12 @@ def gap(a: Accuracies, b: Accuracies) -> Difference | None:
     """``a`` minus ``b`` over the seeds that both have; ``None`` without any."""
     shared = [a[seed] - b[seed] for seed in a if seed in b]
     return paired(shared) if shared else None
+
+
+def gaps(pairs: Mapping[KeyT, tuple[Accuracies, Accuracies]]) -> dict[KeyT, Difference]:
+    """The gap of each pair that shares a seed."""
+    found = {key: gap(a, b) for key, (a, b) in pairs.items()}
+    return {key: difference for key, difference in found.items() if difference}
 
 
 def percent(found: Accuracies) -> str:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 
+from gkd_runner.console import plain_table
 
-def plain_table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+
+def study_table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     """A table without rows yet: columns of ``names`` to the left, of ``numbers`` to the right."""
-    table = Table(
-        caption=caption,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table(caption)
     for heading in names:
         table.add_column(heading, no_wrap=True)
     for heading in numbers:

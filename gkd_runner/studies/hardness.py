@@ -12,8 +12,9 @@ import numpy as np
 from gkd_runner.config.schema import Config, MethodConfig
 from gkd_runner.environment import choose_device
 from gkd_runner.errors import ConfigError
-from gkd_runner.nodes.inspected import inspect_run
+from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.quarters import accuracy_by_hardness
+from gkd_runner.nodes.table import NodeTable, split_column
 from gkd_runner.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
 from gkd_runner.studies.hardness_report import BINS, HARDNESSES, HGMD, PLAIN, sentence, tables
@@ -58,7 +59,8 @@ def look_at_nodes(done: Done) -> Iterator[SweepLine]:
     if done.method == "glnn":  # all share its teacher
         columns[TEACHER] = "knowledge_hardness"
     for run, seed in done.seeds():
-        nodes = inspect_run(run.path, seed.seed, _places(done.case.config)).table
+        found = reload_run(run.path, seed.seed, _places(done.case.config))
+        nodes = NodeTable({"split": split_column(found.task), **run_columns(found)})
         quarters = accuracy_by_hardness(nodes)
         for name, column in columns.items():
             for quarter in quarters:

@@ -8,8 +8,8 @@ from rich.console import Group
 
 from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.compare import Place
-from gkd_runner.studies.differences import Differences, gap, mean_points, percent, standing, won
-from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.differences import Differences, gaps, mean_points, percent, standing, won
+from gkd_runner.studies.display import study_table
 from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places
 
 PLAIN = ("mlp", "glnn", "infgrand")
@@ -29,12 +29,12 @@ def variant_of(method: str) -> str:
 def tables(lines: Sequence[SweepLine]) -> Group:
     """Accuracy by quarter of every method; HGMD by what it draws edges with."""
     names = ("dataset", "GNN", "method")
-    by_quarter = plain_table(
+    by_quarter = study_table(
         "test accuracy in % by quarter of the test nodes, mean ± population std over seeds",
         names,
         (*QUARTERS, "all"),
     )
-    by_hardness = plain_table(
+    by_hardness = study_table(
         "test accuracy in %, mean ± population std over seeds, of HGMD that draws edges by both"
         " hardnesses, one alone, or none",
         names,
@@ -56,23 +56,28 @@ def tables(lines: Sequence[SweepLine]) -> Group:
 
 def gains(lines: Sequence[SweepLine], method: str, part: str) -> Differences:
     """A method minus GLNN on one quarter, where both were measured."""
-    found = {
-        place: gap(
-            accuracies_at(lines, place, variant_of(method), method, part),
-            accuracies_at(lines, place, "", "glnn", part),
-        )
-        for place in places(lines)
-    }
-    return {place: difference for place, difference in found.items() if difference}
+    return gaps(
+        {
+            place: (
+                accuracies_at(lines, place, variant_of(method), method, part),
+                accuracies_at(lines, place, "", "glnn", part),
+            )
+            for place in places(lines)
+        }
+    )
 
 
 def both_minus(lines: Sequence[SweepLine], method: str, hardness: str) -> Differences:
     """HGMD by both hardnesses minus HGMD by ``hardness``, where both were measured."""
-    found = {
-        place: gap(*(accuracies_at(lines, place, name, method) for name in ("both", hardness)))
-        for place in places(lines)
-    }
-    return {place: difference for place, difference in found.items() if difference}
+    return gaps(
+        {
+            place: (
+                accuracies_at(lines, place, "both", method),
+                accuracies_at(lines, place, hardness, method),
+            )
+            for place in places(lines)
+        }
+    )
 
 
 def extraction_share(lines: Sequence[SweepLine], method: str) -> dict[Place, float]:

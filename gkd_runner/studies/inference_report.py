@@ -12,7 +12,7 @@ from rich.table import Table
 
 from gkd_runner.reporting.compare import TEACHERS, in_order
 from gkd_runner.reporting.references import FEWEST_GRAPHS
-from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.display import study_table
 from gkd_runner.studies.lines import Line
 
 BATCHES = (1, 32, 1024)
@@ -70,7 +70,7 @@ class InferenceLine(Line):
 
 def table(lines: Sequence[InferenceLine]) -> Table:
     """Per GNN and batch size: geometric means over graphs."""
-    shown = plain_table(
+    shown = study_table(
         "time per node, nodes read and peak memory per request: geometric means over graphs;"
         " infgrand reads features propagated beforehand, or propagates on request",
         ("GNN", "batch"),

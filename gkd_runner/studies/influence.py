@@ -20,7 +20,7 @@ from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task, make_task, once_per_object
-from gkd_runner.environment import choose_device
+from gkd_runner.environment import choose_device, replicas_at_once
 from gkd_runner.errors import ConfigError
 from gkd_runner.nodes.measures import degrees
 from gkd_runner.scoring import scores
@@ -78,10 +78,6 @@ class Subject:
         code = code_version((*TEACHER_CODE, "data/protocols.py"))
         return configuration_hash(self.of_graph, *options, self.device.type, code)
 
-    def wanted(self) -> dict[Quarter, list[int]]:
-        """Every quarter and its seeds."""
-        return {quarter: [task.seed for task in self.tasks] for quarter in all_quarters()}
-
 
 def run(cases: Sequence[Case], lines: Lines[InfluenceLine]) -> Finding:
     """Measure what the file does not have yet, and report on all that was asked for."""
@@ -91,9 +87,10 @@ def run(cases: Sequence[Case], lines: Lines[InfluenceLine]) -> Finding:
         subject = make_subject(config, origin)
         fresh = list(_missing(subject, lines))
         mine = [line for line in lines.read() if _belongs(line, subject)]
-        found += [line for line in mine if line not in found]
+        found += mine
         what = f"{config.dataset.name}, {config.teacher.name}, {config.setting.name}"
         console.print(f"{what}: {len(fresh)} measurements taken, {len(mine) - len(fresh)} known")
+    found = list(dict.fromkeys(found))  # GNNs share what was measured of their graph
     return Finding(table(found), sentence(found))
 
 
@@ -105,9 +102,11 @@ def _missing(subject: Subject, lines: Lines[InfluenceLine]) -> Iterator[Influenc
         lines.add(fresh)
         yield from fresh
     done = {(line.grouping, line.side, line.seed) for line in known}
-    for quarter, seeds in subject.wanted().items():
-        missing = [seed for seed in seeds if (quarter.grouping, quarter.side, seed) not in done]
-        for chunk in chunks(missing, _replicas(subject)):
+    at_once = replicas_at_once(subject.config, subject.device)
+    for quarter in all_quarters():
+        side = (quarter.grouping, quarter.side)
+        missing = [seed for seed in subject.config.seeds if (*side, seed) not in done]
+        for chunk in chunks(missing, at_once):
             fresh = list(train(subject, quarter, chunk))
             lines.add(fresh)
             yield from fresh
@@ -138,12 +137,6 @@ def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:
     graphs = [task.training_graph for task in tasks]
     influences = once_per_object(graphs, lambda g: node_influence(g, method.self_loops))
     return Subject(config, choose_device(config.device), origin, tasks, influences)
-
-
-def _replicas(subject: Subject) -> int:
-    """Teachers trained at once."""
-    everything = len(subject.config.seeds) if subject.device.type == "cuda" else 1
-    return subject.config.replicas or everything
 
 
 def measure_graph(subject: Subject) -> Iterator[InfluenceLine]:

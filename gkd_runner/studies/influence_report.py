@@ -12,7 +12,7 @@ from rich.table import Table
 
 from gkd_runner.reporting.compare import DATASETS, TEACHERS, Difference, Place, in_order
 from gkd_runner.studies.differences import Differences, gap, percent, points, verdict, won
-from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.display import study_table
 from gkd_runner.studies.lines import Line
 from gkd_runner.studies.quarters import GROUPINGS, SIDES
 
@@ -101,7 +101,7 @@ def _contest(lines: Sequence[InfluenceLine]) -> Contest | None:
 
 def table(lines: Sequence[InfluenceLine]) -> Table:
     """One row per contest; beside it what influence is on that graph."""
-    shown = plain_table(
+    shown = study_table(
         "test accuracy in % of the GNN, mean ± population std over seeds; difference in points, *"
         " p < 0.05; classes that have a node left in the top and in the bottom quarter; rank"
         " correlation (Spearman) of influence with degree; time for computing influence, in the"

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from gkd_runner.reporting.compare import Difference, Place
 from gkd_runner.reporting.references import FEWEST_GRAPHS, TOLERANCE
-from gkd_runner.studies.differences import gap, percent, points, standing, won
-from gkd_runner.studies.display import plain_table
+from gkd_runner.studies.differences import gaps, percent, points, standing, won
+from gkd_runner.studies.display import study_table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
 from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places, run_cases
@@ -33,11 +33,12 @@ def run(cases: Sequence[Case], lines: Lines[SweepLine]) -> Finding:
 
 def table(lines: Sequence[SweepLine]) -> Table:
     """One row per graph, teacher and share of labels."""
-    shown = plain_table(
+    shown = study_table(
         "test accuracy in %, mean ± population std over seeds; difference in points, * p < 0.05",
         ("dataset", "GNN", "labels"),
         (TEACHER, *METHODS, "infgrand - glnn"),
     )
+    found = leads(lines, "glnn", SHARES)
     for place in places(lines):
         for share in SHARES:
             cells = (percent(accuracies_at(lines, place, share, method))
@@ -47,27 +48,26 @@ def table(lines: Sequence[SweepLine]) -> Table:
                 place.teacher,
                 share,
                 *cells,
-                points(_lead_at(lines, place, share, "glnn")),
+                points(found.get((place, share))),
                 end_section=share == ALL,
             )
     return shown
-
-
-def _lead_at(lines: Sequence[SweepLine], place: Place, share: str, over: str) -> Difference | None:
-    ours, theirs = (accuracies_at(lines, place, share, name) for name in ("infgrand", over))
-    return gap(ours, theirs)
 
 
 def leads(
     lines: Sequence[SweepLine], over: str, shares: Collection[str] = SCARCE
 ) -> Mapping[tuple[Place, str], Difference]:
     """InfGraND minus ``over`` for each place and share of the labels that both were run with."""
-    found = {
-        (place, share): _lead_at(lines, place, share, over)
-        for place in places(lines)
-        for share in shares
-    }
-    return {at: difference for at, difference in found.items() if difference}
+    return gaps(
+        {
+            (place, share): (
+                accuracies_at(lines, place, share, "infgrand"),
+                accuracies_at(lines, place, share, over),
+            )
+            for place in places(lines)
+            for share in shares
+        }
+    )
 
 
 def sentence(lines: Sequence[SweepLine]) -> str:

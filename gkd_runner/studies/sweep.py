@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 from gkd_runner.config.command_line import Cell
 from gkd_runner.errors import ConfigError
-from gkd_runner.reporting.compare import DATASETS, TEACHERS, Place, in_order
+from gkd_runner.reporting.compare import DATASETS, SETTINGS, TEACHERS, Place, in_order
 from gkd_runner.results import SeedResult
 from gkd_runner.stored import StoredRun, finished, provenance
 from gkd_runner.studies.lines import Line
 from gkd_runner.studies.study import Case
 from gkd_runner.sweeps.run import run_all
-from gkd_runner.sweeps.survey import survey
 
 TEACHER = "teacher"
 """Stands in the column ``method`` for the GNN itself."""
@@ -149,10 +148,10 @@ def run_cases(cases: Sequence[Case]) -> list[Done]:
     """
     check_shared_teachers(cases)
     cells = [Cell(_label(case), case.config) for case in cases]
-    run_all(cells)
+    plan = run_all(cells)
     return [
         Done(case, finished(case.config, found.key))
-        for case, found in zip(cases, survey(cells).cells, strict=True)
+        for case, found in zip(cases, plan.cells, strict=True)
     ]
 
 
@@ -165,7 +164,7 @@ def _label(case: Case) -> str:
 def places(lines: Sequence[SweepLine]) -> list[Place]:
     """Where lines were measured, in the order of the tables."""
     found = {Place(line.dataset, line.setting, line.teacher) for line in lines}
-    settings = in_order((place.setting for place in found), ("transductive", "inductive"))
+    settings = in_order((place.setting for place in found), SETTINGS)
     datasets = in_order((place.dataset for place in found), DATASETS)
     teachers = in_order((place.teacher for place in found), TEACHERS)
     ordered = [Place(d, s, t) for s in settings for t in teachers for d in datasets]

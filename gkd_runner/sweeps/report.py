@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gkd_runner.console import accuracy_text
+from gkd_runner.console import accuracy_text, plain_table
 from gkd_runner.errors import on_one_line
 from gkd_runner.results import SeedResult
 from gkd_runner.sweeps.folder import Failure, Sweep
@@ -49,11 +48,7 @@ def closing(sweep: Sweep, seconds: float) -> Group:
 
 
 def _results(sweep: Sweep, failed: set[int]) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table()
     table.add_column("cell", overflow="fold")
     for heading in ("n", "teacher", "student", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)

@@ -36,14 +36,15 @@ def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bo
     _exit_unless_done(sweep)
 
 
-def run_all(cells: Sequence[Cell]) -> None:
+def run_all(cells: Sequence[Cell]) -> Plan:
     """Run the cells in this process, those that another job is busy with last; exit 1 if any fails.
 
-    One display tells how far all of them are.
+    One display tells how far all of them are. The plan has the keys of their runs.
     """
     with _sweep(cells, Path(cells[0].config.output_dir)) as (sweep, plan):
         _run_in_turn(sweep, plan)
     _exit_unless_done(sweep)
+    return plan
 
 
 @contextmanager

@@ -57,6 +57,13 @@ def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
         ("inference --seeds 1,2", ["seeds=[1, 2]: time is measured with one"]),
         ("inference method.pooling=max", ["method.pooling=max: on request only mean"]),
         ("ablation method.pooling=max", ["this study varies method.pooling itself; leave it out"]),
+        ("ablation method.lam=0.5", ["method.lam=0.5: this study varies the method"]),
+        ("influence method.influence_graph=published setting=inductive", ["at hidden nodes"]),
+        ("hardness cache=off", ["cache=off: the study looks at the cached teachers"]),
+        ("hardness preset=paper --datasets cora", ["teachers of their own", "use preset=common"]),
+        ("influence --max-width 0", ["0 is not a whole number >= 1"]),
+        ("influence --threads -1", ["-1 is not a whole number >= 1"]),
+        ("hardness -m", ["unknown: -m"]),
         (
             "scarcity method=mlp tracer=none",
             ["2 configuration mistakes", "varies method", "tracer"],

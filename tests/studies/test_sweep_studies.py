@@ -223,7 +223,7 @@ def test_an_interrupted_study_of_hardness_keeps_what_it_has(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hardness, "inspect_run", interrupted)
+    monkeypatch.setattr(hardness, "run_columns", interrupted)
     with pytest.raises(SystemExit, match="130"):
         run("hardness", tmp_path)
     assert "what was measured is kept" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from gkd_runner.config.presets import all_labels
 from gkd_runner.reporting.compare import Place, in_order
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.studies.inference_report import InferenceLine
@@ -30,7 +30,7 @@ class Where:
 
     @staticmethod
     def of(line: Line) -> Where:
-        return Where(re.sub(r"-labels[\d.]+$", "", line.protocol), line.setting)
+        return Where(all_labels(line.protocol), line.setting)
 
     def name(self, study: str) -> str:
         """The figure's name."""
