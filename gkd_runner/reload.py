@@ -25,7 +25,8 @@ from gkd_runner.config.build import data_dir, to_config
 from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
-from gkd_runner.data.task import Task, make_task
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task
 from gkd_runner.errors import ConfigError, RunError
 from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.methods import build_method
@@ -34,7 +35,6 @@ from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.results import SeedResult
 from gkd_runner.scoring import scores
-from gkd_runner.seeding import Purpose
 from gkd_runner.stored import StoredRun, read_run
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.student import StudentData
@@ -209,7 +209,7 @@ def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> 
 
 
 def _student(config: Config, task: Task, state: Mapping[str, Tensor]) -> Mlp:
-    init = Initializer([task.seed], Purpose.STUDENT_INIT)
+    init = Initializer([task.seed], "student initialisation")
     graph = task.graph
     model = build_student(config.student, graph.num_features, graph.num_classes, init)
     model.load_state_dict({name: value.unsqueeze(0) for name, value in state.items()})

@@ -1,31 +1,36 @@
-"""Random streams: one per seed and purpose, so that no stream's use shifts another's."""
+"""Random streams, one per seed and name, so that drawing from one never shifts another."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+import hashlib
 
 import numpy as np
 
-
-class Purpose(IntEnum):
-    """What a stream is for. The numbers are part of every result: never renumber."""
-
-    SPLIT = 1
-    HIDDEN = 2
-    TEACHER_INIT = 3
-    TEACHER_DROPOUT = 4
-    STUDENT_INIT = 5
-    STUDENT_DROPOUT = 6
-    EDGE_SAMPLING = 7
-    LABELS = 8
-
-
-def generator(seed: int, purpose: Purpose) -> np.random.Generator:
-    """The NumPy stream of ``seed`` for ``purpose`` (SFC64: the fastest NumPy has)."""
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, purpose])))
+FIRST = {
+    "split": 1,
+    "hidden nodes": 2,
+    "teacher initialisation": 3,
+    "teacher dropout": 4,
+    "student initialisation": 5,
+    "student dropout": 6,
+    "edge sampling": 7,
+    "kept labels": 8,
+}
+"""Numbers of the streams that the reference results were drawn from. Other names are hashed."""
 
 
-def stream_seed(seed: int, purpose: Purpose) -> int:
-    """A 63-bit seed for a generator of another library."""
-    state = np.random.SeedSequence([seed, purpose]).generate_state(1, np.uint64)
+def generator(seed: int, name: str) -> np.random.Generator:
+    """The NumPy stream called ``name`` of ``seed`` (SFC64, the fastest bit generator of NumPy)."""
+    return np.random.Generator(np.random.SFC64(_sequence(seed, name)))
+
+
+def stream_seed(seed: int, name: str) -> int:
+    """A 63-bit seed for the stream called ``name`` in a generator of another library."""
+    state = _sequence(seed, name).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
+
+
+def _sequence(seed: int, name: str) -> np.random.SeedSequence:
+    digest = hashlib.sha256(name.encode()).digest()
+    number = FIRST.get(name) or int.from_bytes(digest[:8], "little")
+    return np.random.SeedSequence([seed, number])

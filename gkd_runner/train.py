@@ -42,7 +42,7 @@ def train(config: Config) -> RunResult:
 
 def distil(config: Config, graph: GraphData, device: torch.device, key: str) -> RunResult:
     """Train teacher and student of every seed, whatever is done already."""
-    from gkd_runner.data.task import make_task
+    from gkd_runner.data.protocols import make_task
     from gkd_runner.job import Job
     from gkd_runner.training.soft_labels import make_soft_labels
     from gkd_runner.training.student import train_all_students

@@ -22,7 +22,7 @@ from scipy.stats import entropy, rankdata
 from gkd_runner.config.build import compose
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
-from gkd_runner.data.task import make_task
+from gkd_runner.data.protocols import make_task
 from gkd_runner.files import replacing
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
@@ -34,7 +34,6 @@ from gkd_runner.nodes.predictions import relative_hardness
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.summary import rank_correlation
 from gkd_runner.reload import Logits, ReloadedSeed, reload_run
-from gkd_runner.seeding import Purpose
 from gkd_runner.train import train
 from tests.support import (
     CPU,
@@ -205,7 +204,7 @@ def test_influence_is_what_the_method_weighs_labels_by(influence_graph: str) -> 
     task = make_task(small_graph(), settings, 0)
     method = InfGraND(replace(settings.method, delta_1=0.0, delta_2=1.0))  # type: ignore[type-var]
     observed = len(task.observed)
-    streams = Streams([0], Purpose.EDGE_SAMPLING, CPU)
+    streams = Streams([0], "edge sampling", CPU)
     batch = looped_batch([task.training_graph])
     method.prepare(Classroom([task], batch, torch.zeros(1, observed, 4), streams, 10))
     weighs = method.label_weights(torch.arange(observed).unsqueeze(0))[0].numpy() * observed

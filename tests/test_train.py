@@ -91,8 +91,8 @@ def test_a_saved_student_predicts_what_was_scored(tmp_path: Path) -> None:
     result = train(small(tmp_path, "method=glnn", "seeds=[0]"))
     state = {k: v.numpy() for k, v in load_file(result.path / "student-0.safetensors").items()}
 
+    from gkd_runner.data.protocols import make_task
     from gkd_runner.data.synthetic import synthetic
-    from gkd_runner.data.task import make_task
 
     job = small(tmp_path, "method=glnn", "seeds=[0]")
     d = job.dataset

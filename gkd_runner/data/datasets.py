@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.config.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
-from gkd_runner.data import protocols
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.load import find
 from gkd_runner.data.npz import load_npz
+from gkd_runner.data.protocols import cut
 from gkd_runner.data.synthetic import synthetic
 
 
@@ -21,7 +21,7 @@ def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Pat
     graph = _read(dataset, data_dir)
     if dataset.row_normalize:
         graph = replace(graph, features=row_normalized(graph.features))
-    return protocols.cut(graph, protocol, dataset.family)
+    return cut(graph, protocol, dataset.family)
 
 
 def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:

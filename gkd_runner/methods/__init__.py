@@ -29,8 +29,3 @@ def build_method(config: MethodConfig) -> Method[Any]:
             [f"method={config.name} is not one of {allowed}{nearest(config.name, METHODS)}"]
         )
     return METHODS[config.name](config)
-
-
-def method_file(name: str) -> str:
-    """The file of method ``name``, relative to the package: the code that makes it differ."""
-    return METHODS[name].__module__.removeprefix("gkd_runner.").replace(".", "/") + ".py"

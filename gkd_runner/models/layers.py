@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gkd_runner.models.streams import Streams, keep_scale
-from gkd_runner.seeding import Purpose, stream_seed
+from gkd_runner.seeding import stream_seed
 
 
 class _ReluDropout(torch.autograd.Function):
@@ -51,8 +51,8 @@ def dropout(x: Tensor, drop: float, streams: Streams | None) -> Tensor:
 class Initializer:
     """Draws stacked parameters ``[R, ...]`` on the host, so every device starts alike."""
 
-    def __init__(self, seeds: Sequence[int], purpose: Purpose) -> None:
-        self._generators = [torch.Generator().manual_seed(stream_seed(s, purpose)) for s in seeds]
+    def __init__(self, seeds: Sequence[int], name: str) -> None:
+        self._generators = [torch.Generator().manual_seed(stream_seed(s, name)) for s in seeds]
 
     def uniform(self, *shape: int, bound: float) -> nn.Parameter:
         """Uniform in ``[-bound, bound]``."""

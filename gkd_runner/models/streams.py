@@ -9,26 +9,26 @@ import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
-from gkd_runner.seeding import Purpose, generator, stream_seed
+from gkd_runner.seeding import generator, stream_seed
 
 _LEVELS = 1 << 16
 
 
 class Streams:
-    """One stream per seed for one purpose, on one device.
+    """One stream per seed, all with the same name, on one device.
 
     On the CPU NumPy's SFC64 fills 16-bit words, which makes dropout several times faster than
     ``F.dropout`` there (scripts/benchmark.py).
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: Purpose, device: torch.device) -> None:
+    def __init__(self, seeds: Sequence[int], name: str, device: torch.device) -> None:
         self.device = device
         self._on_host = device.type == "cpu"
-        self._host = [generator(seed, purpose) for seed in seeds] if self._on_host else []
+        self._host = [generator(seed, name) for seed in seeds] if self._on_host else []
         self._device = (
             []
             if self._on_host
-            else [torch.Generator(device).manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+            else [torch.Generator(device).manual_seed(stream_seed(seed, name)) for seed in seeds]
         )
 
     @property

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from gkd_runner.config.build import data_dir
 from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
-from gkd_runner.data.task import Task, make_task
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task
 from gkd_runner.nodes.measures import influence_options
 from gkd_runner.nodes.table import NodeTable, graph_columns
 

@@ -21,7 +21,7 @@ from gkd_runner.config.schema import Config, InfgrandConfig
 from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import IntArray
-from gkd_runner.data.task import make_task
+from gkd_runner.data.protocols import make_task
 from gkd_runner.environment import choose_device
 from gkd_runner.errors import ConfigError
 from gkd_runner.serving.servers import Server, make_servers

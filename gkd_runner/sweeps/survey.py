@@ -13,7 +13,7 @@ from gkd_runner.config.command_line import Cell
 from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.task import make_task
+from gkd_runner.data.protocols import make_task
 from gkd_runner.environment import choose_device
 from gkd_runner.errors import GkdError
 from gkd_runner.stored import finished, trains_again

@@ -17,26 +17,21 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gkd_runner.code import code_version
 from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
-from gkd_runner.methods import method_file
+from gkd_runner.methods import METHODS
 from gkd_runner.stored import cell_folder
-from gkd_runner.training.cache import TEACHER_CODE, code_version
 from gkd_runner.training.fit import Epoch
 
 STUDENT_CODE = (
-    "data/protocols.py",
-    "graph/hardness.py",
-    "diagnostics.py",
-    "graph/influence.py",
-    "methods/base.py",
-    "models/mlp.py",
-    "scoring.py",
-    "training/calibration.py",
-    "training/soft_labels.py",
-    "training/student.py",
+    "gkd_runner.data.protocols",
+    "gkd_runner.scoring",
+    "gkd_runner.training.soft_labels",
+    "gkd_runner.training.student",
+    "gkd_runner.training.teacher",
 )
-"""The files whose code shapes a student, beside its teacher's and its method's own."""
+"""The modules from which everything that shapes a result is imported, but for the method."""
 
 SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "calibration")
 """The options that shape a seed's result, beside graph and device."""
@@ -45,7 +40,6 @@ SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "c
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
     """SHA-256 of all that shapes a seed's result: options, graph, device, torch and code."""
     options = asdict(config)
-    method = method_file(config.method.name)
     if config.method.lam == 1:
         options["calibration"] = None  # no soft labels, nothing to calibrate
     parts = {name: options[name] for name in SHAPING} | {
@@ -55,7 +49,7 @@ def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
         "device": device.type,
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "code": code_version((*TEACHER_CODE, *STUDENT_CODE, method)),
+        "code": code_version(*STUDENT_CODE, METHODS[config.method.name].__module__),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -7,7 +7,6 @@ of teacher code can never meet a stale file.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import logging
@@ -15,14 +14,13 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gkd_runner.config.paths import PACKAGE
+from gkd_runner.code import code_version
 from gkd_runner.config.schema import TeacherConfig, TrainingConfig
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
@@ -31,27 +29,6 @@ from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained
 
 logger = logging.getLogger("gkd_runner")
-
-TEACHER_CODE = (
-    "data/graph.py",
-    "data/task.py",
-    "graph/batch.py",
-    "graph/features.py",
-    "graph/kernels.py",
-    "graph/operators.py",
-    "graph/ops.py",
-    "graph/sparse.py",
-    "methods/objective.py",
-    "models/gnn.py",
-    "models/inputs.py",
-    "models/layers.py",
-    "models/streams.py",
-    "seeding.py",
-    "training/fit.py",
-    "training/stage.py",
-    "training/teacher.py",
-)
-"""The files whose code shapes a teacher."""
 
 UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
 """What reading a broken file raises."""
@@ -79,31 +56,9 @@ def teacher_key(
         "training": asdict(training),
         "device": device.type,
         "torch": torch.__version__,
-        "code": code_version(TEACHER_CODE),
+        "code": code_version("gkd_runner.training.teacher"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def code_version(files: tuple[str, ...]) -> str:
-    """SHA-256 of the syntax trees of package files: comments and docstrings do not count."""
-    digest = hashlib.sha256()
-    for name in files:
-        tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list):
-                node.body = [line for line in body if not _is_docstring(line)]  # type: ignore[attr-defined]
-        digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 class TeacherCache:

@@ -23,7 +23,6 @@ from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
@@ -139,12 +138,12 @@ def train_students(
     graph = batch_graphs([g.adjacency for g in graphs], device)
     data = StudentData(tasks, graph, once_per_object(graphs, method.features))
     logits = torch.stack([torch.from_numpy(array) for array in soft_labels]).to(device)
-    edge_streams = Streams(seeds, Purpose.EDGE_SAMPLING, device)
+    edge_streams = Streams(seeds, "edge sampling", device)
     method.prepare(Classroom(tasks, graph, logits, edge_streams, training.max_epochs))
-    init = Initializer(seeds, Purpose.STUDENT_INIT)
+    init = Initializer(seeds, "student initialisation")
     model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
     model = model.to(device)
-    lesson = StudentLesson(model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device))
+    lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
     fitted = fit(lesson, Schedule.of("student", config, training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(data.observed)
