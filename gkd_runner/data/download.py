@@ -21,7 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from gkd_runner.errors import DataError
+from gkd_runner.common.errors import DataError
 
 ATTEMPTS = 3
 CHUNK = 1 << 18  # bytes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from gkd_runner.errors import DataError
+from gkd_runner.common.errors import DataError
 
 # NumPy has moved this function between private modules; its own pickles name the right one.
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from gkd_runner.config.schema import Config, ProtocolConfig
+from gkd_runner.common.errors import DataError
+from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, IntArray, Split
 from gkd_runner.data.task import Task
-from gkd_runner.errors import DataError
-from gkd_runner.seeding import generator
+from gkd_runner.options.schema import Config, ProtocolConfig
 
 
 def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:

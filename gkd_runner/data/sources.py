@@ -13,13 +13,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from gkd_runner.common.errors import DataError, nearest
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.download import DownloadError, download, file_sha256
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import load_npz, save_npz
 from gkd_runner.data.ogb import read_ogb
 from gkd_runner.data.planetoid import PARTS, read_planetoid
-from gkd_runner.errors import DataError, nearest
 
 PLANETOID = (
     "https://raw.githubusercontent.com/kimiyoung/planetoid/master/data/",

@@ -17,10 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gkd_runner.config.schema import GatConfig, TeacherConfig
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import once_per_object
-from gkd_runner.errors import ConfigError
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import Operator, sage_mean, symmetric, to_device
@@ -28,6 +27,7 @@ from gkd_runner.graph.ops import edge_softmax, gather
 from gkd_runner.models.inputs import Inputs, RawInputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer, relu_dropout
 from gkd_runner.models.streams import Streams, keep_scale
+from gkd_runner.options.schema import GatConfig, TeacherConfig
 
 RELU_GAIN = math.sqrt(2.0)
 

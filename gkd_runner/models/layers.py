@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gkd_runner.common.seeding import stream_seed
 from gkd_runner.models.streams import Streams, keep_scale
-from gkd_runner.seeding import stream_seed
 
 
 class _ReluDropout(torch.autograd.Function):

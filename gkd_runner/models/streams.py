@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
-from gkd_runner.seeding import generator, stream_seed
+from gkd_runner.common.seeding import generator, stream_seed
 
 _LEVELS = 1 << 16
 

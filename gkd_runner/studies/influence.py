@@ -14,25 +14,25 @@ import numpy as np
 import torch
 from scipy import stats
 
-from gkd_runner.code import code_version
+from gkd_runner.common.code import code_version
+from gkd_runner.common.console import make_console
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import data_dir
-from gkd_runner.config.schema import Config, InfgrandConfig
-from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.environment import choose_device, replicas_at_once
-from gkd_runner.errors import ConfigError
 from gkd_runner.nodes.measures import degrees
-from gkd_runner.scoring import scores
+from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.results.scoring import scores
+from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.influence_report import InfluenceLine, sentence, table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.origin import configuration_hash, origin_columns
 from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study
-from gkd_runner.timing import clock, measure
+from gkd_runner.studies.timing import clock, measure
 from gkd_runner.training.stage import chunks
 from gkd_runner.training.teacher import train_teachers
 

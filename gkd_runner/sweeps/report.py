@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gkd_runner.console import accuracy_text, plain_table
-from gkd_runner.errors import on_one_line
-from gkd_runner.results import SeedResult
+from gkd_runner.common.console import plain_table
+from gkd_runner.common.errors import on_one_line
+from gkd_runner.results.scores import SeedResult
+from gkd_runner.runs.display import accuracy_text
 from gkd_runner.sweeps.folder import Failure, Sweep
 from gkd_runner.sweeps.progress import duration
 from gkd_runner.sweeps.survey import Plan

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.results import Scores, SeedResult, StageResult
+from gkd_runner.results.scores import Scores, SeedResult, StageResult
 
 if TYPE_CHECKING:
-    from gkd_runner.serving.measured import InferenceSeconds
     from gkd_runner.training.fit import Epoch
 
 IDENTITY = {
@@ -46,7 +45,6 @@ class StageMetrics:
     best_epoch: str
     epochs: str
     seconds: str
-    inference_seconds: str
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -83,15 +81,12 @@ def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
     }
 
 
-def summary_metrics(
-    result: SeedResult, selected: Mapping[str, Epoch], inference: InferenceSeconds | None
-) -> dict[str, Any]:
+def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[str, Any]:
     """What one seed ended with; what its setting or its teacher has not is left out.
 
     Args:
         result: the seed's result.
         selected: each stage's epoch with the best validation accuracy.
-        inference: what both models take to predict a node, if it was measured.
     """
     diagnostics = result.diagnostics
     found = {
@@ -103,8 +98,6 @@ def summary_metrics(
         STUDENT_CALIBRATION_ERROR: diagnostics.student_calibration_error,
         ACCURACY_WHERE_TEACHER_ERRS: diagnostics.accuracy_where_teacher_errs,
         WARNINGS: "; ".join(result.warnings),
-        TEACHER.inference_seconds: inference.teacher if inference else None,
-        STUDENT.inference_seconds: inference.student if inference else None,
         **_stage("teacher", result.teacher, selected["teacher"]),
         **_stage("student", result.student, selected["student"]),
     }

@@ -20,11 +20,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gkd_runner.code import code_version
-from gkd_runner.config.schema import TeacherConfig, TrainingConfig
+from gkd_runner.common.code import code_version
+from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
-from gkd_runner.locks import held
+from gkd_runner.options.schema import TeacherConfig, TrainingConfig
 from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained
 

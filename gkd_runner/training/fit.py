@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from gkd_runner.config.schema import StudentConfig, TeacherConfig, TrainingConfig
-from gkd_runner.errors import TrainingError
+from gkd_runner.common.errors import TrainingError
+from gkd_runner.options.schema import StudentConfig, TeacherConfig, TrainingConfig
 
 
 class Validation(NamedTuple):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.calibration import fit_temperature
 from gkd_runner.training.fit import OnEpochs

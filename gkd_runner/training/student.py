@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.config.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
@@ -23,6 +22,7 @@ from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gkd_runner.config.schema import TeacherConfig, TrainingConfig
 from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import cross_entropy, take_rows
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.schema import TeacherConfig, TrainingConfig
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.stage import (
     Trained,

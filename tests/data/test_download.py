@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.download import DownloadError, download
-from gkd_runner.errors import DataError
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 DIGEST = hashlib.sha256(BODY).hexdigest()

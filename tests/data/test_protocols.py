@@ -12,15 +12,15 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.config.build import compose
-from gkd_runner.config.schema import Config, ProtocolConfig
 from gkd_runner.data import protocols
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import Task
-from gkd_runner.errors import DataError
+from gkd_runner.options.schema import Config, ProtocolConfig
 
 DATASETS = Path(os.environ.get("GKD_DATA", Path(__file__).resolve().parents[3] / "shared/datasets"))
 CLASSES = 4

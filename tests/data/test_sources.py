@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.config.build import compose
 from gkd_runner.data import load
 from gkd_runner.data.graph import GraphData
@@ -27,7 +28,6 @@ from gkd_runner.data.ogb import read_ogb
 from gkd_runner.data.pickles import read_restricted
 from gkd_runner.data.planetoid import PARTS, read_planetoid
 from gkd_runner.data.sources import SOURCES, RawFile, Source, fetch
-from gkd_runner.errors import DataError
 
 
 class Python2Pickler(pickle._Pickler):  # the C pickler cannot be taught Python 2's strings

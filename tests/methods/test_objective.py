@@ -21,7 +21,6 @@ from support import (
 )
 from torch import Tensor
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.data.graph import GraphData, Split
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS, build_method
@@ -36,6 +35,7 @@ from gkd_runner.methods.objective import (
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.schema import MethodConfig
 from gkd_runner.training.student import StudentData, StudentLesson
 
 SEEDS = [3, 8]

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.common.errors import TrainingError
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import compose
-from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.presets import read_table
-from gkd_runner.errors import TrainingError
-from gkd_runner.train import main as gkd_train
-from gkd_runner.train import train
+from gkd_runner.runs.train import main as gkd_train
+from gkd_runner.runs.train import train
 from tests.support import SMALL
 
 pytest.importorskip("optuna", reason="the extra 'search' is not installed")

@@ -17,7 +17,6 @@ from support import (
     small_graph,
 )
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.features import Features
 from gkd_runner.methods.infgrand import InfGraND
@@ -25,6 +24,7 @@ from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
+from gkd_runner.options.schema import Config
 from gkd_runner.serving import neighbourhood as gathering
 from gkd_runner.serving import propagation
 from gkd_runner.serving.servers import make_servers

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from gkd_runner.config.build import compose
-from gkd_runner.job import tracked_identity
-from gkd_runner.results import identity
+from gkd_runner.results.identity import identity
+from gkd_runner.runs.job import tracked_identity
 from gkd_runner.tracking.metrics import IDENTITY, STAGES, STUDENT, TEACHER
 from gkd_runner.training.fit import Epoch
 from tests.tracked import TrackedRun
@@ -23,9 +23,9 @@ EACH_EPOCH = {
 }  # fmt: skip
 AT_THE_END = {
     "teacher/test_accuracy", "teacher/test_observed_accuracy", "teacher/test_hidden_accuracy",
-    "teacher/best_epoch", "teacher/epochs", "teacher/seconds", "teacher/inference_seconds",
+    "teacher/best_epoch", "teacher/epochs", "teacher/seconds",
     "student/test_accuracy", "student/test_observed_accuracy", "student/test_hidden_accuracy",
-    "student/best_epoch", "student/epochs", "student/seconds", "student/inference_seconds",
+    "student/best_epoch", "student/epochs", "student/seconds",
     "teacher_confidence", "temperature", "agreement", "kl", "teacher_calibration_error",
     "student_calibration_error", "accuracy_where_teacher_errs",
 }  # fmt: skip

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from gkd_runner.config.build import compose
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import Split
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained

@@ -17,9 +17,10 @@ from pathlib import Path
 
 INERT = (
     "gkd_runner.config",  # options enter a key by their values
-    "gkd_runner.code",
-    "gkd_runner.errors",  # messages
-    "gkd_runner.locks",  # decides who computes first
+    "gkd_runner.options",
+    "gkd_runner.common.code",
+    "gkd_runner.common.errors",  # messages
+    "gkd_runner.common.locks",  # decides who computes first
     "gkd_runner.methods",  # finds a method's class by its name; the class itself is a root
     "gkd_runner.training.cache",  # gives back what was stored
 )
@@ -51,7 +52,7 @@ def closure(roots: Iterable[str]) -> dict[str, Path]:
 
 
 def _is_inert(name: str) -> bool:
-    return name in INERT or name.startswith("gkd_runner.config.")
+    return name in INERT or name.startswith(("gkd_runner.config.", "gkd_runner.options."))
 
 
 def _top(name: str) -> str:

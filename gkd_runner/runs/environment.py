@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from gkd_runner import __version__
-from gkd_runner.config.paths import PACKAGE
-from gkd_runner.config.schema import Config
-from gkd_runner.errors import ConfigError
+from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.paths import PACKAGE
+from gkd_runner.options.schema import Config
 
 logger = logging.getLogger("gkd_runner")
 

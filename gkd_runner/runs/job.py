@@ -12,19 +12,21 @@ from typing import Any
 
 import torch
 
-from gkd_runner.config.presets import preset_source
-from gkd_runner.config.schema import Config
-from gkd_runner.console import stage_progress
+from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
-from gkd_runner.environment import describe_environment, peak_memory, replicas_at_once
-from gkd_runner.results import RunResult, SeedResult, identity, table
-from gkd_runner.scoring import seed_result
-from gkd_runner.serving.measured import inference_seconds
-from gkd_runner.stored import RESULT_FORMAT
-from gkd_runner.tracking.base import RunIdentity, closing, open_tracker
+from gkd_runner.options.schema import Config
+from gkd_runner.results.identity import identity, source_text
+from gkd_runner.results.key import SHAPING
+from gkd_runner.results.scores import RunResult, SeedResult, table
+from gkd_runner.results.scoring import seed_result
+from gkd_runner.results.stored import RESULT_FORMAT
+from gkd_runner.runs.display import stage_progress
+from gkd_runner.runs.environment import describe_environment, peak_memory, replicas_at_once
+from gkd_runner.runs.record import Record
+from gkd_runner.tracking.base import RunIdentity, closing
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
-from gkd_runner.tracking.record import SHAPING, Record
+from gkd_runner.tracking.open import open_tracker
 from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
@@ -79,7 +81,6 @@ class Job:
     ) -> RunResult:
         """Score every seed, save the students, write ``result.json``, end the tracked runs."""
         memory = peak_memory(self._device)  # of the training alone
-        inference = inference_seconds(self._config, tasks[0], self._device)
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
@@ -88,13 +89,9 @@ class Job:
             self.record.weights(task.seed, student.state)
             seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
-            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected, inference))
+            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         keys = [labels.key for labels in soft_labels]
-        measured = {
-            "peak_memory_bytes": memory,
-            "inference_seconds": inference and asdict(inference),
-        }
-        self.record.result(self._as_json(seeds, keys) | measured)
+        self.record.result(self._as_json(seeds, keys) | {"peak_memory_bytes": memory})
         self._tracker.close()
         hint = self._tracker.hint()
         return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
@@ -109,6 +106,7 @@ class Job:
             "format": RESULT_FORMAT,
             "key": self.record.key,
             "identity": identity(self._config),
+            "hyperparameters": asdict(hyperparameters(self._config)),
             "started": self.record.started.isoformat(),
             "graph": {
                 "fingerprint": graph.fingerprint,
@@ -149,7 +147,7 @@ def _tracked_config(config: Config) -> dict[str, Any]:
     options = asdict(config)
     kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
     del kept["dataset"]["path"]
-    return {**kept, "preset_source": preset_source(config)}
+    return {**kept, "hyperparameters": source_text(config)}
 
 
 def _distils(config: Config) -> bool:

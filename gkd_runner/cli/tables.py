@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gkd_runner.console import make_console
+from gkd_runner.common.console import make_console
 from gkd_runner.reporting.command_line import answer, failed_cells, folders_of, load, make_parser
 from gkd_runner.reporting.render import html_page, latex, markdown, terminal
 from gkd_runner.reporting.rows import Row, csv_text

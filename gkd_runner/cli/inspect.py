@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gkd_runner.errors import ConfigError, explain
+from gkd_runner.common.errors import ConfigError, explain
 
 if TYPE_CHECKING:
-    from gkd_runner.config.schema import Config
+    from gkd_runner.options.schema import Config
 
 MOVABLE = ("cache_dir", "data_dir", "dataset.path")
 """Options that say where files lie; the only ones that go with ``--run``."""
@@ -69,7 +69,7 @@ def inspect(request: Request) -> None:
     """Write the files and print the summary. Raises ``GkdError``, with all mistakes at once."""
     config = _check(request)
 
-    from gkd_runner.console import make_console, show_log
+    from gkd_runner.common.console import make_console, show_log
     from gkd_runner.nodes.inspected import inspect_graph, inspect_run
     from gkd_runner.nodes.summary import summary
     from gkd_runner.nodes.table import write_csv

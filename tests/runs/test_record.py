@@ -10,7 +10,7 @@ import pytest
 import torch
 from support import config, small_graph
 
-from gkd_runner.tracking.record import Record, config_key
+from gkd_runner.runs.record import Record, config_key
 from gkd_runner.training.fit import Epoch
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ import numpy as np
 
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
-from gkd_runner.diagnostics import Diagnostics, diagnose
-from gkd_runner.results import Scores, SeedResult, StageResult
+from gkd_runner.results.diagnostics import Diagnostics, diagnose
+from gkd_runner.results.scores import Scores, SeedResult, StageResult
 from gkd_runner.training.calibration import mean_confidence
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained

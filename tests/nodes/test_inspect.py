@@ -19,22 +19,22 @@ from safetensors.numpy import load_file
 from scipy.special import softmax
 from scipy.stats import entropy, rankdata
 
+from gkd_runner.cli.inspect import main
+from gkd_runner.common.files import replacing
 from gkd_runner.config.build import compose
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.protocols import make_task
-from gkd_runner.files import replacing
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.models.streams import Streams
-from gkd_runner.nodes.command import main
 from gkd_runner.nodes.inspected import inspect_graph, inspect_run
 from gkd_runner.nodes.measures import influence_options, node_influence
 from gkd_runner.nodes.predictions import relative_hardness
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.summary import rank_correlation
-from gkd_runner.reload import Logits, ReloadedSeed, reload_run
-from gkd_runner.train import train
+from gkd_runner.runs.reload import Logits, ReloadedSeed, reload_run
+from gkd_runner.runs.train import train
 from tests.support import (
     CPU,
     config,
@@ -468,7 +468,7 @@ def test_overrides_and_flags_come_in_any_order(inspected: Callable[..., tuple[Ro
 def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     """A real process, on the packaged Cora."""
     done = subprocess.run(
-        [sys.executable, "-m", "gkd_runner.nodes.command", "dataset=cora", "--out", "cora.csv"],
+        [sys.executable, "-m", "gkd_runner.cli.inspect", "dataset=cora", "--out", "cora.csv"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -484,7 +484,7 @@ def test_a_run_of_any_method_is_looked_at_in_a_process_of_its_own(
 ) -> None:
     run = small_run(tmp_path / "outputs", f"method={method}")
     done = subprocess.run(
-        [sys.executable, "-m", "gkd_runner.nodes.command", "--run", str(run)],
+        [sys.executable, "-m", "gkd_runner.cli.inspect", "--run", str(run)],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

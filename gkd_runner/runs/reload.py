@@ -21,21 +21,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.config.build import data_dir, to_config
-from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
-from gkd_runner.errors import ConfigError, RunError
 from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.methods import build_method
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
-from gkd_runner.results import SeedResult
-from gkd_runner.scoring import scores
-from gkd_runner.stored import StoredRun, read_run
+from gkd_runner.options.schema import Config
+from gkd_runner.results.scores import SeedResult
+from gkd_runner.results.scoring import scores
+from gkd_runner.results.stored import StoredRun, read_run
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.student import StudentData
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gkd_runner.config.presets import preset_source
-from gkd_runner.config.schema import Config
-from gkd_runner.diagnostics import Diagnostics
+from gkd_runner.options.schema import Config
+from gkd_runner.results.diagnostics import Diagnostics
 
 PARTS = ("val", "tran", "ind", "prod")
 
@@ -98,20 +97,6 @@ class RunResult:
     def val_accuracy(self) -> float:
         """Mean validation accuracy of the students: what a search may maximise."""
         return float(np.mean([seed.student.scores.val for seed in self.seeds]))
-
-
-def identity(config: Config) -> dict[str, str]:
-    """What names a configuration wherever its numbers are shown."""
-    return {
-        "dataset": config.dataset.name,
-        "protocol": config.protocol.name,
-        "setting": config.setting.name,
-        "teacher": config.teacher.name,
-        "method": config.method.name,
-        "preset": config.preset.name,
-        "calibration": config.calibration,
-        "preset_source": preset_source(config),
-    }
 
 
 def summarize(

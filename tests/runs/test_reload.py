@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-import gkd_runner.job as job
+import gkd_runner.runs.job as job
+from gkd_runner.common.errors import RunError
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.task import Task
-from gkd_runner.errors import RunError
-from gkd_runner.reload import reload_run
-from gkd_runner.scoring import scores
-from gkd_runner.train import train
+from gkd_runner.results.scoring import scores
+from gkd_runner.runs.reload import reload_run
+from gkd_runner.runs.train import train
 from tests.support import config, small_graph, small_run
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gkd_runner.console import report
+from gkd_runner.common.errors import explain
 from gkd_runner.data.graph import FloatArray
-from gkd_runner.errors import explain
-from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
-from gkd_runner.scoring import scores, seed_result
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.scoring import scores, seed_result
+from gkd_runner.runs.display import report
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from tests.support import config, small_tasks

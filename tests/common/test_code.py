@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gkd_runner import code
-from gkd_runner.code import closure, code_version
+from gkd_runner.common import code
+from gkd_runner.common.code import closure, code_version
 from gkd_runner.methods import METHODS
-from gkd_runner.tracking.record import STUDENT_CODE
+from gkd_runner.results.key import STUDENT_CODE
 
 ROOTS = (*STUDENT_CODE, *sorted({method.__module__ for method in METHODS.values()}))
 FILES = closure(ROOTS)
@@ -140,7 +140,7 @@ def test_a_new_random_stream_does_not_retrain_teachers(sources: Sources) -> None
 
 
 def test_help_texts_and_messages_do_not_count(sources: Sources) -> None:
-    root = "gkd_runner.seeding"
+    root = "gkd_runner.common.seeding"
     versions = set()
     for told in ("one", "two"):
         options = f'class A:\n    x: int = option("{told}", above=0)\n'

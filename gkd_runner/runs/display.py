@@ -1,43 +1,20 @@
-"""What the user sees: a progress bar per stage, warnings, and the closing table."""
+"""The terminal's view of a job: a progress bar per stage, the closing table and the warnings."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from rich import box
-from rich.console import Console, Group
-from rich.logging import RichHandler
+from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from gkd_runner.config.presets import preset_source
-from gkd_runner.results import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.common.console import make_console, plain_table
+from gkd_runner.results.identity import source_text
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.training.fit import Epoch, OnEpochs
-
-PIPE_WIDTH = 100
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """A console that is wide enough for the table when output goes to a pipe."""
-    console = Console(stderr=stderr, highlight=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
-    )
-
-
-def show_log() -> None:
-    """Send the package's log to stderr, warnings in colour on a terminal."""
-    handler = RichHandler(console=make_console(stderr=True), show_time=False, show_path=False)
-    logger = logging.getLogger("gkd_runner")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
-
 
 _SHOW_STAGES = ContextVar("show_stages", default=True)
 
@@ -108,7 +85,7 @@ def _heading(result: RunResult) -> Text:
         f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
         f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
-        f"hyperparameters: {preset_source(config)}\n"
+        f"hyperparameters: {source_text(config)}\n"
         f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
     )
 
@@ -119,17 +96,6 @@ def _reused(result: RunResult) -> str:
     return (
         f"\nfinished before: {result.reused} of {len(result.seeds)} seeds, read from the run's"
         " folder; rerun=true trains again"
-    )
-
-
-def plain_table(caption: str | None = None) -> Table:
-    """A table as all of the terminal's: a line below its headings, no other; no columns yet."""
-    return Table(
-        caption=caption,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
     )
 
 

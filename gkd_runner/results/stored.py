@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.config.schema import Config
-from gkd_runner.diagnostics import Diagnostics
-from gkd_runner.results import RunResult, Scores, SeedResult, StageResult
+from gkd_runner.options.schema import Config
+from gkd_runner.results.diagnostics import Diagnostics
+from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
 
 RESULT_FORMAT = 2
 """Of ``result.json``; raised when its fields change."""

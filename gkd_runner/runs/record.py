@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-import torch
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gkd_runner.code import code_version
-from gkd_runner.config.schema import Config
-from gkd_runner.data.graph import GraphData
-from gkd_runner.methods import METHODS
-from gkd_runner.stored import cell_folder
+from gkd_runner.options.schema import Config
+from gkd_runner.results.stored import cell_folder
 from gkd_runner.training.fit import Epoch
-
-STUDENT_CODE = (
-    "gkd_runner.data.protocols",
-    "gkd_runner.scoring",
-    "gkd_runner.training.soft_labels",
-    "gkd_runner.training.student",
-    "gkd_runner.training.teacher",
-)
-"""The modules from which everything that shapes a result is imported, but for the method."""
-
-SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "calibration")
-"""The options that shape a seed's result, beside graph and device."""
-
-
-def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
-    """SHA-256 of all that shapes a seed's result: options, graph, device, torch and code."""
-    options = asdict(config)
-    if config.method.lam == 1:
-        options["calibration"] = None  # no soft labels, nothing to calibrate
-    parts = {name: options[name] for name in SHAPING} | {
-        "preset": config.preset.name,  # tables go by it
-        "graph": graph.fingerprint,
-        "family": config.dataset.family,
-        "device": device.type,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "code": code_version(*STUDENT_CODE, METHODS[config.method.name].__module__),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Record:

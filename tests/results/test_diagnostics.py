@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from gkd_runner.diagnostics import BINS, calibration_error, diagnose
+from gkd_runner.results.diagnostics import BINS, calibration_error, diagnose
 
 RNG = np.random.default_rng(5)
 TEACHER, STUDENT = (RNG.normal(size=(200, 4)).astype(np.float32) for _ in range(2))
