@@ -34,6 +34,7 @@ from gkd_runner.models import inputs
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import relu_dropout
 from gkd_runner.models.streams import Streams
+from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.student import train_students
 from gkd_runner.training.teacher import train_teachers
 
@@ -128,8 +129,8 @@ def epochs(device: torch.device, replicas: list[int]) -> Table:
         tasks = [make_task(graph, config, seed) for seed in config.seeds]
         common = (config.training, device, lambda *_: None)
         teachers = train_teachers(tasks, config.teacher, *common)
-        logits = [teacher.observed_logits for teacher in teachers]
-        students = train_students(tasks, logits, config.method, config.student, *common)
+        labels = [SoftLabels(teacher, "", cached=False, temperature=1.0) for teacher in teachers]
+        students = train_students(tasks, labels, config, device, common[-1])
         for stage, trained in (("gcn teacher", teachers), ("infgrand student", students)):
             table.add_row(stage, str(count), f"{1e3 * trained[0].seconds / 20:.1f}")
     return table

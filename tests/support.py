@@ -20,6 +20,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.options.schema import Config
 from gkd_runner.runs.train import train
+from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from gkd_runner.training.student import train_students
 from gkd_runner.training.teacher import train_teachers
@@ -146,10 +147,13 @@ def students(settings: Config, tasks: Sequence[Task], taught: Sequence[Trained])
     """Students of all tasks, trained together on uncalibrated soft labels."""
     return train_students(
         tasks,
-        [teacher.observed_logits for teacher in taught],
-        settings.method,
-        settings.student,
-        settings.training,
+        [SoftLabels(teacher, "", cached=False, temperature=1.0) for teacher in taught],
+        settings,
         CPU,
         silent,
     )
+
+
+def no_answer(replica: int, graph: GraphData) -> torch.Tensor:
+    """For a classroom whose teachers are not asked."""
+    raise AssertionError("nobody asks the teacher here")

@@ -20,11 +20,16 @@ INERT = (
     "gkd_runner.options",
     "gkd_runner.common.code",
     "gkd_runner.common.errors",  # messages
+    "gkd_runner.common.lazy",
     "gkd_runner.common.locks",  # decides who computes first
     "gkd_runner.methods",  # finds a method's class by its name; the class itself is a root
     "gkd_runner.training.cache",  # gives back what was stored
 )
 """Modules and packages whose code cannot change a number of a result."""
+
+
+DESCRIBING = {"colour", "position", "presets"}
+"""Attributes of a method's class that only say how it is shown and where its values come from."""
 
 
 @cache
@@ -117,6 +122,10 @@ class _Bare(ast.NodeTransformer):
         node.annotation = ast.Constant(None)
         return self.generic_visit(node)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [line for line in node.body if not _describes(line)]
+        return self.generic_visit(node)
+
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
         return ast.Raise()
 
@@ -124,3 +133,8 @@ class _Bare(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id == "option":
             return ast.Constant(None)
         return self.generic_visit(node)
+
+
+def _describes(line: ast.stmt) -> bool:
+    targets = line.targets if isinstance(line, ast.Assign) else []
+    return any(isinstance(target, ast.Name) and target.id in DESCRIBING for target in targets)

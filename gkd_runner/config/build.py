@@ -16,9 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.common.paths import conf_dir
+from gkd_runner.config.fields import check_field
 from gkd_runner.config.presets import register_resolvers
-from gkd_runner.config.rules import check_field, check_together
-from gkd_runner.options.schema import GROUPS, Config, ProtocolConfig, schema_of
+from gkd_runner.config.rules import check_together
+from gkd_runner.config.schemas import schema_of
+from gkd_runner.options.schema import GROUPS, Config, ProtocolConfig
 
 SYNONYMS = {
     "epochs": "training.max_epochs",

@@ -6,8 +6,9 @@ import dataclasses
 import textwrap
 from typing import Any
 
-from gkd_runner.config.rules import limits_text
-from gkd_runner.options.schema import GROUPS, SCHEMAS, Config
+from gkd_runner.config.fields import limits_text
+from gkd_runner.config.schemas import SCHEMAS
+from gkd_runner.options.schema import GROUPS, Config
 
 _WIDTH = 100
 _COLUMN = 38

@@ -10,82 +10,93 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
 
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.help import options_text
+from gkd_runner.config.schemas import conf_file
+from gkd_runner.methods import CONF_DIRS, METHODS
+from gkd_runner.methods.base import PresetTable
 from gkd_runner.options.schema import Config
 
-METHOD_COLUMNS = (
-    "lam",
-    "tau",
-    "alpha",
-    "beta",
-    "delta_1",
-    "delta_2",
-    "gamma_1",
-    "gamma_2",
-    "propagation_hops",
-)
 COMPARED = ("dataset", "protocol", "teacher", "student", "method", "training")
 """Groups whose options count as changed when they differ from what the choices alone give."""
+
+TABLES = {method.presets.file: method.presets for method in METHODS.values() if method.presets}
+"""The tables of published hyperparameters, by the name of their file."""
+
+KEYS = ("dataset", "teacher", "setting", "method")
+"""The columns by which a row is looked up; not every table has the last."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a row is looked up by."""
+    """The choices that a row is looked up by; ``table`` is ``preset.table``."""
 
     preset: str
+    table: str | None
     dataset: str
-    setting: str
     teacher: str
+    setting: str
     method: str
 
-    @property
-    def is_hgmd(self) -> bool:
-        return self.method.startswith("hgmd")
 
-    @property
-    def published(self) -> bool:
-        """Whether the paper of the method has this very cell in its table."""
-        hgmd = ("gcn", "transductive", "hgmd-mixup")
-        return (self.teacher, self.setting, self.method) == hgmd or self.method == "infgrand"
+@dataclass(frozen=True)
+class Row:
+    """One row of a table; ``exact`` if all its keys are the cell's."""
+
+    name: str
+    values: Mapping[str, str]
+    exact: bool
 
 
 @dataclass(frozen=True)
 class Preset:
-    """The values that a cell gets from the tables, and the rows they stand in."""
+    """The values that a cell gets from the tables.
 
-    values: dict[str, str]
+    Attributes:
+        values: by the name of the column.
+        rows: the names of the rows that they stand in.
+        kind: as in ``Hyperparameters``.
+        unsupported: a part of the published model that does not exist here, or empty.
+    """
+
+    values: Mapping[str, str]
     rows: tuple[str, ...]
+    kind: str = "defaults"
+    unsupported: str = ""
 
 
 @cache
 def find_preset(cell: Cell) -> Preset:
     """Collect ``cell``'s hyperparameters; empty where nothing was published for its dataset.
 
-    ``paper``: HGMD methods read the HGMD table (published for the GCN teacher, transductive and
-    mixup only), the others the InfGraND table. ``common``: architecture and optimisers from the
-    InfGraND table for every method; what is the method's own still from its own table.
+    The options of a method come from its own table. All else, the architecture and optimisers,
+    comes from there as well with ``preset=paper``; with ``preset=common``, and for methods without
+    a table, from the table that ``preset.table`` names.
     """
     if cell.preset == "none":
         return Preset({}, ())
-    infgrand = _row("infgrand", cell.dataset, cell.teacher, cell.setting)
-    hgmd = _row("hgmd", cell.dataset)
-    own = hgmd if cell.is_hgmd else infgrand if cell.method == "infgrand" else {}
-    architecture = hgmd if cell.is_hgmd and cell.preset == "paper" else infgrand
-    values = {key: value for key, value in architecture.items() if key not in METHOD_COLUMNS}
-    values |= {key: value for key, value in own.items() if key in METHOD_COLUMNS}
-    names = {
-        f"InfGraND row {cell.dataset}/{cell.teacher}/{cell.setting}": infgrand,
-        f"HGMD row {cell.dataset}/gcn/transductive": hgmd,
-    }
-    used = [name for name, row in names.items() if row and (row is own or row is architecture)]
-    return Preset(values, tuple(used))
+    method = METHODS[cell.method]
+    own = _row(method.presets, cell)
+    shared = (
+        own
+        if method.presets and cell.preset == "paper"
+        else _row(TABLES.get(cell.table or ""), cell)
+    )
+    options = {field.name for field in fields(method.options)}
+    values = {k: v for k, v in (shared.values if shared else {}).items() if k not in options}
+    values |= {k: v for k, v in (own.values if own else {}).items() if k in options}
+    rows = tuple(dict.fromkeys(row.name for row in (shared, own) if row))
+    kind = "published" if own and own.exact else "inferred"
+    kind = "common" if cell.preset == "common" else kind
+    unsupported = shared.values.get("unsupported", "") if shared else ""
+    return Preset(values, rows, kind if rows else "defaults", unsupported)
 
 
 @dataclass(frozen=True)
@@ -106,12 +117,8 @@ class Hyperparameters:
 
 def hyperparameters(config: Config) -> Hyperparameters:
     """The origin of the hyperparameters of ``config``."""
-    cell = Cell(*(getattr(config, group).name for group in _CELL_GROUPS))
-    rows = find_preset(cell).rows
-    kind = "published" if cell.published else "inferred"
-    if cell.preset == "common":
-        kind = "common"
-    return Hyperparameters(kind if rows else "defaults", rows, dict(_changed(config)))
+    preset = find_preset(cell_of(config))
+    return Hyperparameters(preset.kind, preset.rows, dict(_changed(config)))
 
 
 def hyperparameters_text(
@@ -156,8 +163,8 @@ def _changed(config: Config) -> Iterator[tuple[str, Any]]:
     for group in ("dataset", "protocol", "setting", "teacher", "student", "method", "preset"):
         name = shipped_name(getattr(config, group).name)
         own_graph = group == "dataset" and config.dataset.family == "custom"
-        path = conf_dir() / group / f"{'custom' if own_graph else name}.yaml"
-        root[group] = OmegaConf.load(path) if path.is_file() else asdict(getattr(config, group))
+        path = conf_file(group, f"{'custom' if own_graph else name}.yaml")
+        root[group] = OmegaConf.load(path) if path else asdict(getattr(config, group))
     ignored = {"dataset.name", "dataset.path", "protocol.name"}
     for group in COMPARED:
         for name, value in asdict(getattr(config, group)).items():
@@ -167,26 +174,41 @@ def _changed(config: Config) -> Iterator[tuple[str, Any]]:
 
 @cache
 def read_table(name: str) -> tuple[dict[str, str], ...]:
-    """The rows of ``conf/preset/<name>.csv``, as text."""
-    with (conf_dir() / "preset" / f"{name}.csv").open(newline="", encoding="utf-8") as lines:
+    """The rows of ``conf/method/<name>.csv``, as text."""
+    path = conf_file("method", f"{name}.csv")
+    if path is None:
+        raise ConfigError(
+            [f"the table {name}.csv of published hyperparameters is not in conf/method/"]
+        )
+    with path.open(newline="", encoding="utf-8") as lines:
         return tuple(csv.DictReader(lines))
 
 
-def _row(table: str, dataset: str, teacher: str = "", setting: str = "") -> dict[str, str]:
-    wanted = {"dataset": dataset}
-    if teacher:
-        wanted |= {"teacher": teacher, "setting": setting}
-    for row in read_table(table):
-        if wanted.items() <= row.items():
-            return {key: value for key, value in row.items() if key not in wanted and value}
-    return {}
+def _row(table: PresetTable | None, cell: Cell) -> Row | None:
+    """The row of ``cell``; where the paper has none, the first of its dataset."""
+    rows = (
+        [row for row in read_table(table.file) if row["dataset"] == cell.dataset] if table else []
+    )
+    if not table or not rows:
+        return None
+    wanted = {key: getattr(cell, key) for key in KEYS if key in rows[0]}
+    row = next((row for row in rows if wanted.items() <= row.items()), rows[0])
+    name = f"{table.title} row {'/'.join(row[key] for key in KEYS[:3])}"
+    values = {key: value for key, value in row.items() if key not in KEYS and value}
+    return Row(name, values, wanted.items() <= row.items())
 
 
-_CELL_GROUPS = ("preset", "dataset", "setting", "teacher", "method")
+def cell_of(config: Config | Container) -> Cell:
+    """The cell of a configuration, finished or being composed."""
+    names = (_selected(config, f"{group}.name") for group in KEYS)
+    return Cell(str(_selected(config, "preset.name")), _selected(config, "preset.table"), *names)
 
 
-def _cell(root: Container) -> Cell:
-    return Cell(*(str(OmegaConf.select(root, f"{group}.name")) for group in _CELL_GROUPS))
+def _selected(config: Config | Container, path: str) -> Any:
+    if isinstance(config, Container):
+        return OmegaConf.select(config, path)
+    group, _, name = path.partition(".")
+    return getattr(getattr(config, group), name)
 
 
 def _number(text: str) -> float | int:
@@ -194,7 +216,7 @@ def _number(text: str) -> float | int:
 
 
 def _preset(column: str, default: Any, *, _root_: DictConfig) -> Any:
-    value = find_preset(_cell(_root_)).values.get(column)
+    value = find_preset(cell_of(_root_)).values.get(column)
     return default if value is None else _number(value)
 
 
@@ -204,6 +226,8 @@ def _on_planetoid(yes: Any, no: Any, *, _root_: DictConfig) -> Any:
 
 def register_resolvers() -> None:
     """Make known what the YAML files interpolate."""
+    folders = [f"file://{folder}" for folder in CONF_DIRS[1:]]
+    OmegaConf.register_new_resolver("outside_methods", lambda: folders, replace=True)
     OmegaConf.register_new_resolver("options", options_text, replace=True)
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)

@@ -1,65 +1,16 @@
-"""Validity rules: one field at a time (from its schema entry), then fields together."""
+"""Validity rules of options that only make sense together."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import re
-from collections.abc import Callable
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from gkd_runner.common.errors import nearest
 from gkd_runner.common.paths import conf_dir
+from gkd_runner.config.presets import TABLES, cell_of, find_preset
+from gkd_runner.methods import build_method
 from gkd_runner.options.schema import Config, GatConfig, TrackerConfig
-
-_COMPARISONS: dict[str, tuple[Callable[[Any, float], bool], str]] = {
-    "at_least": (lambda value, limit: value >= limit, ">="),
-    "above": (lambda value, limit: value > limit, ">"),
-    "at_most": (lambda value, limit: value <= limit, "<="),
-    "below": (lambda value, limit: value < limit, "<"),
-}
-
-
-def check_field(path: str, value: Any, field: dataclasses.Field[Any]) -> str | None:
-    """The mistake in ``path=value`` by the field's own rules, or ``None``."""
-    items = list(value) if not isinstance(value, str) and hasattr(value, "__iter__") else [value]
-    choices = field.metadata["choices"]
-    rules: dict[str, float] = field.metadata["rules"]
-    for item in items:
-        if item is None:
-            continue
-        if item == "":
-            return f"{path}= is empty; give it a value"
-        if choices and item not in choices:
-            allowed = ", ".join(choices)
-            hint = "; did you mean 'cuda'?" if item == "gpu" else nearest(str(item), choices)
-            return f"{path}={item} is not one of {allowed}{hint}"
-        if rules and not (math.isfinite(item) and _within(item, rules)):
-            return f"{path}={item} is out of range; it must be {limits_text(field)}"
-    return _check_distinct(path, items) if field.metadata["distinct"] else None
-
-
-def _check_distinct(path: str, items: list[Any]) -> str | None:
-    if not items:
-        return f"{path}=[] is empty; give at least one, as in {path}=[0]"
-    twice = sorted({item for item in items if items.count(item) > 1})
-    if twice:
-        return f"{path}={items} repeats {', '.join(map(str, twice))}; each once"
-    return None
-
-
-def limits_text(field: dataclasses.Field[Any]) -> str:
-    """The values a field may take, in words; empty where it has no rule."""
-    if field.metadata["choices"]:
-        return "one of " + ", ".join(field.metadata["choices"])
-    rules: dict[str, float] = field.metadata["rules"]
-    return " and ".join(f"{_COMPARISONS[rule][1]} {rules[rule]}" for rule in rules)
-
-
-def _within(value: float, rules: dict[str, float]) -> bool:
-    return all(_COMPARISONS[rule][0](value, limit) for rule, limit in rules.items())
 
 
 def check_together(config: Config) -> list[str]:
@@ -67,7 +18,8 @@ def check_together(config: Config) -> list[str]:
     return [
         *_protocol(config),
         *_teacher(config),
-        *_objective(config),
+        *build_method(config.method).mistakes(),
+        *_preset(config),
         *_dataset(config),
         *_tracker(config.tracker),
     ]
@@ -101,17 +53,15 @@ def _teacher(config: Config) -> list[str]:
     return []
 
 
-def _objective(config: Config) -> list[str]:
-    method = config.method
-    if method.name == "mlp" and method.lam != 1:
-        return [f"method.lam={method.lam} with method=mlp, which has no teacher: it must be 1"]
-    if method.name != "mlp" and method.lam == 1:
-        return [f"method.lam=1.0 with method={method.name} leaves the teacher out; use method=mlp"]
-    delta = [getattr(method, name, 1.0) for name in ("delta_1", "delta_2")]
-    gamma = [getattr(method, name, 1.0) for name in ("gamma_1", "gamma_2")]
-    if (method.lam == 0 or not any(delta)) and (method.name == "mlp" or not any(gamma)):
+def _preset(config: Config) -> list[str]:
+    cell, table = cell_of(config), config.preset.table
+    if table is not None and table not in TABLES:
+        return [f"preset.table={table} is not one of {', '.join(TABLES)}{nearest(table, TABLES)}"]
+    if missing := find_preset(cell).unsupported:
         return [
-            f"method.lam={method.lam}, delta={delta}, gamma={gamma} leave nothing to learn from"
+            f"preset={cell.preset} needs {missing} for method={cell.method}"
+            f" dataset={cell.dataset} teacher={cell.teacher}, which gkd-runner does not have;"
+            " use preset=common or preset=none"
         ]
     return []
 

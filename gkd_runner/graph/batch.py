@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+
+from gkd_runner.common.lazy import torch
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,9 @@ class GraphBatch:
 
     replicas: int
     nodes: int
-    offsets: Int[Tensor, " N_plus_1"]
-    senders: Int[Tensor, " E"]
-    receivers: Int[Tensor, " E"]
+    offsets: Int[torch.Tensor, " N_plus_1"]
+    senders: Int[torch.Tensor, " E"]
+    receivers: Int[torch.Tensor, " E"]
 
     @property
     def device(self) -> torch.device:
@@ -39,29 +39,29 @@ class GraphBatch:
         return int(self.senders.shape[0])
 
     @cached_property
-    def degrees(self) -> Float[Tensor, " N"]:
+    def degrees(self) -> Float[torch.Tensor, " N"]:
         """Edges into each node, its self-loop included."""
         return self.offsets.diff().float()
 
     @cached_property
-    def is_loop(self) -> Tensor:
+    def is_loop(self) -> torch.Tensor:
         """``[E]`` bool: which edges are self-loops."""
         return self.senders == self.receivers
 
     @cached_property
-    def reverse(self) -> Int[Tensor, " E"]:
+    def reverse(self) -> Int[torch.Tensor, " E"]:
         """For each edge (i, j) the position of (j, i): what transposes edge values."""
         return torch.argsort(self.senders, stable=True)
 
     @cached_property
-    def compact(self) -> tuple[Tensor, Tensor]:
+    def compact(self) -> tuple[torch.Tensor, torch.Tensor]:
         """``offsets`` and ``senders`` as int32 where they fit: sparse kernels run faster so."""
         fits = max(self.num_edges, len(self.offsets)) < 2**31
         dtype = torch.int32 if fits else torch.int64
         return self.offsets.to(dtype), self.senders.to(dtype)
 
     @cached_property
-    def edge_replicas(self) -> Int[Tensor, " E"]:
+    def edge_replicas(self) -> Int[torch.Tensor, " E"]:
         """Which replica each edge belongs to."""
         return self.receivers // self.nodes
 

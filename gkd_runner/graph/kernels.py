@@ -8,25 +8,24 @@ wheels of DGL on PyPI serve no GPU; so DGL is an oracle of the tests and not nee
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from gkd_runner.common.lazy import torch
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.sparse import csr_matrix
 
 
 def spmm(
-    graph: GraphBatch, values: Float[Tensor, "E H"], x: Float[Tensor, "N H D"]
-) -> Float[Tensor, "N H D"]:
+    graph: GraphBatch, values: Float[torch.Tensor, "E H"], x: Float[torch.Tensor, "N H D"]
+) -> Float[torch.Tensor, "N H D"]:
     """``out[i] = sum over edges e = (j -> i) of values[e] * x[j]``, head by head; no autograd."""
     heads = range(x.shape[1])
     return _join([_edge_matrix(graph, values[:, h]) @ x[:, h].contiguous() for h in heads])
 
 
 def sddmm(
-    graph: GraphBatch, receiver: Float[Tensor, "N H D"], sender: Float[Tensor, "N H D"]
-) -> Float[Tensor, "E H"]:
+    graph: GraphBatch, receiver: Float[torch.Tensor, "N H D"], sender: Float[torch.Tensor, "N H D"]
+) -> Float[torch.Tensor, "E H"]:
     """``out[e] = <receiver[i], sender[j]>`` for edges e = (j -> i), head by head; no autograd."""
     pattern = _edge_matrix(graph, receiver.new_zeros(graph.num_edges))
     heads = [
@@ -36,12 +35,12 @@ def sddmm(
     return _join(heads)
 
 
-def _join(heads: list[Tensor]) -> Tensor:
+def _join(heads: list[torch.Tensor]) -> torch.Tensor:
     """``[..., H, ...]`` along dimension 1; a single head without a copy."""
     return heads[0].unsqueeze(1) if len(heads) == 1 else torch.stack(heads, dim=1)
 
 
-def _edge_matrix(graph: GraphBatch, values: Float[Tensor, " E"]) -> Tensor:
+def _edge_matrix(graph: GraphBatch, values: Float[torch.Tensor, " E"]) -> torch.Tensor:
     """The block-diagonal matrix with ``values[e]`` at (receiver, sender), without copies."""
     size = (graph.replicas * graph.nodes,) * 2
     return csr_matrix(*graph.compact, values.contiguous(), size)

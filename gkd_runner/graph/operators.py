@@ -1,19 +1,12 @@
-"""Fixed sparse matrices over a graph: normalised adjacencies, on the host and on the device."""
+"""Fixed sparse matrices over a graph: normalised adjacencies, on the host."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from gkd_runner.graph.batch import GraphBatch, with_self_loops
-from gkd_runner.graph.ops import gather
+from gkd_runner.graph.batch import with_self_loops
 
 
 def symmetric(adjacency: sp.csr_array, self_loops: float = 1.0) -> sp.csr_array:
@@ -48,25 +41,3 @@ def _scaled(
     scaled = sp.csr_array(sp.diags_array(left) @ matrix @ sp.diags_array(right), dtype=np.float32)
     scaled.sort_indices()
     return scaled
-
-
-@dataclass(frozen=True, eq=False)
-class Operator:
-    """The matrices of all replicas on the device: ``operator(x) = M x``, differentiable in x."""
-
-    graph: GraphBatch
-    values: Float[Tensor, " E"]
-
-    def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
-        return gather(self.graph, self.values.unsqueeze(1), x.unsqueeze(1)).squeeze(1)
-
-
-def to_device(matrices: Sequence[sp.csr_array], graph: GraphBatch) -> Operator:
-    """Put one ``[n, n]`` matrix per replica on ``graph``'s device.
-
-    Each must have the structure of its replica in ``graph``: every edge and self-loop stored.
-    """
-    values = np.concatenate([matrix.data for matrix in matrices]).astype(np.float32)
-    if len(values) != graph.num_edges:
-        raise ValueError(f"{len(values)} stored values for {graph.num_edges} edges")
-    return Operator(graph, torch.from_numpy(values).to(graph.device))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -63,3 +67,25 @@ def edge_softmax(graph: GraphBatch, scores: Float[Tensor, "E H"]) -> Float[Tenso
 def _segment(graph: GraphBatch, values: Tensor, reduce: str) -> Tensor:
     """Reduce edge values ``[E, H]`` to the nodes that receive them, ``[N, H]``."""
     return torch.segment_reduce(values, reduce, offsets=graph.offsets, axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """The matrices of all replicas on the device: ``operator(x) = M x``, differentiable in x."""
+
+    graph: GraphBatch
+    values: Float[Tensor, " E"]
+
+    def __call__(self, x: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
+        return gather(self.graph, self.values.unsqueeze(1), x.unsqueeze(1)).squeeze(1)
+
+
+def to_device(matrices: Sequence[sp.csr_array], graph: GraphBatch) -> Operator:
+    """Put one ``[n, n]`` matrix per replica on ``graph``'s device.
+
+    Each must have the structure of its replica in ``graph``: every edge and self-loop stored.
+    """
+    values = np.concatenate([matrix.data for matrix in matrices]).astype(np.float32)
+    if len(values) != graph.num_edges:
+        raise ValueError(f"{len(values)} stored values for {graph.num_edges} edges")
+    return Operator(graph, torch.from_numpy(values).to(graph.device))

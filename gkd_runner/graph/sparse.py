@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-import torch
-from torch import Tensor
+from gkd_runner.common.lazy import torch
+
+warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
 
 
-def csr_matrix(offsets: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+def csr_matrix(
+    offsets: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
     """A CSR tensor over these very buffers."""
     return torch.sparse_csr_tensor(offsets, columns, values, size=size, check_invariants=False)
-
-
-def _announce_once() -> None:
-    """Spend torch's once-per-process warning that CSR tensors are "in beta state" here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        csr_matrix(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), (1, 1))
-
-
-_announce_once()

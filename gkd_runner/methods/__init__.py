@@ -1,31 +1,100 @@
-"""The methods, by the names that configurations use."""
+"""The methods, by the names that configurations use: those of this package and of others.
+
+A module of this package, or one that another package names in the entry point group
+``gkd_runner.methods``, is searched for subclasses of ``Method`` that have a name.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.methods.base import Method
-from gkd_runner.methods.glnn import Glnn
-from gkd_runner.methods.hgmd import HgmdMixup, HgmdWeight
-from gkd_runner.methods.infgrand import InfGraND
-from gkd_runner.methods.mlp import PlainMlp
 from gkd_runner.options.schema import MethodConfig
 
-METHODS: dict[str, type[Method[Any]]] = {
-    "mlp": PlainMlp,
-    "glnn": Glnn,
-    "hgmd-weight": HgmdWeight,
-    "hgmd-mixup": HgmdMixup,
-    "infgrand": InfGraND,
-}
+GROUP = "gkd_runner.methods"
+
+
+def _methods_in(module: ModuleType) -> Iterator[type[Method[Any]]]:
+    for value in vars(module).values():
+        is_class = isinstance(value, type) and value.__module__ == module.__name__
+        if is_class and issubclass(value, Method) and "name" in vars(value):
+            yield value
+
+
+def _outside(point: EntryPoint) -> tuple[ModuleType, list[type[Method[Any]]]]:
+    """The module of an entry point, and its methods. Raises ``ConfigError`` for one that fails."""
+    package = point.dist.name if point.dist else point.value
+    try:
+        module = import_module(point.module)
+    except Exception as error:
+        raise ConfigError(
+            [
+                f"the package {package} offers {GROUP} {point.name} = {point.value}, which cannot"
+                f" be imported ({type(error).__name__}: {error}); mend or uninstall it"
+            ]
+        ) from error
+    methods = list(_methods_in(module))
+    incomplete = [m.name for m in methods if not hasattr(m, "colour")]
+    if incomplete or not methods:
+        problem = f"{incomplete[0]} has no colour" if incomplete else "no Method with a name"
+        raise ConfigError([f"the package {package}: {problem} in {point.module}"])
+    return module, methods
+
+
+def _folder(module: ModuleType) -> Path:
+    return Path(str(module.__file__)).resolve().parent / "conf"
+
+
+def _find() -> tuple[dict[str, type[Method[Any]]], list[Path]]:
+    """All methods in their order, and the folders of their YAML files."""
+    own = [import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)]
+    found = [(method, "gkd-runner") for module in own for method in _methods_in(module)]
+    folders = [conf_dir()]
+    for point in entry_points(group=GROUP):
+        module, methods = _outside(point)
+        found += [(method, point.dist.name if point.dist else point.value) for method in methods]
+        folders.append(_folder(module))
+    by_name: dict[str, tuple[type[Method[Any]], str]] = {}
+    for method, package in sorted(found, key=lambda pair: (pair[0].position, pair[0].name)):
+        other = by_name.setdefault(method.name, (method, package))
+        if other[0] is not method:
+            packages = " and ".join(sorted((package, other[1])))
+            raise ConfigError([f"method={method.name} is in {packages}; uninstall one of them"])
+    return {name: method for name, (method, _) in by_name.items()}, list(dict.fromkeys(folders))
+
+
+METHODS: dict[str, type[Method[Any]]]
+"""Every method by its name, in the order of tables."""
+
+CONF_DIRS: list[Path]
+"""The folders with the YAML files of the methods; the first is this package's."""
+
+
+def __getattr__(name: str) -> Any:
+    """Look for the methods when they are first asked for, so that their modules can import this."""
+    if name not in ("METHODS", "CONF_DIRS"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = dict(zip(("METHODS", "CONF_DIRS"), _find(), strict=True))
+    globals().update(found)
+    return found[name]
 
 
 def build_method(config: MethodConfig) -> Method[Any]:
     """The method that ``config.name`` names. Raises ``ConfigError`` with the choices."""
-    if config.name not in METHODS:
-        allowed = ", ".join(METHODS)
+    methods = sys.modules[__name__].METHODS
+    if config.name not in methods:
+        allowed = ", ".join(methods)
         raise ConfigError(
-            [f"method={config.name} is not one of {allowed}{nearest(config.name, METHODS)}"]
+            [f"method={config.name} is not one of {allowed}{nearest(config.name, methods)}"]
         )
-    return METHODS[config.name](config)
+    method: Method[Any] = methods[config.name](config)
+    return method

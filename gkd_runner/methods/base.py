@@ -7,20 +7,20 @@ aggregate into soft targets (once, or anew each epoch from the detached student)
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-import torch
+import scipy.sparse as sp
 from jaxtyping import Float
-from torch import Tensor
 
-from gkd_runner.data.graph import GraphData
+from gkd_runner.common.lazy import torch
+from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.ops import gather
+from gkd_runner.graph.kernels import spmm
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import MethodConfig
@@ -28,46 +28,96 @@ from gkd_runner.options.schema import MethodConfig
 ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 
 
+class PresetTable(NamedTuple):
+    """Published hyperparameters, in ``conf/method/<file>.csv``, one row per cell of the paper.
+
+    A row is looked up by its columns ``dataset``, ``teacher``, ``setting`` and, where it has one,
+    ``method``. Columns called as the method's own options are these; the others are those of
+    teacher, student and training. A row whose column ``unsupported`` has a text cannot be run.
+    """
+
+    title: str
+    file: str
+
+
 @dataclass(frozen=True, eq=False)
 class Classroom:
-    """What a method may look at: the replicas' training graphs and their teachers' logits."""
+    """What a method may look at: the replicas' training graphs and their teachers.
+
+    ``teacher_logits`` are calibrated. ``answer`` gives a replica's teacher's logits ``[n, C]`` on
+    its training graph with other features.
+    """
 
     tasks: Sequence[Task]
     graph: GraphBatch
-    teacher_logits: Float[Tensor, "R n C"]
-    streams: Streams
+    teacher_logits: Float[torch.Tensor, "R n C"]
     max_epochs: int
+    answer: Callable[[int, GraphData], torch.Tensor]
+    _streams: dict[str, Streams] = field(default_factory=dict)
 
-    def probabilities(self, temperature: float = 1.0) -> Float[Tensor, "R n C"]:
+    def stream(self, name: str) -> Streams:
+        """The random stream called ``name`` of every replica; it goes on where it was left."""
+        if name not in self._streams:
+            seeds = [task.seed for task in self.tasks]
+            self._streams[name] = Streams(seeds, name, self.graph.device)
+        return self._streams[name]
+
+    def ask(self, features: Iterable[FloatArray | sp.csr_array]) -> Float[torch.Tensor, "R n C"]:
+        """The teachers' calibrated logits, without dropout, for one ``[n, d]`` per replica.
+
+        A generator keeps the features of only one replica in memory.
+        """
+        answers = [
+            self.answer(replica, replace(task.training_graph, features=other))
+            for replica, (task, other) in enumerate(zip(self.tasks, features, strict=True))
+        ]
+        return torch.stack(answers)
+
+    def probabilities(self, temperature: float = 1.0) -> Float[torch.Tensor, "R n C"]:
         """The teachers' softmax at ``temperature``."""
         return torch.softmax(self.teacher_logits / temperature, dim=2)
 
     @cached_property
-    def edges_of_replica(self) -> Float[Tensor, " E"]:
+    def edges_of_replica(self) -> Float[torch.Tensor, " E"]:
         """For each edge, how many edges its replica has (self-loops included)."""
         counts = torch.tensor(self.graph.edge_counts, device=self.graph.device)
         return counts.float()[self.graph.edge_replicas]
 
     def aggregate(
-        self, weights: Float[Tensor, " E"], probabilities: Float[Tensor, "R n C"]
+        self, weights: Float[torch.Tensor, " E"], probabilities: Float[torch.Tensor, "R n C"]
     ) -> SoftTarget:
         """``Q_i = sum_j w_ij t_j``, with the constant of ``sum_ij w_ij KL(t_j || s_i)``."""
         flat = probabilities.flatten(0, 1)
-        mass = gather(self.graph, weights.unsqueeze(1), flat.unsqueeze(1)).squeeze(1)
+        mass = spmm(self.graph, weights.unsqueeze(1), flat.unsqueeze(1)).squeeze(1)
         per_edge = weights * negative_entropy(flat)[self.graph.senders]
         return SoftTarget(mass.view_as(probabilities), self.sum_edges(per_edge))
 
-    def sum_edges(self, values: Float[Tensor, " E"]) -> Float[Tensor, " R"]:
+    def sum_edges(self, values: Float[torch.Tensor, " E"]) -> Float[torch.Tensor, " R"]:
         """Sum edge values to their replicas."""
         per_node = torch.segment_reduce(values, "sum", offsets=self.graph.offsets)
         return per_node.view(self.graph.replicas, -1).sum(1)
 
 
 class Method(ABC, Generic[ConfigT]):
-    """Base of all methods; its defaults are plain distillation-free training on raw features."""
+    """Base of all methods; its defaults are plain distillation-free training on raw features.
+
+    A subclass with a ``name`` in a module of this package is a method (see ``methods/__init__``).
+    """
+
+    name: ClassVar[str]
+    """As in ``method=name``; also the name of its YAML file in ``conf/method/``."""
+
+    position: ClassVar[int] = 100
+    """Place among the methods in tables and help: lower ones come first, then by name."""
 
     colour: ClassVar[str]
     """The method's colour in every figure, as ``#rrggbb``."""
+
+    options: ClassVar[type[MethodConfig]] = MethodConfig
+    """The dataclass of its options: their meaning, limits, and the ranges that a search tries."""
+
+    presets: ClassVar[PresetTable | None] = None
+    """Its published hyperparameters."""
 
     distils: ClassVar[bool] = True
     """Whether the student learns from a teacher."""
@@ -81,6 +131,15 @@ class Method(ABC, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
+    def mistakes(self) -> list[str]:
+        """Options that do not go together, one message each; limits of one alone are its own."""
+        lam, name = self.config.lam, self.config.name
+        if not self.distils and lam != 1:
+            return [f"method.lam={lam} with method={name}, which has no teacher: it must be 1"]
+        if self.distils and lam == 1:
+            return [f"method.lam={lam} with method={name} leaves the teacher out; use method=mlp"]
+        return []
+
     def features(self, graph: GraphData) -> Features:
         """The student's input on any graph (the observed one, or all for hidden nodes)."""
         return Features(graph.features)
@@ -89,12 +148,16 @@ class Method(ABC, Generic[ConfigT]):
         """Compute once what the other decisions need."""
         self.classroom = classroom
 
-    def label_weights(self, rows: Tensor) -> Float[Tensor, "R k"]:
+    def label_weights(self, rows: torch.Tensor) -> Float[torch.Tensor, "R k"]:
         """Weights ``a`` of the labelled ``rows`` ``[R, k]``: their mean by default."""
         return torch.full(rows.shape, 1.0 / rows.shape[1], device=rows.device)
 
     def soft_target(
-        self, epoch: int, student_logits: Float[Tensor, "R n C"] | None
+        self, epoch: int, student_logits: Float[torch.Tensor, "R n C"] | None
     ) -> SoftTarget | None:
         """Soft targets at ``epoch`` (from 1); the same object while they do not change."""
         return None
+
+    def logged(self) -> Mapping[str, Float[torch.Tensor, " R"]]:
+        """Values of each replica to record with this epoch, by name."""
+        return {}

@@ -6,8 +6,7 @@ one step on the summed loss, as for every other method.
 
 from __future__ import annotations
 
-from torch import Tensor
-
+from gkd_runner.common.lazy import torch
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
 from gkd_runner.options.schema import MethodConfig
@@ -16,6 +15,8 @@ from gkd_runner.options.schema import MethodConfig
 class Glnn(Method[MethodConfig]):
     """``Q_i = softmax(t_i / tau) / n``."""
 
+    name = "glnn"
+    position = 10
     colour = "#56b4e9"
     is_reference = True
 
@@ -25,5 +26,5 @@ class Glnn(Method[MethodConfig]):
         constant = negative_entropy(probabilities).mean(1)
         self._target = SoftTarget(probabilities / n, constant)
 
-    def soft_target(self, epoch: int, student_logits: Tensor | None) -> SoftTarget:
+    def soft_target(self, epoch: int, student_logits: torch.Tensor | None) -> SoftTarget:
         return self._target

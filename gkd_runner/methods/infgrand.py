@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
+from gkd_runner.common.lazy import torch
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
-from gkd_runner.methods.base import Classroom, Method
+from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, take_rows
-from gkd_runner.options.schema import InfgrandConfig
+from gkd_runner.options.schema import MethodConfig, Range, option
+
+
+@dataclass
+class InfgrandConfig(MethodConfig):
+    """InfGraND: influence-guided distillation on propagated features."""
+
+    delta_1: float = option("Label weight of every node.", at_least=0, search=Range(0.1, 1.0))
+    delta_2: float = option(
+        "Label weight per unit of influence.", at_least=0, search=Range(0.0, 1.0)
+    )
+    gamma_1: float = option(
+        "Edge weight of every edge.",
+        at_least=0,
+        search=Range(0.01, 1.0),  # with gamma_1 = gamma_2 = 0 nothing would be distilled
+    )
+    gamma_2: float = option(
+        "Edge weight per unit of the neighbour's influence.", at_least=0, search=Range(0.0, 1.0)
+    )
+    propagation_hops: int = option(
+        "P: features are pooled over hops 0 to P.", at_least=0, search=Range(0, 5)
+    )
+    pooling: str = option("How the hops are pooled.", choices=("mean", "max", "min"))
+    self_loops: float = option("s in A + sI: 2 as in the released code, 1 as in the text.", above=0)
+    edge_average: str = option(
+        "Edge weights are divided by the number of edges (released code)"
+        " or by the node's degree (the paper's text), then averaged.",
+        choices=("edges", "degree"),
+    )
+    influence_graph: str = option(
+        "Inductive: influence on the observed graph alone, or as the"
+        " released code has it (which looks at hidden nodes).",
+        choices=("observed", "published"),
+    )
 
 
 class InfGraND(Method[InfgrandConfig]):
     """Label weights ``delta_1 + delta_2 I_i``, edge weights ``gamma_1 + gamma_2 I_j``."""
 
+    name = "infgrand"
+    position = 40
     colour = "#d55e00"
+    options = InfgrandConfig
+    presets = PresetTable("InfGraND", "infgrand")
+
+    def mistakes(self) -> list[str]:
+        lam = self.config.lam
+        delta = [self.config.delta_1, self.config.delta_2]
+        gamma = [self.config.gamma_1, self.config.gamma_2]
+        if (lam == 0 or not any(delta)) and not any(gamma):
+            return [f"method.lam={lam}, delta={delta}, gamma={gamma} leave nothing to learn from"]
+        return super().mistakes()
 
     def features(self, graph: GraphData) -> Features:
         """``mean(X, A X, ..., A^P X)`` (or max, min) over the hops."""
@@ -48,11 +93,11 @@ class InfGraND(Method[InfgrandConfig]):
         stacked = np.stack(scores)
         self._scores = torch.from_numpy(stacked).to(classroom.graph.device)
 
-    def label_weights(self, rows: Tensor) -> Float[Tensor, "R k"]:
+    def label_weights(self, rows: torch.Tensor) -> Float[torch.Tensor, "R k"]:
         scores = take_rows(self._scores.unsqueeze(2), rows).squeeze(2)
         return (self.config.delta_1 + self.config.delta_2 * scores) / rows.shape[1]
 
-    def soft_target(self, epoch: int, student_logits: Tensor | None) -> SoftTarget:
+    def soft_target(self, epoch: int, student_logits: torch.Tensor | None) -> SoftTarget:
         return self._target
 
     @cached_property
@@ -61,7 +106,7 @@ class InfGraND(Method[InfgrandConfig]):
         probabilities = classroom.probabilities(self.config.tau)
         return classroom.aggregate(self._edge_weights(), probabilities)
 
-    def _edge_weights(self) -> Float[Tensor, " E"]:
+    def _edge_weights(self) -> Float[torch.Tensor, " E"]:
         graph = self.classroom.graph
         weights = self.config.gamma_1 + self.config.gamma_2 * self._scores.flatten()[graph.senders]
         if self.config.edge_average == "degree":

@@ -9,6 +9,8 @@ from gkd_runner.options.schema import MethodConfig
 class PlainMlp(Method[MethodConfig]):
     """No teacher: every decision is the default."""
 
+    name = "mlp"
+    position = 0
     colour = "#e69f00"
     distils = False
     is_reference = True

@@ -11,29 +11,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+
+from gkd_runner.common.lazy import torch
 
 
 @dataclass(frozen=True)
 class LabelTarget:
     """The labelled nodes of each replica: their rows, classes and weights ``a``."""
 
-    rows: Int[Tensor, "R k"]
-    classes: Int[Tensor, "R k"]
-    weights: Float[Tensor, "R k"]
+    rows: Int[torch.Tensor, "R k"]
+    classes: Int[torch.Tensor, "R k"]
+    weights: Float[torch.Tensor, "R k"]
 
 
 @dataclass(frozen=True)
 class SoftTarget:
     """The aggregated soft target ``Q`` and what makes its loss a KL divergence."""
 
-    mass: Float[Tensor, "R n C"]
-    constant: Float[Tensor, " R"]
+    mass: Float[torch.Tensor, "R n C"]
+    constant: Float[torch.Tensor, " R"]
 
 
-def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[Tensor, " R"]:
+def cross_entropy(
+    logits: Float[torch.Tensor, "R n C"], target: LabelTarget
+) -> Float[torch.Tensor, " R"]:
     """``sum_i a_i CE(y_i, p_i)`` over the labelled rows."""
     log_p = torch.log_softmax(take_rows(logits, target.rows), dim=2)
     picked = log_p.gather(2, target.classes.unsqueeze(2)).squeeze(2)
@@ -41,18 +43,20 @@ def cross_entropy(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Float[
 
 
 def distillation(
-    logits: Float[Tensor, "R n C"], target: SoftTarget, tau: float
-) -> Float[Tensor, " R"]:
+    logits: Float[torch.Tensor, "R n C"], target: SoftTarget, tau: float
+) -> Float[torch.Tensor, " R"]:
     """``constant - sum_i sum_c Q_ic log p_ic(tau)``: a weighted sum of KL divergences."""
     log_p = torch.log_softmax(logits / tau, dim=2)
     return target.constant - (target.mass * log_p).sum((1, 2))
 
 
-def take_rows(x: Float[Tensor, "R n C"], rows: Int[Tensor, "R k"]) -> Float[Tensor, "R k C"]:
+def take_rows(
+    x: Float[torch.Tensor, "R n C"], rows: Int[torch.Tensor, "R k"]
+) -> Float[torch.Tensor, "R k C"]:
     """Each replica's own rows of ``x``."""
     return x.gather(1, rows.unsqueeze(2).expand(-1, -1, x.shape[2]))
 
 
-def negative_entropy(p: Float[Tensor, "*shape C"]) -> Float[Tensor, "*shape"]:
+def negative_entropy(p: Float[torch.Tensor, "*shape C"]) -> Float[torch.Tensor, "*shape"]:
     """``sum_c p_c log p_c``, with ``0 log 0 = 0``."""
     return torch.xlogy(p, p).sum(-1)

@@ -22,8 +22,8 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.operators import Operator, sage_mean, symmetric, to_device
-from gkd_runner.graph.ops import edge_softmax, gather
+from gkd_runner.graph.operators import sage_mean, symmetric
+from gkd_runner.graph.ops import Operator, edge_softmax, gather, to_device
 from gkd_runner.models.inputs import Inputs, RawInputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer, relu_dropout
 from gkd_runner.models.streams import Streams, keep_scale

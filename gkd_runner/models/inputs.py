@@ -19,7 +19,7 @@ from torch import Tensor
 from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.operators import Operator, to_device
+from gkd_runner.graph.ops import Operator, to_device
 from gkd_runner.graph.sparse import csr_matrix
 from gkd_runner.models.layers import dropout
 from gkd_runner.models.streams import Streams, keep_scale

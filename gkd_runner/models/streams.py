@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int16
-from torch import Tensor
 
+from gkd_runner.common.lazy import torch
 from gkd_runner.common.seeding import generator, stream_seed
 
 _LEVELS = 1 << 16
@@ -35,12 +34,12 @@ class Streams:
     def replicas(self) -> int:
         return len(self._host) or len(self._device)
 
-    def words(self, counts: Sequence[int]) -> Int16[Tensor, " total"]:
+    def words(self, counts: Sequence[int]) -> Int16[torch.Tensor, " total"]:
         """``counts[r]`` uniform 16-bit words from stream ``r``, one replica after another."""
         parts = [self._words(replica, count) for replica, count in enumerate(counts)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _words(self, replica: int, count: int) -> Int16[Tensor, " count"]:
+    def _words(self, replica: int, count: int) -> Int16[torch.Tensor, " count"]:
         quads = -(-count // 4)
         if self._on_host:
             draws = self._host[replica].integers(
@@ -52,16 +51,16 @@ class Streams:
         words.random_(-(2**63), None, generator=self._device[replica])
         return words.view(torch.int16)[:count]
 
-    def keep(self, shape: Sequence[int], drop: float) -> Tensor:
+    def keep(self, shape: Sequence[int], drop: float) -> torch.Tensor:
         """Bool mask of ``shape`` (leading dimension: replicas), False with probability ``drop``."""
         words = self.words([int(np.prod(shape[1:]))] * shape[0])
         return (words >= _threshold(drop)).view(*shape)
 
-    def keep_flat(self, counts: Sequence[int], drop: float) -> Tensor:
+    def keep_flat(self, counts: Sequence[int], drop: float) -> torch.Tensor:
         """The same for ``counts[r]`` values of replica ``r`` laid end to end."""
         return self.words(counts) >= _threshold(drop)
 
-    def uniform(self, counts: Sequence[int]) -> Float[Tensor, " total"]:
+    def uniform(self, counts: Sequence[int]) -> Float[torch.Tensor, " total"]:
         """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
         words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
         high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2

@@ -15,7 +15,8 @@ from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
-from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.methods.infgrand import InfgrandConfig
+from gkd_runner.options.schema import Config
 
 DoubleArray = npt.NDArray[np.float64]
 

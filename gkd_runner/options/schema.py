@@ -6,7 +6,7 @@ Values live in ``conf/*.yaml``; this file says what they may be. Nothing here im
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import MISSING
 
@@ -14,8 +14,14 @@ FAMILIES = ("planetoid", "amazon", "coauthor", "ogbn", "custom", "synthetic")
 DEVICES = ("auto", "cpu", "cuda")
 CACHE_MODES = ("use", "refresh", "off")
 CALIBRATIONS = ("temperature", "none")
-POOLINGS = ("mean", "max", "min")
-HARDNESSES = ("both", "knowledge", "distillation", "none")
+
+
+class Range(NamedTuple):
+    """The values of an option that a search tries; whole bounds are for integers."""
+
+    low: float
+    high: float
+    log: bool = False
 
 
 def option(
@@ -27,16 +33,24 @@ def option(
     below: float | None = None,
     choices: tuple[str, ...] | None = None,
     distinct: bool = False,
+    search: Range | None = None,
 ) -> Any:
     """One config field: what it means and which values it may take (list items one by one).
 
-    A ``distinct`` list has at least one item and none twice.
+    A ``distinct`` list has at least one item and none twice. ``scripts/search.py`` varies the
+    options of method and student that have a range to ``search``.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     rules = {name: limit for name, limit in limits.items() if limit is not None}
     return field(
         default=MISSING,
-        metadata={"help": help, "rules": rules, "choices": choices, "distinct": distinct},
+        metadata={
+            "help": help,
+            "rules": rules,
+            "choices": choices,
+            "distinct": distinct,
+            "search": search,
+        },
     )
 
 
@@ -132,8 +146,12 @@ class StudentConfig:
     name: str = option("Architecture.", choices=("mlp",))
     num_layers: int = option("Number of linear layers.", at_least=1)
     hidden_dim: int = option("Width of each hidden layer.", at_least=1)
-    dropout: float = option("Dropout after each hidden layer.", at_least=0, below=1)
-    learning_rate: float = option("Adam's learning rate.", above=0)
+    dropout: float = option(
+        "Dropout after each hidden layer.", at_least=0, below=1, search=Range(0.0, 0.8)
+    )
+    learning_rate: float = option(
+        "Adam's learning rate.", above=0, search=Range(0.001, 0.03, log=True)
+    )
     weight_decay: float = option("Adam's L2 penalty.", at_least=0)
 
 
@@ -153,51 +171,15 @@ class MethodConfig:
 
     name: str = option("Method.")
     lam: float = option(
-        "lambda: weight of the labels' loss; 1 - lambda is the soft labels'.", at_least=0, at_most=1
+        "lambda: weight of the labels' loss; 1 - lambda is the soft labels'.",
+        at_least=0,
+        at_most=1,
+        search=Range(0.0, 0.6),
     )
-    tau: float = option("Temperature of soft labels and student in the distillation loss.", above=0)
-
-
-@dataclass
-class HgmdConfig(MethodConfig):
-    """HGMD: hardness-aware subgraph extraction."""
-
-    alpha: float = option("Scale of the edge probabilities' exponent at epoch 1.", above=0)
-    hardness: str = option(
-        "Which hardness draws edges: the teacher's (knowledge), the student's (distillation),"
-        " both (HGMD), or none (by similarity alone).",
-        choices=HARDNESSES,
-    )
-
-
-@dataclass
-class HgmdMixupConfig(HgmdConfig):
-    """HGMD-mixup."""
-
-    beta: float = option("Both parameters of the Beta distribution that mixes targets.", above=0)
-    smoothing: float = option("Added to each mixed probability before renormalising.", at_least=0)
-
-
-@dataclass
-class InfgrandConfig(MethodConfig):
-    """InfGraND: influence-guided distillation on propagated features."""
-
-    delta_1: float = option("Label weight of every node.", at_least=0)
-    delta_2: float = option("Label weight per unit of influence.", at_least=0)
-    gamma_1: float = option("Edge weight of every edge.", at_least=0)
-    gamma_2: float = option("Edge weight per unit of the neighbour's influence.", at_least=0)
-    propagation_hops: int = option("P: features are pooled over hops 0 to P.", at_least=0)
-    pooling: str = option("How the hops are pooled.", choices=POOLINGS)
-    self_loops: float = option("s in A + sI: 2 as in the released code, 1 as in the text.", above=0)
-    edge_average: str = option(
-        "Edge weights are divided by the number of edges (released code)"
-        " or by the node's degree (the paper's text), then averaged.",
-        choices=("edges", "degree"),
-    )
-    influence_graph: str = option(
-        "Inductive: influence on the observed graph alone, or as the"
-        " released code has it (which looks at hidden nodes).",
-        choices=("observed", "published"),
+    tau: float = option(
+        "Temperature of soft labels and student in the distillation loss.",
+        above=0,
+        search=Range(0.5, 3.0),
     )
 
 
@@ -205,7 +187,11 @@ class InfgrandConfig(MethodConfig):
 class PresetConfig:
     """Where hyperparameters come from that the command line does not give."""
 
-    name: str = option("Which table of hyperparameters.", choices=("paper", "common", "none"))
+    name: str = option("Source of hyperparameters.", choices=("paper", "common", "none"))
+    table: str | None = option(
+        "Published table that methods without one of their own read (preset=paper), or all methods"
+        " for architecture and optimisers (preset=common)."
+    )
 
 
 @dataclass
@@ -258,15 +244,6 @@ class Config:
     output_dir: str = option("Folder under which runs are written.")
 
 
-SCHEMAS: dict[str, dict[str, type]] = {
-    "dataset": {"synthetic": SyntheticConfig},
-    "teacher": {"gat": GatConfig},
-    "method": {
-        "hgmd-weight": HgmdConfig,
-        "hgmd-mixup": HgmdMixupConfig,
-        "infgrand": InfgrandConfig,
-    },
-}
 GROUPS: dict[str, type] = {
     "dataset": DatasetConfig,
     "protocol": ProtocolConfig,
@@ -278,8 +255,3 @@ GROUPS: dict[str, type] = {
     "training": TrainingConfig,
     "tracker": TrackerConfig,
 }
-
-
-def schema_of(group: str, name: str) -> type:
-    """The dataclass that describes option ``name`` of ``group``."""
-    return SCHEMAS.get(group, {}).get(name, GROUPS[group])

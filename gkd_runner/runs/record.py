@@ -34,7 +34,9 @@ class Record:
 
     def epoch(self, stage: str, seed: int, epoch: Epoch) -> None:
         """Append one epoch of one seed's stage."""
-        line = {"stage": stage, "seed": seed, **epoch._asdict()}
+        known = epoch._asdict()
+        logged = dict(known.pop("logged"))
+        line = {"stage": stage, "seed": seed, **logged, **known}
         self._metrics.write(json.dumps(line) + "\n")
 
     def weights(self, seed: int, state: Mapping[str, Tensor]) -> None:

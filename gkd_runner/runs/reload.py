@@ -37,6 +37,7 @@ from gkd_runner.results.scores import SeedResult
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.stored import StoredRun, read_run
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
+from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.student import StudentData
 
 CPU = torch.device("cpu")
@@ -59,13 +60,20 @@ class Logits:
 
 @dataclass(frozen=True, eq=False)
 class ReloadedSeed:
-    """One seed as its run left it; the teacher's logits calibrated, as the student was taught."""
+    """One seed as its run left it."""
 
     config: Config
     result: SeedResult
     task: Task
-    teacher: Logits
+    soft_labels: SoftLabels
     student: Logits
+
+    @cached_property
+    def teacher(self) -> Logits:
+        """The teacher's calibrated logits."""
+        labels = self.soft_labels
+        hidden = labels.teacher.hidden_logits / np.float32(labels.temperature)
+        return Logits(labels.logits, hidden)
 
     @cached_property
     def nodes(self) -> IntArray:
@@ -101,7 +109,7 @@ def reload_run(
             f" {100 * result.student.scores.prod:.2f}% in result.json: its weights or the code have"
             " changed since; run it again"
         )
-    return ReloadedSeed(config, result, task, _teacher_logits(run, config, result, key), student)
+    return ReloadedSeed(config, result, task, _soft_labels(run, config, result, key), student)
 
 
 def _finished(path: Path) -> StoredRun:
@@ -166,7 +174,7 @@ def _same_graph(run: StoredRun, graph: GraphData) -> GraphData:
     return graph
 
 
-def _teacher_logits(run: StoredRun, config: Config, result: SeedResult, key: str) -> Logits:
+def _soft_labels(run: StoredRun, config: Config, result: SeedResult, key: str) -> SoftLabels:
     file = teacher_file(Path(config.cache_dir).expanduser(), key)
     problem = "is not there"
     if file.is_file():
@@ -175,8 +183,7 @@ def _teacher_logits(run: StoredRun, config: Config, result: SeedResult, key: str
         except UNREADABLE as error:
             problem = f"is unreadable ({error})"
         else:
-            scale = np.float32(result.temperature)
-            return Logits(teacher.observed_logits / scale, teacher.hidden_logits / scale)
+            return SoftLabels(teacher, key, cached=True, temperature=result.temperature)
     keep = " cache=use" if config.cache == "off" else ""
     raise RunError(
         f"the teacher of seed {result.seed}, {file}, {problem}; give cache_dir=... if it lies"

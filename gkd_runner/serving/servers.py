@@ -15,11 +15,11 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.batch import with_self_loops
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric
-from gkd_runner.methods.infgrand import InfGraND
+from gkd_runner.methods.infgrand import InfGraND, InfgrandConfig
 from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
-from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.options.schema import Config
 from gkd_runner.serving.gathered import attended, attentions_of, convolved
 from gkd_runner.serving.neighbourhood import neighbourhood
 from gkd_runner.serving.propagation import PropagatedRows

@@ -8,7 +8,8 @@ from typing import TypeVar
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import capped
 from gkd_runner.config.command_line import Cell, check_command_lines
-from gkd_runner.options.schema import SCHEMAS, Config, MethodConfig
+from gkd_runner.config.schemas import SCHEMAS
+from gkd_runner.options.schema import Config, MethodConfig
 from gkd_runner.studies.study import Case, Study
 
 MethodT = TypeVar("MethodT", bound=MethodConfig)

@@ -38,10 +38,8 @@ def _gaps(seed: ReloadedSeed, method: MethodConfig, device: torch.device) -> Seq
     training = replace(config.training, max_epochs=EPOCHS, patience=EPOCHS)
     train_students(
         [seed.task],
-        [seed.teacher.observed],
-        method,
-        config.student,
-        training,
+        [seed.soft_labels],
+        replace(config, method=method, training=training),
         device,
         lambda *_: ends.append(now()),
     )

@@ -22,8 +22,9 @@ from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task, once_per_object
+from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.nodes.measures import degrees
-from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.options.schema import Config
 from gkd_runner.results.scoring import scores
 from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.studies.cases import only_method

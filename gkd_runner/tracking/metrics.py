@@ -71,9 +71,10 @@ WARNINGS = "warnings"
 
 
 def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
-    """One epoch of one stage."""
+    """One epoch of one stage; the values that a method logs are called as in its code."""
     names = STAGES[stage]
     return {
+        **{f"{stage}/{name}": value for name, value in entry.logged},
         names.epoch: entry.epoch,
         names.loss: entry.loss,
         names.val_loss: entry.val_loss,

@@ -119,7 +119,7 @@ class TeacherCache:
         header = {
             "seed": teacher.seed,
             "best_epoch": teacher.best_epoch,
-            "history": teacher.history,
+            "history": [epoch[:4] for epoch in teacher.history],  # a teacher logs no more
             "seconds": teacher.seconds,
         }
         path = self._path(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -37,6 +37,9 @@ class Lesson(Protocol):
     def validate(self) -> Validation:
         """Accuracy and cross-entropy on the validation nodes, without dropout."""
 
+    def logged(self) -> Mapping[str, Float[Tensor, " R"]]:
+        """Further values to record with this epoch, by name."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -57,12 +60,13 @@ class Schedule:
 
 
 class Epoch(NamedTuple):
-    """What is recorded of one epoch of one seed."""
+    """One epoch of one seed as it is recorded; ``logged`` has the values that a method adds."""
 
     epoch: int
     loss: float
     val_loss: float
     val_accuracy: float
+    logged: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,14 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
         loss = _step(lesson, optimizer, epoch)
         with torch.no_grad():
             validation = lesson.validate()
-        table = torch.stack([loss.double(), validation.loss.double(), validation.accuracy])
-        columns = table.T.tolist()  # the one copy to the host per epoch
+        logged = lesson.logged()
+        rows = [loss, validation.loss, validation.accuracy, *logged.values()]
+        columns = torch.stack([row.double() for row in rows]).T.tolist()  # the one copy to the host
         records = [
-            Epoch(epoch, *columns[r]) if stop.running else None for r, stop in enumerate(stopping)
+            Epoch(epoch, *column[:3], logged=tuple(zip(logged, column[3:], strict=True)))
+            if stop.running
+            else None
+            for stop, column in zip(stopping, columns, strict=True)
         ]
         _check_finite(records, seeds, schedule)
         improved = [

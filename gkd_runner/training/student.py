@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
@@ -22,7 +22,7 @@ from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
-from gkd_runner.options.schema import Config, MethodConfig, StudentConfig, TrainingConfig
+from gkd_runner.options.schema import Config
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
@@ -33,6 +33,7 @@ from gkd_runner.training.stage import (
     own_rows,
     validation,
 )
+from gkd_runner.training.teacher import ask_teacher
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,9 @@ class StudentLesson:
             self._watched = logits
         return validation(logits, self._val)
 
+    def logged(self) -> Mapping[str, Tensor]:
+        return self._method.logged()
+
 
 def train_all_students(
     tasks: Sequence[Task],
@@ -112,10 +116,8 @@ def train_all_students(
     for chunk in chunks(list(zip(tasks, soft_labels, strict=True)), replicas):
         trained += train_students(
             [task for task, _ in chunk],
-            [labels.logits for _, labels in chunk],
-            config.method,
-            config.student,
-            config.training,
+            [labels for _, labels in chunk],
+            config,
             device,
             on_epochs,
         )
@@ -124,27 +126,31 @@ def train_all_students(
 
 def train_students(
     tasks: Sequence[Task],
-    soft_labels: Sequence[FloatArray],
-    method_config: MethodConfig,
-    config: StudentConfig,
-    training: TrainingConfig,
+    soft_labels: Sequence[SoftLabels],
+    config: Config,
     device: torch.device,
     on_epochs: OnEpochs,
 ) -> list[Trained]:
-    """Train one student per task, all at once, on teacher logits ``[n_observed, C]``."""
+    """Train one student per task, all at once, on the soft labels of its teacher."""
     seeds = [task.seed for task in tasks]
-    method = build_method(method_config)
+    method = build_method(config.method)
     graphs = [task.training_graph for task in tasks]
     graph = batch_graphs([g.adjacency for g in graphs], device)
     data = StudentData(tasks, graph, once_per_object(graphs, method.features))
-    logits = torch.stack([torch.from_numpy(array) for array in soft_labels]).to(device)
-    edge_streams = Streams(seeds, "edge sampling", device)
-    method.prepare(Classroom(tasks, graph, logits, edge_streams, training.max_epochs))
+    classes = tasks[0].graph.num_classes
+    logits = torch.stack([torch.from_numpy(labels.logits) for labels in soft_labels]).to(device)
+
+    def answer(replica: int, graph: GraphData) -> Tensor:
+        labels = soft_labels[replica]
+        raw = ask_teacher(labels.teacher, config.teacher, graph, classes, device)
+        return raw / labels.temperature
+
+    method.prepare(Classroom(tasks, graph, logits, config.training.max_epochs, answer))
     init = Initializer(seeds, "student initialisation")
-    model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
+    model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
     lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
-    fitted = fit(lesson, Schedule.of("student", config, training), seeds, on_epochs)
+    fitted = fit(lesson, Schedule.of("student", config.student, config.training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(data.observed)
         hidden = _hidden_logits(model, method, observed, tasks)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import cross_entropy, take_rows
 from gkd_runner.models.gnn import Teacher, build_teacher
@@ -41,6 +43,9 @@ class TeacherLesson:
     def validate(self) -> Validation:
         return validation(self.model(self.view), self._val)
 
+    def logged(self) -> dict[str, Tensor]:
+        return {}
+
 
 def train_teachers(
     tasks: Sequence[Task],
@@ -71,3 +76,16 @@ def _hidden_logits(
     whole = model(model.view([task.graph for task in tasks], device))
     rows = stack_ids([task.hidden for task in tasks], device)
     return take_rows(whole, rows)
+
+
+def ask_teacher(
+    teacher: Trained, config: TeacherConfig, graph: GraphData, classes: int, device: torch.device
+) -> Float[Tensor, "n C"]:
+    """Logits, without dropout, of a trained teacher on ``graph``."""
+    init = Initializer([teacher.seed], "teacher initialisation")
+    model = build_teacher(config, graph.num_features, classes, init)
+    model.load_state_dict({name: value.unsqueeze(0) for name, value in teacher.state.items()})
+    model = model.to(device)
+    with torch.no_grad():
+        logits: Tensor = model(model.view([graph], device))
+    return logits[0]

@@ -8,7 +8,8 @@ from support import dense, dense_symmetric, looped_batch, random_features, rando
 
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.operators import sage_mean, symmetric, to_device
+from gkd_runner.graph.operators import sage_mean, symmetric
+from gkd_runner.graph.ops import to_device
 
 COEFFICIENTS = [(1.0,), (0.5, 0.5), (0.0, 0.0, 1.0), (0.25, -1.0, 0.0, 2.0)]
 BASES = {"sparse": 0.2, "dense": 1.0}

@@ -8,12 +8,12 @@ import pytest
 import scipy.sparse as sp
 import torch
 from support import (
-    CPU,
     config,
     dense,
     dense_influence,
     dense_symmetric,
     looped_batch,
+    no_answer,
     random_features,
     random_graph,
 )
@@ -25,7 +25,6 @@ from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
-from gkd_runner.models.streams import Streams
 
 NODES = 30
 KINDS: dict[str, dict[str, Any]] = {
@@ -124,9 +123,8 @@ def scores_of(task: Task, influence_graph: str) -> np.ndarray[Any, Any]:
     settings = replace(settings, delta_1=0.0, delta_2=1.0)
     method = InfGraND(settings)
     n = task.training_graph.num_nodes
-    streams = Streams([task.seed], "edge sampling", CPU)
     graph = looped_batch([task.training_graph])
-    method.prepare(Classroom([task], graph, torch.zeros(1, n, 3), streams, 10))
+    method.prepare(Classroom([task], graph, torch.zeros(1, n, 3), 10, no_answer))
     rows = torch.arange(n).unsqueeze(0)
     return (method.label_weights(rows)[0] * n).numpy()
 

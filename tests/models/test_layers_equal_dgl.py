@@ -15,7 +15,8 @@ from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.operators import symmetric, to_device
+from gkd_runner.graph.operators import symmetric
+from gkd_runner.graph.ops import to_device
 from gkd_runner.models import inputs
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.inputs import (

@@ -27,7 +27,6 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
-from gkd_runner.models.streams import Streams
 from gkd_runner.nodes.inspected import inspect_graph, inspect_run
 from gkd_runner.nodes.measures import influence_options, node_influence
 from gkd_runner.nodes.predictions import relative_hardness
@@ -36,12 +35,12 @@ from gkd_runner.nodes.summary import rank_correlation
 from gkd_runner.runs.reload import Logits, ReloadedSeed, reload_run
 from gkd_runner.runs.train import train
 from tests.support import (
-    CPU,
     config,
     dense,
     dense_influence,
     dense_symmetric,
     looped_batch,
+    no_answer,
     random_features,
     random_graph,
     small_graph,
@@ -204,9 +203,8 @@ def test_influence_is_what_the_method_weighs_labels_by(influence_graph: str) -> 
     task = make_task(small_graph(), settings, 0)
     method = InfGraND(replace(settings.method, delta_1=0.0, delta_2=1.0))  # type: ignore[type-var]
     observed = len(task.observed)
-    streams = Streams([0], "edge sampling", CPU)
     batch = looped_batch([task.training_graph])
-    method.prepare(Classroom([task], batch, torch.zeros(1, observed, 4), streams, 10))
+    method.prepare(Classroom([task], batch, torch.zeros(1, observed, 4), 10, no_answer))
     weighs = method.label_weights(torch.arange(observed).unsqueeze(0))[0].numpy() * observed
 
     nodes, found = node_influence(task, influence_options(settings))
