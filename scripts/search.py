@@ -224,7 +224,7 @@ def _test(search: Search, paths: Sequence[str]) -> str:
     by_seed = {seed.seed: seed for run in runs for seed in run.seeds}
     if not by_seed.keys() >= set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return accuracy_text([by_seed[seed] for seed in search.config.seeds], "student", "prod")
+    return accuracy_text([by_seed[seed] for seed in search.config.seeds], "student", "test")
 
 
 def _parser() -> argparse.ArgumentParser:

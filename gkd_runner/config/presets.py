@@ -84,11 +84,8 @@ def find_preset(cell: Cell) -> Preset:
         return Preset({}, ())
     method = METHODS[cell.method]
     own = _row(method.presets, cell)
-    shared = (
-        own
-        if method.presets and cell.preset == "paper"
-        else _row(TABLES.get(cell.table or ""), cell)
-    )
+    keeps_own = method.presets and cell.preset == "paper"
+    shared = own if keeps_own else _row(TABLES.get(cell.table or ""), cell)
     options = {field.name for field in fields(method.options)}
     values = {k: v for k, v in (shared.values if shared else {}).items() if k not in options}
     values |= {k: v for k, v in (own.values if own else {}).items() if k in options}

@@ -34,7 +34,7 @@ RELU_GAIN = math.sqrt(2.0)
 
 @dataclass(frozen=True, eq=False)
 class GraphView:
-    """The replicas' graphs on the device, as one teacher architecture reads them."""
+    """Graphs and inputs of all replicas on the device, prepared for one architecture."""
 
     graph: GraphBatch
     inputs: Inputs
@@ -109,7 +109,7 @@ class Sage(Convolutional):
 
 
 class Gat(Teacher):
-    """Veličković et al. (2018); as in the released codes, the output layer has heads of its own."""
+    """Veličković et al. (2018). The output layer has its own number of heads (released codes)."""
 
     def __init__(self, config: GatConfig, sizes: Sequence[int], init: Initializer) -> None:
         super().__init__()

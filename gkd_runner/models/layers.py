@@ -15,7 +15,7 @@ from gkd_runner.models.streams import Streams, keep_scale
 
 
 class _ReluDropout(torch.autograd.Function):
-    """Both in one pass; only a bool mask is kept for the backward pass."""
+    """ReLU and dropout in one pass; only a bool mask is kept for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
@@ -49,7 +49,7 @@ def dropout(x: Tensor, drop: float, streams: Streams | None) -> Tensor:
 
 
 class Initializer:
-    """Draws stacked parameters ``[R, ...]`` on the host, so every device starts alike."""
+    """Draws stacked parameters ``[R, ...]`` on the host, so that all devices start alike."""
 
     def __init__(self, seeds: Sequence[int], name: str) -> None:
         self._generators = [torch.Generator().manual_seed(stream_seed(s, name)) for s in seeds]

@@ -1,4 +1,7 @@
-"""Random numbers for all replicas: one generator per seed, so a seed draws alike in any company."""
+"""Random numbers for all replicas, from one generator per seed.
+
+A seed draws the same numbers whichever seeds it is trained with.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Streams:
             )
             return torch.from_numpy(draws.view(np.int16))[:count]
         words = torch.empty(quads, dtype=torch.int64, device=self.device)
-        # random_() leaves the sign bit of int64 alone unless the full range is asked for
+        # random_() sets the sign bit of int64 only if the full range is given
         words.random_(-(2**63), None, generator=self._device[replica])
         return words.view(torch.int16)[:count]
 
@@ -57,7 +60,7 @@ class Streams:
         return (words >= _threshold(drop)).view(*shape)
 
     def keep_flat(self, counts: Sequence[int], drop: float) -> torch.Tensor:
-        """The same for ``counts[r]`` values of replica ``r`` laid end to end."""
+        """Bool mask of ``counts[r]`` values for each replica ``r``, laid end to end."""
         return self.words(counts) >= _threshold(drop)
 
     def uniform(self, counts: Sequence[int]) -> Float[torch.Tensor, " total"]:
@@ -68,10 +71,10 @@ class Streams:
 
 
 def _threshold(drop: float) -> int:
-    """Words below it are dropped."""
+    """The smallest word that is kept."""
     return min(round(drop * _LEVELS), _LEVELS - 1) - _LEVELS // 2
 
 
 def keep_scale(drop: float) -> float:
-    """What kept values are multiplied by: one over the exact share of words that are kept."""
+    """The factor for kept values: one over the exact share of words that are kept."""
     return _LEVELS / (_LEVELS - min(round(drop * _LEVELS), _LEVELS - 1))

@@ -1,6 +1,6 @@
 """The typed schema of everything in ``conf/``: each option's type, meaning and limits.
 
-Values live in ``conf/*.yaml``; this file says what they may be. Nothing here imports torch.
+Values live in ``conf/*.yaml``; this file defines which values are allowed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def option(
     distinct: bool = False,
     search: Range | None = None,
 ) -> Any:
-    """One config field: what it means and which values it may take (list items one by one).
+    """One option: its meaning and the values that it may take (each item of a list).
 
     A ``distinct`` list has at least one item and none twice. ``scripts/search.py`` varies the
     options of method and student that have a range to ``search``.
@@ -56,10 +56,10 @@ def option(
 
 @dataclass
 class DatasetConfig:
-    """A graph: which file, and how its features are read."""
+    """A graph: its file and the treatment of its features."""
 
     name: str = option("Name in tables and folders; also the file looked for, <name>.npz.")
-    family: str = option("What a protocol's rules go by.", choices=FAMILIES)
+    family: str = option("Dataset family; selects the protocol's rules.", choices=FAMILIES)
     path: str | None = option("Graph file to use instead of searching for one.")
     row_normalize: bool = option("Divide each feature row by its sum (as DGL does for Planetoid).")
     repair: bool = option("Add missing reverse edges, merge duplicates, drop self-loops.")
@@ -79,7 +79,7 @@ class SyntheticConfig(DatasetConfig):
 
 @dataclass
 class ProtocolConfig:
-    """How a graph is cut, split and hidden; a results table never mixes two."""
+    """Rules for cutting and splitting a graph and for hiding nodes; a table never mixes two."""
 
     name: str = option("Name in tables and folders.")
     covers: list[str] = option(
@@ -110,7 +110,7 @@ class ProtocolConfig:
 
 @dataclass
 class SettingConfig:
-    """What training may see."""
+    """The part of the graph that training may see."""
 
     name: str = option("Name of the setting.", choices=("transductive", "inductive"))
 
@@ -157,7 +157,7 @@ class StudentConfig:
 
 @dataclass
 class TrainingConfig:
-    """How long each stage trains, and how its epoch is chosen."""
+    """The length of training and the rule for choosing the epoch."""
 
     max_epochs: int = option("Epochs at most.", at_least=1)
     patience: int = option(
@@ -167,7 +167,7 @@ class TrainingConfig:
 
 @dataclass
 class MethodConfig:
-    """What every method shares: the weights of the one objective."""
+    """Options of every method: the weights of the common objective."""
 
     name: str = option("Method.")
     lam: float = option(
@@ -185,7 +185,7 @@ class MethodConfig:
 
 @dataclass
 class PresetConfig:
-    """Where hyperparameters come from that the command line does not give."""
+    """The source of hyperparameters that the command line does not give."""
 
     name: str = option("Source of hyperparameters.", choices=("paper", "common", "none"))
     table: str | None = option(
@@ -196,13 +196,13 @@ class PresetConfig:
 
 @dataclass
 class TrackerConfig:
-    """Where the run's record is mirrored to."""
+    """The experiment tracker that mirrors the run's record."""
 
     name: str = option("Tracker.", choices=("wandb", "trackio", "none"))
     project: str = option("Project that runs are filed under.")
     entity: str | None = option("W&B: user or team that owns the runs; null: W&B's default.")
     mode: str | None = option(
-        "W&B: null finds out (its settings; offline without a key).",
+        "W&B: null uses W&B's own settings, and offline without a key.",
         choices=("online", "offline", "disabled"),
     )
     tags: list[str] = option("Extra tags on each tracked run.")

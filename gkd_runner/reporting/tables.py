@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gkd_runner.config.presets import Cell, find_preset
+from gkd_runner.methods import METHODS
 from gkd_runner.reporting.compare import Difference, Place, emphasis
 from gkd_runner.reporting.document import Block, Document, Line, Section, Value
 from gkd_runner.reporting.published import average_gains, single_accuracies
@@ -101,9 +102,9 @@ def _why_empty(view: View, place: Place, method: str) -> str:
     identity = (place.dataset, group.protocol, place.setting, place.teacher, method)
     if (*identity, group.preset) in view.failed:
         return "failed"
-    cell = Cell(group.preset, place.dataset, place.setting, place.teacher, method)
-    has_table = cell.is_hgmd or method == "infgrand"  # the baselines' own papers are not at hand
-    if group.preset == "paper" and has_table and not (cell.published and find_preset(cell).rows):
+    cell = Cell(group.preset, None, place.dataset, place.teacher, place.setting, method)
+    has_table = method in METHODS and METHODS[method].presets
+    if group.preset == "paper" and has_table and find_preset(cell).kind != "published":
         return "not published"
     return "not run"
 

@@ -1,4 +1,4 @@
-"""What a run found: per seed and over seeds."""
+"""The results of a job: per seed and over seeds."""
 
 from __future__ import annotations
 
@@ -12,31 +12,29 @@ import numpy as np
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 
-PARTS = ("val", "tran", "ind", "prod")
+PARTS = ("test_observed", "test_hidden", "test", "val")
+"""The sets of nodes that an accuracy may be over, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
 class Scores:
     """Accuracies in [0, 1] of the restored best state.
 
-    ``tran`` on the observed test nodes, ``ind`` on the hidden ones, ``prod`` weighted by their
-    shares of the test nodes; a part without nodes is ``None``.
+    ``test_observed`` is over the observed test nodes, ``test_hidden`` over the hidden ones and
+    ``test`` over both. An accuracy over no nodes is ``None``.
     """
 
     val: float
-    tran: float | None
-    ind: float | None
-    prod: float
+    test_observed: float | None
+    test_hidden: float | None
+    test: float
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The accuracies that this setting has, and what they are called wherever shown."""
-        test = {"tran": "test observed", "ind": "test hidden", "prod": "test"}
-        if self.ind is None:
-            del test["tran"], test["ind"]
-        elif self.tran is None:
-            del test["tran"]
-        return test | {"val": "val"}
+    def parts(self) -> tuple[str, ...]:
+        """The accuracies that are worth showing; in a transductive run all test nodes are seen."""
+        if self.test_hidden is None:
+            return ("test", "val")
+        return tuple(part for part in PARTS if getattr(self, part) is not None)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,12 @@ class StageResult:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One seed."""
+    """One seed's teacher and student.
+
+    ``teacher_confidence`` is the mean top probability of the teacher before calibration. A flat
+    teacher has almost uniform soft labels for its accuracy; a collapsed student has far less
+    validation accuracy than its teacher (``gkd_runner.results.scoring`` has both thresholds).
+    """
 
     seed: int
     split_hash: str
@@ -61,7 +64,8 @@ class SeedResult:
     teacher_confidence: float
     temperature: float
     diagnostics: Diagnostics
-    warnings: tuple[str, ...]
+    flat_teacher: bool
+    collapsed_student: bool
 
 
 @dataclass(frozen=True)

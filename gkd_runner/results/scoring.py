@@ -33,11 +33,9 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bo
         teacher_confidence=confidence,
         temperature=labels.temperature,
         diagnostics=_diagnostics(task, labels, student),
-        warnings=tuple(
-            _warnings(teacher_result, student_result, confidence, labels.temperature)
-            if distils
-            else ()
-        ),
+        flat_teacher=distils and confidence < FLAT_SHARE * teacher_result.scores.val,
+        collapsed_student=distils
+        and teacher_result.scores.val - student_result.scores.val > COLLAPSE_GAP,
     )
 
 
@@ -62,42 +60,16 @@ def _diagnostics(task: Task, labels: SoftLabels, student: Trained) -> Diagnostic
     return diagnose(teacher_logits / np.float32(labels.temperature), student_logits, classes)
 
 
-def _warnings(
-    teacher: StageResult, student: StageResult, confidence: float, temperature: float
-) -> list[str]:
-    """What a reader of the numbers must know; judged on validation accuracy alone."""
-    found = []
-    if confidence < FLAT_SHARE * teacher.scores.val:
-        mended = temperature < 1
-        found.append(
-            f"flat teacher: mean top probability {confidence:.2f} at"
-            f" {100 * teacher.scores.val:.1f}% validation accuracy (best epoch"
-            f" {teacher.best_epoch}); "
-            + (
-                f"calibrated with temperature {temperature:.2f}"
-                if mended
-                else "a student distilled on it may collapse: use calibration=temperature"
-            )
-        )
-    gap = teacher.scores.val - student.scores.val
-    if gap > COLLAPSE_GAP:
-        found.append(
-            f"collapsed student: {100 * student.scores.val:.1f}% validation accuracy,"
-            f" {100 * gap:.1f} points below its teacher"
-        )
-    return found
-
-
 def scores(task: Task, observed_logits: FloatArray, hidden_logits: FloatArray) -> Scores:
     """Accuracies of one seed."""
     predicted = observed_logits.argmax(1)
     labels = task.training_graph.labels
     seen = task.seen
     val_hits = predicted[seen.val] == labels[seen.val]
-    tran_hits = predicted[seen.test] == labels[seen.test]
-    ind_hits = hidden_logits.argmax(1) == task.graph.labels[task.hidden]
-    prod = (tran_hits.sum() + ind_hits.sum()) / len(task.split.test)
-    return Scores(float(val_hits.mean()), _mean(tran_hits), _mean(ind_hits), float(prod))
+    observed_hits = predicted[seen.test] == labels[seen.test]
+    hidden_hits = hidden_logits.argmax(1) == task.graph.labels[task.hidden]
+    test = (observed_hits.sum() + hidden_hits.sum()) / len(task.split.test)
+    return Scores(float(val_hits.mean()), _mean(observed_hits), _mean(hidden_hits), float(test))
 
 
 def _mean(hits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:

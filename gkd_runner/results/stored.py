@@ -14,7 +14,7 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
 
-RESULT_FORMAT = 2
+RESULT_FORMAT = 3
 """Of ``result.json``; raised when its fields change."""
 
 logger = logging.getLogger("gkd_runner")
@@ -140,7 +140,6 @@ def _seed(raw: Mapping[str, Any]) -> SeedResult:
             "teacher": _stage(raw["teacher"]),
             "student": _stage(raw["student"]),
             "diagnostics": Diagnostics(**raw["diagnostics"]),
-            "warnings": tuple(raw["warnings"]),
         }
     )
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.results.identity import source_text
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.warnings import warnings_of
 from gkd_runner.training.fit import Epoch, OnEpochs
 
 _SHOW_STAGES = ContextVar("show_stages", default=True)
@@ -71,7 +72,7 @@ def one_line(label: str, result: RunResult) -> Group:
     """A cell of a sweep: its test accuracies and its warnings."""
     if result.reused == len(result.seeds):
         return Group(Text(f"{label}: finished before"))
-    student, teacher = (accuracy_text(result.seeds, name, "prod") for name in reversed(STAGES))
+    student, teacher = (accuracy_text(result.seeds, name, "test") for name in reversed(STAGES))
     seconds = f"{sum(result.seconds.values()):.0f} s"
     warnings = [Text.assemble(("  warning ", "yellow"), line) for line in _warnings(result.seeds)]
     line = f"{label}: student {student}, teacher {teacher} (test %), {seconds}"
@@ -107,9 +108,9 @@ def _table(result: RunResult) -> Table:
         else ("accuracy in %, mean ± population std over seeds")
     )
     table = plain_table(caption)
-    for heading in ("", *parts.values(), "epoch", "seconds"):
+    for heading in ("", *parts, "epoch", "seconds"):
         table.add_column(
-            heading.replace(" ", "\n"), justify="right" if heading else "left", no_wrap=True
+            heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True
         )
     for name, stage in STAGES.items():
         cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
@@ -143,5 +144,5 @@ def _difference(seeds: Sequence[SeedResult], part: str) -> str:
 
 def _warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
     for seed in seeds:
-        for warning in seed.warnings:
+        for warning in warnings_of(seed):
             yield f"seed {seed.seed}: {warning}"

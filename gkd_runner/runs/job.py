@@ -16,7 +16,7 @@ from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.options.schema import Config
-from gkd_runner.results.identity import identity, source_text
+from gkd_runner.results.identity import identity
 from gkd_runner.results.key import SHAPING
 from gkd_runner.results.scores import RunResult, SeedResult, table
 from gkd_runner.results.scoring import seed_result
@@ -147,7 +147,7 @@ def _tracked_config(config: Config) -> dict[str, Any]:
     options = asdict(config)
     kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
     del kept["dataset"]["path"]
-    return {**kept, "hyperparameters": source_text(config)}
+    return {**kept, "hyperparameters": asdict(hyperparameters(config))}
 
 
 def _distils(config: Config) -> bool:

@@ -103,10 +103,10 @@ def reload_run(
         )
     student = _student_logits(config, task, _read_student(path, result.seed))
     again = scores(task, student.observed, student.hidden)
-    if abs(again.prod - result.student.scores.prod) > TOLERANCE:
+    if abs(again.test - result.student.scores.test) > TOLERANCE:
         raise RunError(
-            f"{path}: the student of seed {result.seed} scores {100 * again.prod:.2f}% now and"
-            f" {100 * result.student.scores.prod:.2f}% in result.json: its weights or the code have"
+            f"{path}: the student of seed {result.seed} scores {100 * again.test:.2f}% now and"
+            f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"
             " changed since; run it again"
         )
     return ReloadedSeed(config, result, task, _soft_labels(run, config, result, key), student)

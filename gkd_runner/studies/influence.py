@@ -179,7 +179,7 @@ def train(subject: Subject, quarter: Quarter, seeds: Sequence[int]) -> Iterator[
     )
     epoch = float(np.median(np.diff(ends))) / len(tasks) if len(ends) > 1 else float("nan")
     for task, teacher in zip(tasks, trained, strict=True):
-        accuracy = scores(task, teacher.observed_logits, teacher.hidden_logits).prod
+        accuracy = scores(task, teacher.observed_logits, teacher.hidden_logits).test
         for name, value in (("test_accuracy", accuracy), ("seconds_per_epoch", epoch)):
             yield InfluenceLine(
                 **_columns(subject),

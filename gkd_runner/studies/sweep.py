@@ -114,11 +114,10 @@ class Done:
         With glnn also of the teacher, which all share.
         """
         for run, seed in self.seeds():
-            yield self.line(run, seed.seed, "accuracy", seed.student.scores.prod)
-            collapsed = any(warning.startswith("collapsed") for warning in seed.warnings)
-            yield self.line(run, seed.seed, "collapsed", float(collapsed))
+            yield self.line(run, seed.seed, "accuracy", seed.student.scores.test)
+            yield self.line(run, seed.seed, "collapsed", float(seed.collapsed_student))
             if self.method == "glnn":
-                of_teacher = seed.teacher.scores.prod
+                of_teacher = seed.teacher.scores.test
                 yield self.line(run, seed.seed, "accuracy", of_teacher, method=TEACHER)
 
 

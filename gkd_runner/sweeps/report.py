@@ -68,9 +68,9 @@ def _of(seeds: tuple[SeedResult, ...], wanted: int) -> SeedResult:
 
 
 def _accuracies(seeds: list[SeedResult]) -> Iterator[str]:
-    yield accuracy_text(seeds, "teacher", "prod")
-    yield accuracy_text(seeds, "student", "prod")
-    gap = sum(seed.student.scores.prod - seed.teacher.scores.prod for seed in seeds) / len(seeds)
+    yield accuracy_text(seeds, "teacher", "test")
+    yield accuracy_text(seeds, "student", "test")
+    gap = sum(seed.student.scores.test - seed.teacher.scores.test for seed in seeds) / len(seeds)
     yield f"{100 * gap:+.2f}"
 
 

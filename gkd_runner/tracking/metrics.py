@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from gkd_runner.results.scores import Scores, SeedResult, StageResult
+from gkd_runner.results.warnings import warnings_of
 
 if TYPE_CHECKING:
     from gkd_runner.training.fit import Epoch
@@ -98,7 +99,7 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
         TEACHER_CALIBRATION_ERROR: diagnostics.teacher_calibration_error,
         STUDENT_CALIBRATION_ERROR: diagnostics.student_calibration_error,
         ACCURACY_WHERE_TEACHER_ERRS: diagnostics.accuracy_where_teacher_errs,
-        WARNINGS: "; ".join(result.warnings),
+        WARNINGS: "; ".join(warnings_of(result)),
         **_stage("teacher", result.teacher, selected["teacher"]),
         **_stage("student", result.student, selected["student"]),
     }
@@ -118,10 +119,4 @@ def _stage(stage: str, result: StageResult, selected: Epoch) -> dict[str, float]
 
 
 def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:
-    parts = {
-        "val": names.val_accuracy,
-        "prod": names.test_accuracy,
-        "tran": names.test_observed_accuracy,
-        "ind": names.test_hidden_accuracy,
-    }
-    return {parts[part]: getattr(scores, part) for part in scores.parts}
+    return {getattr(names, f"{part}_accuracy"): getattr(scores, part) for part in scores.parts}

@@ -1,8 +1,8 @@
 """The cache of trained teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
 
 A teacher is kept in ``<key>.safetensors``: its weights and logits as tensors, its history as JSON
-in the header. The key hashes everything that shaped it, so a changed option, graph, split or line
-of teacher code can never meet a stale file.
+in the header. The key hashes everything that shaped the teacher, so a changed option, graph, split
+or line of code never reads a stale file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gkd_runner.training.stage import Trained
 logger = logging.getLogger("gkd_runner")
 
 UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
-"""What reading a broken file raises."""
+"""Exceptions that reading a broken file raises."""
 
 
 def teacher_key(
@@ -39,8 +39,8 @@ def teacher_key(
 ) -> str:
     """SHA-256 of all that shapes the teacher of ``task`` and its logits.
 
-    Protocol and setting enter by what they do: which nodes are observed, hidden, trained and
-    validated on. So protocols that agree on these share a teacher.
+    Protocol and setting enter through the nodes that are observed, hidden, trained and validated
+    on, so protocols that agree on these nodes share a teacher.
     """
     nodes = {
         "train": task.split.train,
@@ -70,10 +70,10 @@ class TeacherCache:
     def get_or_train(
         self, keys: Sequence[str], train: Callable[[Sequence[int]], list[Trained]]
     ) -> tuple[list[Trained], list[bool]]:
-        """The teachers of ``keys`` in order, and which of them came from disk.
+        """The teachers of ``keys`` in order, and a flag for each that came from disk.
 
-        ``train`` gets the positions that must be trained. Another job that trains one of them at
-        this moment is waited for, and its result used.
+        ``train`` is called with the positions of the teachers to train. If another job is training
+        one of them at this moment, this one waits for it and uses its result.
         """
         if self._mode == "off":
             return train(range(len(keys))), [False] * len(keys)
@@ -93,7 +93,7 @@ class TeacherCache:
         return [trained.get(p) or t for p, t in enumerate(found)], hits  # type: ignore[misc]
 
     def holds(self, key: str) -> bool:
-        """Whether the teacher of ``key`` would be read instead of trained."""
+        """True if the teacher of ``key`` would be read instead of trained."""
         return self._mode == "use" and self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
@@ -129,7 +129,7 @@ class TeacherCache:
 
 
 def teacher_file(folder: Path, key: str) -> Path:
-    """Where the cache in ``folder`` keeps the teacher of ``key``."""
+    """The file of the teacher of ``key`` in the cache ``folder``."""
     return folder / f"{key}.safetensors"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -25,7 +25,7 @@ class Validation(NamedTuple):
 
 @runtime_checkable
 class Lesson(Protocol):
-    """What the loop trains: a model, its loss for one epoch, and its validation."""
+    """A model with its training loss and its validation; the loop trains it."""
 
     @property
     def model(self) -> nn.Module:
@@ -60,7 +60,7 @@ class Schedule:
 
 
 class Epoch(NamedTuple):
-    """One epoch of one seed as it is recorded; ``logged`` has the values that a method adds."""
+    """The record of one epoch of one seed; ``logged`` has the values that a method adds."""
 
     epoch: int
     loss: float
@@ -86,9 +86,8 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
     Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
-    stops after ``patience`` epochs without a better or equal one. Whatever a stopped replica's
-    parameters do while others go on, its best state stays. Raises
-    ``TrainingError`` when a loss stops being a number.
+    stops after ``patience`` epochs without a better or equal one. A stopped replica keeps its best
+    state while the others go on. Raises ``TrainingError`` when a loss is not finite.
     """
     started = time.perf_counter()
     parameters = list(lesson.model.parameters())
@@ -106,9 +105,7 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
         rows = [loss, validation.loss, validation.accuracy, *logged.values()]
         columns = torch.stack([row.double() for row in rows]).T.tolist()  # the one copy to the host
         records = [
-            Epoch(epoch, *column[:3], logged=tuple(zip(logged, column[3:], strict=True)))
-            if stop.running
-            else None
+            _record(epoch, logged, column) if stop.running else None
             for stop, column in zip(stopping, columns, strict=True)
         ]
         _check_finite(records, seeds, schedule)
@@ -140,7 +137,7 @@ class Stopping:
         return self._waited < self.patience
 
     def see(self, epoch: int, accuracy: float) -> bool:
-        """Whether this epoch is the best so far (ties count)."""
+        """Take note of an epoch; True if none was better."""
         if accuracy >= self._best:
             self._best, self.best_epoch, self._waited = accuracy, epoch, 0
             return True
@@ -154,6 +151,11 @@ def _step(lesson: Lesson, optimizer: torch.optim.Optimizer, epoch: int) -> Float
     loss.sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()
+
+
+def _record(epoch: int, logged: Iterable[str], column: Sequence[float]) -> Epoch:
+    loss, val_loss, val_accuracy, *others = column
+    return Epoch(epoch, loss, val_loss, val_accuracy, tuple(zip(logged, others, strict=True)))
 
 
 def _check_finite(

@@ -1,4 +1,4 @@
-"""The student stage: distil soft labels into an MLP per seed, as the method has it."""
+"""The student stage: distil soft labels into one MLP per seed, by the configured method."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from gkd_runner.training.teacher import ask_teacher
 
 @dataclass(frozen=True, eq=False)
 class StudentData:
-    """What the students of one chunk read: their features, and the graphs these belong to."""
+    """The students' features and the graphs that these belong to, for one chunk of replicas."""
 
     tasks: Sequence[Task]
     graph: GraphBatch

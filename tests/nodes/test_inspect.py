@@ -328,7 +328,7 @@ def test_the_columns_of_a_run_are_those_of_its_logits(
         np.testing.assert_array_equal(numbers(rows, f"{stage}_prediction"), predicted)
         np.testing.assert_array_equal(truths(rows, f"{stage}_right"), right)
         test = np.array([row["split"] == "test" for row in rows])
-        accuracy = result[stage]["scores"]["prod"]
+        accuracy = result[stage]["scores"]["test"]
         assert truths(rows, f"{stage}_right")[test].mean() == pytest.approx(accuracy)
 
 

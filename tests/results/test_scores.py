@@ -14,6 +14,7 @@ from gkd_runner.common.errors import explain
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.scoring import scores, seed_result
+from gkd_runner.results.warnings import warnings_of
 from gkd_runner.runs.display import report
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
@@ -50,32 +51,36 @@ def test_scores_count_each_part_of_the_split() -> None:
     perfect = scores(task, right[task.observed], right[task.hidden])
     blind = scores(task, right[task.observed], np.roll(right[task.hidden], 1, axis=1))
 
-    assert (perfect.val, perfect.tran, perfect.ind, perfect.prod) == (1, 1, 1, 1)
-    assert (blind.tran, blind.ind, blind.prod) == (1, 0, 0.8)
+    assert (perfect.val, perfect.test_observed, perfect.test_hidden, perfect.test) == (1, 1, 1, 1)
+    assert (blind.test_observed, blind.test_hidden, blind.test) == (1, 0, 0.8)
+
+
+def told(result: SeedResult) -> list[str]:
+    return list(warnings_of(result))
 
 
 def test_a_confident_teacher_and_a_good_student_raise_no_warning() -> None:
-    assert result_for(logits_that_hit(0.8, 6), logits_that_hit(0.8, 6)).warnings == ()
+    assert told(result_for(logits_that_hit(0.8, 6), logits_that_hit(0.8, 6))) == []
 
 
 def test_a_flat_teacher_is_reported_with_its_confidence() -> None:
     flat = logits_that_hit(0.8, 0.3)
-    (warning,) = result_for(flat, logits_that_hit(0.8, 6)).warnings
+    (warning,) = told(result_for(flat, logits_that_hit(0.8, 6)))
 
     assert warning.startswith("flat teacher: mean top probability 0.31 at 80.0%")
     assert "use calibration=temperature" in warning
 
 
 def test_a_flat_teacher_that_was_calibrated_says_so() -> None:
-    (warning,) = result_for(
-        logits_that_hit(0.8, 0.3), logits_that_hit(0.8, 6), temperature=0.2
-    ).warnings
+    (warning,) = told(
+        result_for(logits_that_hit(0.8, 0.3), logits_that_hit(0.8, 6), temperature=0.2)
+    )
 
     assert "calibrated with temperature 0.20" in warning
 
 
 def test_a_collapsed_student_is_reported() -> None:
-    (warning,) = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6)).warnings
+    (warning,) = told(result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6)))
 
     assert warning == (
         "collapsed student: 40.0% validation accuracy, 40.0 points below its teacher"
@@ -84,7 +89,7 @@ def test_a_collapsed_student_is_reported() -> None:
 
 def test_a_baseline_without_a_teacher_cannot_collapse() -> None:
     weak = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6), distils=False)
-    assert weak.warnings == ()
+    assert told(weak) == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_only_failed_allocations_are_explained_as_such(failure: Exception, expla
 def test_the_report_shows_means_population_deviations_and_the_difference() -> None:
     good = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.9, 6))
     better = replace(
-        good, student=replace(good.student, scores=replace(good.student.scores, prod=1.0))
+        good, student=replace(good.student, scores=replace(good.student.scores, test=1.0))
     )
     hint = (("look", "wandb leet there/wandb"), ("upload", "wandb sync there/wandb/offline-run-*"))
     seconds = {"teacher": 1.0, "student": 2.0}
@@ -115,7 +120,7 @@ def test_the_report_shows_means_population_deviations_and_the_difference() -> No
     text = io.StringIO()
     Console(file=text, width=100).print(report(result))
 
-    summary = summarize(result.seeds, STAGES["student"], "prod")
+    summary = summarize(result.seeds, STAGES["student"], "test")
     assert summary is not None
     assert (summary.mean, summary.std) == (pytest.approx(0.95), pytest.approx(0.05))
     assert "95.00±5.00" in text.getvalue()

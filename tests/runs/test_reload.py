@@ -145,7 +145,7 @@ def test_an_option_that_is_no_more_is_named(run_copy: Path) -> None:
 
 def test_a_student_that_scores_otherwise_than_its_run_says_is_refused(run_copy: Path) -> None:
     def better(result: dict[str, Any]) -> None:
-        result["seeds"][0]["student"]["scores"]["prod"] += 0.02
+        result["seeds"][0]["student"]["scores"]["test"] += 0.02
 
     edited(run_copy, better)
     with pytest.raises(RunError, match=r"scores \d+\.\d\d% now and \d+\.\d\d% in result.json"):

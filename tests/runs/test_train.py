@@ -73,8 +73,8 @@ def test_the_best_epoch_has_the_best_validation_accuracy_and_is_the_last_of_its_
 def test_result_json_is_complete_and_uses_the_population_deviation(tmp_path: Path) -> None:
     found = result_of(train(small(tmp_path)).path)
 
-    values = [seed["student"]["scores"]["prod"] for seed in found["seeds"]]
-    summary = found["summary"]["student"]["prod"]
+    values = [seed["student"]["scores"]["test"] for seed in found["seeds"]]
+    summary = found["summary"]["student"]["test"]
     assert summary == {"mean": pytest.approx(np.mean(values)), "std": pytest.approx(np.std(values))}
     assert found["identity"]["method"] == "infgrand"
     assert found["graph"]["nodes"] == 2000
@@ -107,15 +107,15 @@ def test_a_saved_student_predicts_what_was_scored(tmp_path: Path) -> None:
     hidden = np.maximum(graph.features.toarray() @ state["weights.0"] + state["biases.0"], 0)
     logits = hidden @ state["weights.1"] + state["biases.1"]
     hits = logits.argmax(1) == graph.labels
-    assert hits[task.split.test].mean() == pytest.approx(result.seeds[0].student.scores.prod)
+    assert hits[task.split.test].mean() == pytest.approx(result.seeds[0].student.scores.test)
 
 
 def test_inductive_runs_report_three_accuracies(tmp_path: Path) -> None:
     scores = train(small(tmp_path, "setting=inductive")).seeds[0].student.scores
 
-    assert scores.tran is not None
-    assert scores.ind is not None
-    assert scores.prod == pytest.approx(0.8 * scores.tran + 0.2 * scores.ind)
+    assert scores.test_observed is not None
+    assert scores.test_hidden is not None
+    assert scores.test == pytest.approx(0.8 * scores.test_observed + 0.2 * scores.test_hidden)
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
@@ -192,7 +192,7 @@ def test_a_graph_of_ones_own_works_with_unknown_labels(tmp_path: Path) -> None:
 
     result = train(small(tmp_path, "dataset=custom", path))
 
-    assert result.seeds[0].student.scores.prod > 0.4
+    assert result.seeds[0].student.scores.test > 0.4
     assert result_of(result.path)["identity"]["dataset"] == "custom"
 
 

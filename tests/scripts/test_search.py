@@ -80,7 +80,7 @@ def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
 
     printed = capsys.readouterr().out
     best = max(stored(), key=lambda run: run["summary"]["student"]["val"]["mean"])
-    test = best["summary"]["student"]["prod"]
+    test = best["summary"]["student"]["test"]
     assert f"after the choice: {100 * test['mean']:.2f}±{100 * test['std']:.2f}" in printed
     assert printed.count("±") == 1  # test accuracy of this trial alone
 

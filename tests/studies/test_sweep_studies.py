@@ -87,7 +87,7 @@ def test_every_case_runs_once_and_its_accuracy_is_that_of_its_run(
             seeds = json.loads((folder / line.run / "result.json").read_text())["seeds"]
             stage = "teacher" if line.method == TEACHER else "student"
             (mine,) = (seed for seed in seeds if seed["seed"] == line.seed)
-            assert line.value == mine[stage]["scores"]["prod"]
+            assert line.value == mine[stage]["scores"]["test"]
     assert f"{name}.csv" in capsys.readouterr().out
 
 
