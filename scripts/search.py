@@ -2,8 +2,8 @@
 
     python scripts/search.py method=infgrand dataset=cora --trials 20
 
-scripts/search_spaces/<method>.yaml says what is searched, less what the command line gives; its
-options are gkd-train's. Each trial is an ordinary run in <output_dir>/runs, the search itself a
+The options of method and student say in their schema which values are tried; what the command line
+gives is not searched. Each trial is an ordinary run in <output_dir>/runs, the search itself a
 file in <output_dir>/searches: the same command goes on from it, and with more trials goes further.
 """
 
@@ -15,7 +15,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ from gkd_runner.config.build import compose, data_dir
 from gkd_runner.config.command_line import check_command_line
 from gkd_runner.config.hydra_options import PREFIXES
 from gkd_runner.config.presets import register_resolvers
-from gkd_runner.options.schema import Config
+from gkd_runner.methods import METHODS
+from gkd_runner.options.schema import Config, Range
 from gkd_runner.results.stored import read_run
 from gkd_runner.runs.train import train
 
@@ -42,7 +43,6 @@ try:
 except ImportError as error:
     sys.exit(f'search: optuna cannot be imported ({error}); pip install "gkd-runner[search]"')
 
-SPACES = Path(__file__).with_name("search_spaces")
 SHOWN = 10
 """Trials in the closing table."""
 
@@ -103,23 +103,29 @@ def prepare(given: Sequence[str], seed: int) -> Search:
         raise ConfigError([f"{cells[-1].label}: a search keeps what it is given; give one value"])
     config = cells[0].config
     named = {text.lstrip("+").partition("=")[0] for text in given}
-    space = {k: v for k, v in read_space(config.method.name).items() if k not in named}
+    space = {k: v for k, v in search_space(config).items() if k not in named}
     if not space:
         raise ConfigError(["all options of the space are given, so that none is left to search"])
     return Search(tuple(given), tuple(options), config, space, seed)
 
 
-def read_space(method: str) -> dict[str, BaseDistribution]:
-    """The options of ``scripts/search_spaces/<method>.yaml``; whole bounds are for integers."""
-    path = SPACES / f"{method}.yaml"
-    if not path.is_file():
-        there = ", ".join(sorted(found.stem for found in SPACES.glob("*.yaml")))
-        raise GkdError(f"method={method} has no search space (there are {there}); write {path}")
-    entries: Any = OmegaConf.to_container(OmegaConf.load(path))
+def search_space(config: Config) -> dict[str, BaseDistribution]:
+    """The options of method and student that say which values a search tries."""
+    groups: dict[str, Any] = {"student": config.student}
+    if METHODS[config.method.name].distils:
+        groups = {"method": config.method, **groups}
     return {
-        option: (IntDistribution if isinstance(entry["low"], int) else FloatDistribution)(**entry)
-        for option, entry in entries.items()
+        f"{group}.{field.name}": _distribution(field.metadata["search"])
+        for group, options in groups.items()
+        for field in fields(options)
+        if field.metadata["search"]
     }
+
+
+def _distribution(tried: Range) -> BaseDistribution:
+    if isinstance(tried.low, int):
+        return IntDistribution(tried.low, int(tried.high), log=tried.log)
+    return FloatDistribution(tried.low, tried.high, log=tried.log)
 
 
 def study_file(search: Search) -> Path:

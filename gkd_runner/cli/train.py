@@ -50,31 +50,36 @@ def let_waiting_threads_sleep() -> None:
 
 def main() -> None:
     """Console script ``gkd-train``."""
-    let_waiting_threads_sleep()
-    import hydra
-
     from gkd_runner.common.errors import ConfigError
-    from gkd_runner.common.paths import conf_dir
-    from gkd_runner.config.command_line import check_command_line, chooses_sweeper
-    from gkd_runner.config.presets import register_resolvers
 
-    register_resolvers()
+    let_waiting_threads_sleep()
     # argparse wants all overrides in one run, so flags that take no value go first
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
-    start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
     try:
-        cells = check_command_line(sys.argv[1:])
-        if cells:
-            from gkd_runner.sweeps.run import run_sweep
-
-            run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
-        else:
-            start()
+        _start()
     except ConfigError as error:
         sys.exit(f"gkd-train: {error}")
     except KeyboardInterrupt:
         print("gkd-train: interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+
+
+def _start() -> None:
+    import hydra
+
+    from gkd_runner.common.paths import conf_dir
+    from gkd_runner.config.command_line import check_command_line, chooses_sweeper
+    from gkd_runner.config.presets import register_resolvers
+
+    register_resolvers()
+    start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
+    cells = check_command_line(sys.argv[1:])
+    if cells:
+        from gkd_runner.sweeps.run import run_sweep
+
+        run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
+    else:
+        start()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import to_config
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.presets import register_resolvers
+from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import GROUPS, Config
 
 
@@ -73,7 +74,7 @@ def _check(
         mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     hydras = [override for override in overrides if override not in own]
-    folders = (conf_dir(), *([Path(args.config_dir).absolute()] if args.config_dir else []))
+    folders = (*CONF_DIRS, *([Path(args.config_dir).absolute()] if args.config_dir else []))
     groups = _groups(folders)
     mistakes += [
         f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
@@ -103,7 +104,7 @@ def check_overrides(texts: Sequence[str]) -> Config:
     overrides, mistakes = _parse(texts, multirun=False, several="give one")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config, wrong = _Checker([conf_dir()]).check(own)
+        config, wrong = _Checker(CONF_DIRS).check(own)
     mistakes += wrong + [
         f"{text} sets up Hydra, which runs gkd-train alone; leave it out"
         for text in texts

@@ -29,9 +29,11 @@ def _protocol(config: Config) -> list[str]:
     protocol, family = config.protocol, config.dataset.family
     mistakes = []
     if family not in protocol.covers:
+        files = sorted((conf_dir() / "protocol").glob("*.yaml"))
+        fitting = [path.stem for path in files if family in OmegaConf.load(path).covers]
         mistakes.append(
             f"protocol={protocol.name} is not defined for dataset={config.dataset.name}"
-            f" (it covers {', '.join(protocol.covers)}); use protocol=krd or protocol=glnn"
+            f" (it covers {', '.join(protocol.covers)}); use protocol={' or '.join(fitting)}"
         )
     if (protocol.val_per_class is None) == (protocol.val_size is None):
         mistakes.append(

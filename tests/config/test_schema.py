@@ -121,7 +121,7 @@ class Guard:
         if name in {'torch', 'dgl', 'wandb', 'pandas'}:
             files = [frame.filename for frame in traceback.extract_stack()]
             asked = [file for file in files if 'gkd_runner' in file and 'lazy' not in file]
-            sys.exit(f'{name} is imported at start-up by {asked[-1]}')
+            sys.exit(f'{name} is imported at start-up by {asked[-1:]}')
 sys.meta_path.insert(0, Guard())
 """
 """Fails the import of a heavy package, naming the module that asked for it."""

@@ -15,9 +15,9 @@ import pytest
 
 from gkd_runner.cli.train import main as gkd_train
 from gkd_runner.common.errors import TrainingError
-from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import compose
 from gkd_runner.config.presets import read_table
+from gkd_runner.methods import METHODS
 from gkd_runner.runs.train import train
 from tests.support import SMALL
 
@@ -26,8 +26,6 @@ pytest.importorskip("optuna", reason="the extra 'search' is not installed")
 import search
 
 GIVEN = ("method=glnn", "seeds=[0,1]", *(text for text in SMALL if text != "tracker=none"))
-SPACES = sorted(path.stem for path in search.SPACES.glob("*.yaml"))
-PUBLISHED = {"infgrand": "infgrand", "hgmd-mixup": "hgmd", "hgmd-weight": "hgmd"}
 
 
 @pytest.fixture(autouse=True)
@@ -191,16 +189,6 @@ def test_arguments_of_the_search_itself_are_checked(arguments: list[str]) -> Non
     assert refusal(*arguments) == "2"
 
 
-def test_a_method_without_a_space_says_which_have_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "mlp.yaml").touch()
-    monkeypatch.setattr(search, "SPACES", tmp_path)
-
-    message = refusal("method=glnn")
-    assert f"method=glnn has no search space (there are mlp); write {tmp_path}" in message
-
-
 def test_a_study_that_is_broken_is_named() -> None:
     search.main([*GIVEN, "--trials", "1"])
     (path,) = Path("outputs/searches").glob("*.jsonl")
@@ -223,22 +211,25 @@ def test_without_optuna_it_says_what_to_install(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_every_method_has_a_space() -> None:
-    assert sorted(path.stem for path in (conf_dir() / "method").glob("*.yaml")) == SPACES
+def space_of(method: str) -> dict[str, Any]:
+    return search.search_space(compose([f"method={method}"]))
 
 
 @pytest.mark.parametrize("bound", ["low", "high"])
-@pytest.mark.parametrize("method", SPACES)
+@pytest.mark.parametrize("method", list(METHODS))
 def test_a_space_is_valid_at_its_bounds(method: str, bound: str) -> None:
-    space = search.read_space(method)
+    space = space_of(method)
 
+    assert "student.learning_rate" in space
+    assert ("method.tau" in space) == METHODS[method].distils
     compose([f"method={method}", *(f"{o}={getattr(d, bound)}" for o, d in space.items())])
 
 
-@pytest.mark.parametrize("method", PUBLISHED)
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.presets])
 def test_a_space_holds_every_published_value(method: str) -> None:
     names = {"student.learning_rate": "learning_rate", "student.dropout": "dropout_student"}
-    for row in read_table(PUBLISHED[method]):
-        for option, distribution in search.read_space(method).items():
+    assert METHODS[method].presets
+    for row in read_table(METHODS[method].presets.file):
+        for option, distribution in space_of(method).items():
             value = float(row[names.get(option, option.rpartition(".")[2])])
             assert distribution.low <= value <= distribution.high
