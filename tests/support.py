@@ -41,6 +41,14 @@ SMALL = ("dataset=synthetic", *SIZES)
 """``SIZES`` fit any graph of some hundred nodes, for sweeps that name their own."""
 
 
+LIVELY = {
+    "hgmd-weight": ("method.alpha=1.0",),
+    "hgmd-mixup": ("method.alpha=1.0",),
+    "krd": ("method.first_draw=2",),
+}
+"""Options with which a method shows all that it does within a few epochs."""
+
+
 @cache
 def config(*overrides: str) -> Config:
     """A configuration that a graph of 300 nodes can serve; shared, so never change it."""

@@ -25,6 +25,7 @@ from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import to_config
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.presets import register_resolvers
+from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import GROUPS, Config
 
@@ -75,7 +76,7 @@ def _check(
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     hydras = [override for override in overrides if override not in own]
     folders = (*CONF_DIRS, *([Path(args.config_dir).absolute()] if args.config_dir else []))
-    groups = _groups(folders)
+    groups = choices_in(folders)
     mistakes += [
         f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
         for override in own
@@ -185,7 +186,7 @@ class _Checker:
     """Checks cells; Hydra composes each group's choices once, however many cells share them."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._groups = _groups(folders)
+        self._groups = choices_in(folders)
         paths = ",".join(f"file://{folder}" for folder in folders[1:])
         self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
         self._composed: dict[tuple[str, ...], DictConfig] = {}
@@ -236,14 +237,6 @@ class _Checker:
         if name == "name" and group in self._groups and not (group == "dataset" and custom):
             return f"{override.input_line} renames what it does not change; choose with {group}=..."
         return None
-
-
-def _groups(folders: Sequence[Path]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("*/*.yaml")):
-            found.setdefault(path.parent.name, []).append(path.stem)
-    return found
 
 
 def _choice(override: Override, allowed: Sequence[str]) -> str | None:

@@ -7,11 +7,19 @@ import textwrap
 from typing import Any
 
 from gkd_runner.config.fields import limits_text
-from gkd_runner.config.schemas import SCHEMAS
+from gkd_runner.config.schemas import SCHEMAS, choices_in
+from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import GROUPS, Config
 
 _WIDTH = 100
 _COLUMN = 38
+
+
+def groups_text() -> str:
+    """One line per group, with its choices; Hydra's own list lacks those of other packages."""
+    return "\n".join(
+        f"{group}: {', '.join(names)}" for group, names in choices_in(CONF_DIRS).items()
+    )
 
 
 def options_text() -> str:

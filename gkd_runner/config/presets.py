@@ -18,7 +18,7 @@ from omegaconf import Container, DictConfig, OmegaConf
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import conf_dir
-from gkd_runner.config.help import options_text
+from gkd_runner.config.help import groups_text, options_text
 from gkd_runner.config.schemas import conf_file
 from gkd_runner.methods import CONF_DIRS, METHODS
 from gkd_runner.methods.base import PresetTable
@@ -225,6 +225,7 @@ def register_resolvers() -> None:
     """Make known what the YAML files interpolate."""
     folders = [f"file://{folder}" for folder in CONF_DIRS[1:]]
     OmegaConf.register_new_resolver("outside_methods", lambda: folders, replace=True)
+    OmegaConf.register_new_resolver("groups", groups_text, replace=True)
     OmegaConf.register_new_resolver("options", options_text, replace=True)
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from gkd_runner.methods import CONF_DIRS, METHODS
@@ -24,3 +25,11 @@ def conf_file(group: str, name: str) -> Path | None:
     """The file ``<group>/<name>`` of this package or of one that brings a method; else ``None``."""
     files = (folder / group / name for folder in CONF_DIRS)
     return next((path for path in files if path.is_file()), None)
+
+
+def choices_in(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """The choices of every group that has YAML files in ``folders``."""
+    choices: dict[str, list[str]] = {}
+    for path in sorted(path for folder in folders for path in folder.glob("*/*.yaml")):
+        choices.setdefault(path.parent.name, []).append(path.stem)
+    return {group: sorted(choices[group]) for group in sorted(choices)}

@@ -1,269 +1,55 @@
+"""The aggregated objective equals the loss over edges; each method's parts are what they say."""
+
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import beta as beta_distribution
-from scipy.stats import entropy
-from support import (
-    CPU,
+from scipy.optimize import curve_fit
+
+from gkd_runner.methods import METHODS, build_method
+from gkd_runner.methods.hgmd import HgmdMixup, HgmdWeight
+from gkd_runner.methods.krd import agreement_by_bin, fit_power
+from gkd_runner.methods.objective import LabelTarget, cross_entropy, negative_entropy
+from gkd_runner.models.layers import Initializer
+from gkd_runner.models.mlp import Mlp
+from gkd_runner.training.student import StudentData, StudentLesson
+from tests.methods.losses import (
+    CASES,
+    CLASSES,
+    NODES,
+    SEEDS,
+    WRITTEN_OUT,
+    Lecture,
+    classroom,
+    lecture,
+    logits,
+    settings_of,
+    soft,
+    two_graphs,
+)
+from tests.support import (
     config,
     dense_influence,
     dense_symmetric,
-    edges_with_loops,
-    looped_batch,
     random_features,
     random_graph,
 )
-from torch import Tensor
-
-from gkd_runner.data.graph import GraphData, Split
-from gkd_runner.data.task import Task
-from gkd_runner.methods import METHODS, build_method
-from gkd_runner.methods.base import Classroom, Method
-from gkd_runner.methods.hgmd import HgmdMixup, HgmdWeight
-from gkd_runner.methods.objective import (
-    LabelTarget,
-    cross_entropy,
-    distillation,
-    negative_entropy,
-)
-from gkd_runner.models.layers import Initializer
-from gkd_runner.models.mlp import Mlp
-from gkd_runner.models.streams import Streams
-from gkd_runner.options.schema import MethodConfig
-from gkd_runner.training.student import StudentData, StudentLesson
-
-SEEDS = [3, 8]
-NODES, CLASSES, MAX_EPOCHS = 14, 4, 20
-
-DISTILLING = {
-    "glnn": (),
-    "glnn at another temperature": ("method.tau=2.5",),
-    "infgrand over edges": ("method.tau=1.5",),
-    "infgrand over degrees": ("method.edge_average=degree",),
-    "hgmd-weight": ("method.alpha=0.7", "method.tau=1.7"),
-    "hgmd-mixup": ("method.alpha=0.7", "method.tau=1.7", "method.smoothing=0"),
-    "hgmd-mixup with smoothing": ("method.alpha=0.7", "method.smoothing=1e-2"),
-    "hgmd-weight by knowledge": ("method.alpha=0.7", "method.hardness=knowledge"),
-    "hgmd-weight by distillation": ("method.alpha=0.7", "method.hardness=distillation"),
-    "hgmd-mixup by similarity": ("method.alpha=0.7", "method.hardness=none"),
-}
 
 
-@dataclass(frozen=True)
-class Lecture:
-    """A prepared method, with what a test needs to write its loss out."""
-
-    method: Method[Any]
-    graphs: list[GraphData]
-    teacher: Tensor
-    watched: Tensor
-
-    def soft_loss(self, epoch: int, student: Tensor) -> Tensor:
-        target = self.method.soft_target(epoch, self.seen_at(epoch))
-        assert target is not None
-        return distillation(student, target, self.method.config.tau)
-
-    def seen_at(self, epoch: int) -> Tensor | None:
-        """What a method gets to see of the student: nothing before it has been validated."""
-        return None if epoch == 1 else self.watched
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.distils])
+def test_every_method_that_distils_has_its_loss_written_out(method: str) -> None:
+    assert method in WRITTEN_OUT, f"write the loss of {method} edge by edge, in losses.py"
+    assert method in [case.split()[0] for case in CASES], f"give {method} a case in CASES"
 
 
-def logits(seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return 2 * torch.randn(len(SEEDS), NODES, CLASSES, generator=generator)
-
-
-def settings_of(case: str) -> MethodConfig:
-    return config(f"method={case.split()[0]}", *DISTILLING[case]).method
-
-
-def classroom(graphs: list[GraphData], teacher: Tensor) -> Classroom:
-    split = Split(np.arange(4), np.arange(4, 8), np.arange(8, NODES))
-    nothing = np.empty(0, dtype=np.int64)
-    tasks = [
-        Task(seed, graph, split, np.arange(NODES), nothing)
-        for seed, graph in zip(SEEDS, graphs, strict=True)
-    ]
-    streams = Streams(SEEDS, "edge sampling", CPU)
-    return Classroom(tasks, looped_batch(graphs), teacher, streams, MAX_EPOCHS)
-
-
-def two_graphs() -> list[GraphData]:
-    return [
-        random_graph(NODES, random_features(NODES, 6, seed=seed), seed=seed, classes=CLASSES)
-        for seed in (0, 1)
-    ]
-
-
-def lecture(settings: MethodConfig) -> Lecture:
-    method, graphs, teacher = build_method(settings), two_graphs(), logits(0)
-    method.prepare(classroom(graphs, teacher))
-    return Lecture(method, graphs, teacher, logits(1))
-
-
-def kl(target: Tensor, student: Tensor, tau: float) -> Tensor:
-    """``KL(target || softmax(student / tau))`` of one node, term by term."""
-    p = torch.softmax(student / tau, dim=0)
-    return sum(t * (t.log() - q.log()) for t, q in zip(target, p, strict=True))  # type: ignore[return-value]
-
-
-def soft(values: Tensor, tau: float = 1.0) -> Tensor:
-    return torch.softmax(values / tau, dim=-1)
-
-
-def glnn_loss(talk: Lecture, epoch: int, student: Tensor) -> list[Tensor]:
-    tau = talk.method.config.tau
-    return [
-        sum(kl(soft(talk.teacher[r, i], tau), student[r, i], tau) for i in range(NODES)) / NODES
-        for r in range(len(SEEDS))
-    ]
-
-
-def infgrand_loss(talk: Lecture, epoch: int, student: Tensor) -> list[Tensor]:
-    settings = talk.method.config
-    losses = []
-    for r, graph in enumerate(talk.graphs):
-        edges = edges_with_loops(graph)
-        degree = np.bincount([i for i, _ in edges])
-        operator = dense_symmetric(graph.adjacency, settings.self_loops)
-        influence = dense_influence(graph.features, operator)
-        total = torch.zeros((), dtype=torch.float64)
-        for i, j in edges:
-            weight = settings.gamma_1 + settings.gamma_2 * influence[j]
-            if settings.edge_average == "degree":
-                weight /= degree[i] * NODES
-            else:
-                weight /= len(edges)
-            target = soft(talk.teacher[r, j], settings.tau)
-            total = total + weight * kl(target, student[r, i], settings.tau)
-        losses.append(total)
-    return losses
-
-
-class Draws:
-    """The random numbers that a job with these seeds draws for its edges, in their order."""
-
-    def __init__(self, graphs: list[GraphData]) -> None:
-        self._streams = Streams(SEEDS, "edge sampling", CPU)
-        self._counts = [len(edges_with_loops(graph)) for graph in graphs]
-
-    def uniform(self) -> list[np.ndarray[Any, Any]]:
-        drawn = self._streams.uniform(self._counts).numpy()
-        return np.split(drawn, np.cumsum(self._counts)[:-1])
-
-    def beta(self, parameter: float) -> list[np.ndarray[Any, Any]]:
-        words = self._streams.words(self._counts).numpy().astype(np.float64)
-        drawn = beta_distribution.ppf((words + 2**15 + 0.5) / 2**16, parameter, parameter)
-        return np.split(drawn, np.cumsum(self._counts)[:-1])
-
-
-def cosine(a: Tensor, b: Tensor) -> float:
-    return float(a @ b / (a.norm() * b.norm()))
-
-
-def relative_entropy(values: Tensor) -> np.ndarray[Any, Any]:
-    found = entropy(soft(values.double()).detach().numpy(), axis=-1)
-    return found / found.max()
-
-
-def keep_probabilities(talk: Lecture, r: int, epoch: int) -> dict[tuple[int, int], float]:
-    edges = edges_with_loops(talk.graphs[r])
-    if epoch == 1:
-        return dict.fromkeys(edges, 1.0)
-    ht, hs = relative_entropy(talk.teacher[r]), relative_entropy(talk.watched[r])
-    alpha = talk.method.config.alpha / 100 ** ((epoch - 1) / (MAX_EPOCHS - 1))
-    ratios = {
-        "both": lambda i, j: math.sqrt(ht[i] * hs[i]) / ht[j],
-        "knowledge": lambda i, j: ht[i] / ht[j],
-        "distillation": lambda i, j: hs[i] / hs[j],
-        "none": lambda i, j: 1.0,
-    }
-    ratio = ratios[talk.method.config.hardness]
-    found = {}
-    for i, j in edges:
-        alike = cosine(soft(talk.teacher[r, i]), soft(talk.teacher[r, j]))
-        exponent = alpha * alike * ratio(i, j)
-        found[i, j] = 1.0 if i == j else 1 - math.exp(-exponent)
-    return found
-
-
-def hgmd_losses(talk: Lecture, epochs: int, student: Tensor) -> list[list[Tensor]]:
-    """The loss of each epoch and replica, epoch after epoch, since every epoch draws."""
-    draws = Draws(talk.graphs)
-    mixes = isinstance(talk.method, HgmdMixup)
-    losses = []
-    for epoch in range(1, epochs + 1):
-        uniform = draws.uniform() if epoch > 1 else None
-        mixing = draws.beta(talk.method.config.beta) if mixes else None
-        losses.append([])
-        for r in range(len(SEEDS)):
-            p = keep_probabilities(talk, r, epoch)
-            kept = [
-                (i, j)
-                for position, (i, j) in enumerate(p)
-                if i == j or uniform is None or uniform[r][position] < p[i, j]
-            ]
-            if mixing is None:
-                terms = weighted_terms(talk, r, p, kept, student)
-            else:
-                mix = {edge: p[edge] * b for edge, b in zip(p, mixing[r], strict=True)}
-                terms = mixed_terms(talk, r, mix, kept, student)
-            losses[-1].append(sum(terms) / len(kept))
-    return losses
-
-
-def weighted_terms(
-    talk: Lecture,
-    r: int,
-    p: dict[tuple[int, int], float],
-    kept: list[tuple[int, int]],
-    student: Tensor,
-) -> list[Tensor]:
-    tau, t = talk.method.config.tau, talk.teacher[r]
-    strength = {(i, j): p[i, j] * cosine(soft(t[i]), soft(t[j])) for i, j in kept}
-    terms = []
-    for i, j in kept:
-        around = [edge for edge in kept if edge[0] == i]
-        coefficient = len(around) * strength[i, j] / sum(strength[edge] for edge in around)
-        terms.append(coefficient * kl(soft(t[j], tau), student[r, i], tau))
-    return terms
-
-
-def mixed_terms(
-    talk: Lecture,
-    r: int,
-    mix: dict[tuple[int, int], float],
-    kept: list[tuple[int, int]],
-    student: Tensor,
-) -> list[Tensor]:
-    tau, t = talk.method.config.tau, talk.teacher[r]
-    smoothing = talk.method.config.smoothing
-    terms = []
-    for i, j in kept:
-        w = mix[i, j]
-        target = (1 - w) * soft(t[i], tau) + w * soft(t[j], tau) + smoothing
-        terms.append(kl(target / target.sum(), student[r, i], tau))
-    return terms
-
-
-def written_out(talk: Lecture, epochs: int, student: Tensor) -> list[list[Tensor]]:
-    name = talk.method.config.name
-    if name.startswith("hgmd"):
-        return hgmd_losses(talk, epochs, student)
-    loss = {"glnn": glnn_loss, "infgrand": infgrand_loss}[name]
-    return [loss(talk, epoch, student) for epoch in range(1, epochs + 1)]
-
-
-@pytest.mark.parametrize("case", list(DISTILLING))
+@pytest.mark.parametrize("case", list(CASES))
 def test_the_aggregated_loss_equals_the_loss_edge_by_edge(case: str) -> None:
     talk, student = lecture(settings_of(case)), logits(2).requires_grad_()
-    expected = written_out(talk, 3, student)
+    expected = WRITTEN_OUT[talk.method.config.name](talk, 3, student)
     for epoch, terms in enumerate(expected, start=1):
         found = talk.soft_loss(epoch, student)
         torch.testing.assert_close(
@@ -291,7 +77,7 @@ def test_hgmd_draws_its_edges_anew_each_epoch() -> None:
     assert not torch.equal(*kept)
 
 
-@pytest.mark.parametrize("case", list(DISTILLING))
+@pytest.mark.parametrize("case", list(CASES))
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_the_distillation_loss_is_never_negative(case: str, epoch: int) -> None:
     talk = lecture(settings_of(case))
@@ -299,7 +85,7 @@ def test_the_distillation_loss_is_never_negative(case: str, epoch: int) -> None:
         assert (talk.soft_loss(epoch, student) >= -1e-6).all()
 
 
-@pytest.mark.parametrize("case", [case for case in DISTILLING if case.startswith("glnn")])
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("glnn")])
 def test_the_glnn_loss_is_zero_when_the_student_has_the_teachers_logits(case: str) -> None:
     talk = lecture(settings_of(case))
     student = talk.teacher.clone().requires_grad_()
@@ -312,7 +98,7 @@ def test_the_glnn_loss_is_zero_when_the_student_has_the_teachers_logits(case: st
 def test_certain_soft_labels_have_a_finite_loss() -> None:
     graphs = two_graphs()
     certain = 1e4 * torch.eye(CLASSES)[torch.arange(NODES) % CLASSES].expand(2, -1, -1)
-    for case in DISTILLING:
+    for case in CASES:
         method = build_method(settings_of(case))
         method.prepare(classroom(graphs, certain))
         talk = Lecture(method, graphs, certain, certain)
@@ -414,7 +200,51 @@ def test_a_student_learns_from_labels_and_soft_labels_in_the_shares_of_lambda(la
     rows = torch.stack([torch.from_numpy(task.split.train) for task in room.tasks])
     classes = torch.stack([torch.from_numpy(graph.labels[:4]) for graph in graphs])
     on_labels = cross_entropy(student, LabelTarget(rows, classes, method.label_weights(rows)))
-    on_edges = infgrand_loss(Lecture(method, graphs, teacher, teacher), 1, student)
+    (on_edges,) = WRITTEN_OUT["infgrand"](Lecture(method, graphs, teacher, teacher), 1, student)
     expected = lam * on_labels + (1 - lam) * torch.stack(on_edges).float()
-    found = StudentLesson(model, method, data, room.streams).loss(1)
+    found = StudentLesson(model, method, data, room.stream("student dropout")).loss(1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def krd_powers(case: str, epochs: int) -> list[torch.Tensor]:
+    talk = lecture(settings_of(case))
+    powers = []
+    for epoch in range(1, epochs + 1):
+        talk.method.soft_target(epoch, talk.seen_at(epoch))
+        powers.append(talk.method.logged()["power"])
+    return powers
+
+
+def test_the_power_of_krd_moves_in_the_epochs_that_draw_edges() -> None:
+    first, second, third = krd_powers("krd every other epoch", 3)
+    assert (first == 1).all()
+    assert (second != first).all()
+    assert torch.equal(third, second)
+
+
+@pytest.mark.parametrize("power", [0.2, 1.0, 3.7, 40.0])
+def test_the_power_is_fitted_as_by_least_squares(power: float) -> None:
+    x = np.arange(50) / 50 + 0.05
+    y = 1 - x**power + np.random.default_rng(0).normal(0, 0.05, 50)
+    (expected,), _ = curve_fit(lambda x, a: 1 - x**a, x, y, p0=[1.0])
+    found = fit_power(torch.from_numpy(x), torch.from_numpy(y).unsqueeze(0))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_agreement_is_counted_as_in_a_histogram() -> None:
+    d = torch.rand(2, 40, generator=torch.Generator().manual_seed(0))
+    d[:, 0] = 1.0
+    agrees = torch.rand(2, 40, generator=torch.Generator().manual_seed(1)) < 0.5
+    found = agreement_by_bin(d, agrees, 10).numpy()
+    for r in range(2):
+        both, _ = np.histogram(d[r].numpy(), bins=10, range=(0, 1))
+        alike, _ = np.histogram(d[r, agrees[r]].numpy(), bins=10, range=(0, 1))
+        np.testing.assert_allclose(found[r], alike / np.maximum(both, 1), atol=1e-12)
+
+
+def test_krd_keeps_its_power_where_the_student_agrees_in_every_bin() -> None:
+    talk = lecture(replace(settings_of("krd"), bins_num=2))
+    share = agreement_by_bin(talk.method._sensitivity, torch.ones(2, NODES, dtype=torch.bool), 2)
+    assert (share == 1).all()  # no bin is empty
+    talk.method.soft_target(2, talk.teacher)
+    assert (talk.method.logged()["power"] == 1).all()

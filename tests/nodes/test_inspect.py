@@ -25,6 +25,7 @@ from gkd_runner.config.build import compose
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.protocols import make_task
+from gkd_runner.methods import METHODS
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.nodes.inspected import inspect_graph, inspect_run
@@ -35,6 +36,7 @@ from gkd_runner.nodes.summary import rank_correlation
 from gkd_runner.runs.reload import Logits, ReloadedSeed, reload_run
 from gkd_runner.runs.train import train
 from tests.support import (
+    LIVELY,
     config,
     dense,
     dense_influence,
@@ -476,11 +478,21 @@ def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     assert len((tmp_path / "cora.csv").read_text().splitlines()) == 2709
 
 
-@pytest.mark.parametrize("method", ["mlp", "hgmd-mixup"])
-def test_a_run_of_any_method_is_looked_at_in_a_process_of_its_own(
-    tmp_path: Path, method: str
+@pytest.mark.parametrize("method", list(METHODS))
+def test_a_run_of_any_method_is_looked_at(
+    tmp_path: Path, inspected: Callable[..., tuple[Rows, str]], method: str
 ) -> None:
-    run = small_run(tmp_path / "outputs", f"method={method}")
+    run = small_run(tmp_path / "outputs", f"method={method}", *LIVELY.get(method, ()))
+
+    rows, printed = inspected("--run", str(run))
+
+    assert len(rows) == 300
+    assert all(row["influence"] and row["student_right"] for row in rows)
+    assert "hardest quarter" in printed
+
+
+def test_a_run_is_looked_at_in_a_process_of_its_own(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "outputs", "method=mlp")
     done = subprocess.run(
         [sys.executable, "-m", "gkd_runner.cli.inspect", "--run", str(run)],
         cwd=tmp_path, capture_output=True, text=True, check=False,

@@ -10,7 +10,8 @@ import pytest
 import torch
 from support import config, small_graph
 
-from gkd_runner.runs.record import Record, config_key
+from gkd_runner.results.key import config_key
+from gkd_runner.runs.record import Record
 from gkd_runner.training.fit import Epoch
 
 CPU = torch.device("cpu")
@@ -61,13 +62,13 @@ def test_graph_and_device_count_but_the_path_to_the_graph_does_not() -> None:
 
 def test_metrics_are_on_disk_epoch_by_epoch(tmp_path: Path) -> None:
     record = Record(config(f"output_dir={tmp_path}"), key())
-    record.epoch("teacher", 3, Epoch(1, 0.5, 0.25, 0.75))
+    record.epoch("student", 3, Epoch(1, 0.5, 0.25, 0.75, (("power", 2.0),)))
 
     lines = (record.path / "metrics.jsonl").read_text().splitlines()
     record.close()
 
     assert [json.loads(line) for line in lines] == [
-        {"stage": "teacher", "seed": 3, "epoch": 1, "loss": 0.5, "val_loss": 0.25,
+        {"stage": "student", "seed": 3, "power": 2.0, "epoch": 1, "loss": 0.5, "val_loss": 0.25,
          "val_accuracy": 0.75}
     ]  # fmt: skip
 

@@ -17,10 +17,11 @@ import gkd_runner.runs.job as job
 from gkd_runner.common.errors import RunError
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.task import Task
+from gkd_runner.methods import METHODS
 from gkd_runner.results.scoring import scores
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
-from tests.support import config, small_graph, small_run
+from tests.support import LIVELY, config, small_graph, small_run
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def run_copy(run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
-@pytest.mark.parametrize("method", ["mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand"])
+@pytest.mark.parametrize("method", list(METHODS))
 def test_a_reloaded_seed_has_the_logits_and_the_accuracy_of_its_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, setting: str
 ) -> None:
@@ -48,7 +49,7 @@ def test_a_reloaded_seed_has_the_logits_and_the_accuracy_of_its_run(
         return score(task, labels, student, distils=distils)
 
     monkeypatch.setattr(job, "seed_result", watch)
-    path = small_run(tmp_path, f"method={method}", f"setting={setting}")
+    path = small_run(tmp_path, f"method={method}", f"setting={setting}", *LIVELY.get(method, ()))
 
     results = json.loads((path / "result.json").read_text())["seeds"]
     for seed, result in zip((3, 4), results, strict=True):

@@ -18,10 +18,9 @@ from safetensors.torch import load_file
 from gkd_runner.common.errors import ConfigError, DataError, TrainingError
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
+from gkd_runner.methods import METHODS
 from gkd_runner.runs.train import train
-from tests.support import SIZES, SMALL, config, small_graph
-
-METHODS = ("mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand")
+from tests.support import LIVELY, SIZES, SMALL, config, small_graph
 
 
 def small(tmp_path: Path, *overrides: str) -> Any:
@@ -119,12 +118,13 @@ def test_inductive_runs_report_three_accuracies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", list(METHODS))
 def test_the_same_command_twice_gives_identical_numbers(
     tmp_path: Path, method: str, setting: str
 ) -> None:
+    lively = LIVELY.get(method, ())
     first, second = (
-        train(small(tmp_path / name, f"method={method}", f"setting={setting}"))
+        train(small(tmp_path / name, f"method={method}", f"setting={setting}", *lively))
         for name in ("one", "two")
     )
 
@@ -133,6 +133,32 @@ def test_the_same_command_twice_gives_identical_numbers(
         return lines + str([seed.student.scores for seed in result.seeds])
 
     assert numbers(first) == numbers(second)
+
+
+def test_what_a_method_logs_is_recorded_with_its_epoch(tmp_path: Path) -> None:
+    options = ("method=krd", *LIVELY["krd"])
+    fresh, cached = (train(small(tmp_path, *options, f"rerun={again}")) for again in (False, True))
+
+    for run in (fresh, cached):
+        text = (run.path / "metrics.jsonl").read_text()
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert all(("power" in line) == (line["stage"] == "student") for line in lines)
+        students = [line for line in lines if line["stage"] == "student"]
+        powers = [[line["power"] for line in students if line["seed"] == seed] for seed in (0, 1)]
+        assert all(values[0] == 1 and len(set(values)) > 2 for values in powers)
+        assert powers[0] != powers[1]
+
+
+def test_the_teacher_answers_other_features_alike_when_it_comes_from_the_cache(
+    tmp_path: Path,
+) -> None:
+    options = ("method=krd", *LIVELY["krd"], "teacher=gat", "setting=inductive")
+    fresh = train(small(tmp_path, *options))
+    cached = train(small(tmp_path, *options, "rerun=true"))
+
+    assert [seed.teacher_cached for seed in cached.seeds] == [True, True]
+    for seed, again in zip(fresh.seeds, cached.seeds, strict=True):
+        assert seed.student.scores == again.student.scores
 
 
 def test_methods_share_one_teacher_and_say_so(tmp_path: Path) -> None:

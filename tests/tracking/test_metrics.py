@@ -13,7 +13,7 @@ from gkd_runner.config.build import compose
 from gkd_runner.results.identity import identity
 from gkd_runner.results.scores import PARTS
 from gkd_runner.runs.job import tracked_identity
-from gkd_runner.tracking.metrics import IDENTITY, STAGES, STUDENT, TEACHER
+from gkd_runner.tracking.metrics import IDENTITY, STAGES, STUDENT, TEACHER, epoch_metrics
 from gkd_runner.training.fit import Epoch
 from tests.tracked import TrackedRun
 
@@ -53,8 +53,15 @@ def test_every_epoch_has_all_its_fields_and_nothing_of_the_test_nodes(tracked_jo
         rows = [row for row in run.rows if f"{stage}/epoch" in row]
         assert len(rows) == result[stage]["epochs"]
         assert {frozenset(row) for row in rows} == {
-            frozenset(f"{stage}/{field}" for field in Epoch._fields)
+            frozenset(f"{stage}/{field}" for field in Epoch._fields[:4])
         }
+
+
+def test_what_a_method_logs_is_told_beside_the_rest() -> None:
+    told = epoch_metrics("student", Epoch(1, 0.5, 0.25, 0.75, (("power", 2.0), ("loss", 9.0))))
+
+    assert told["student/power"] == 2.0
+    assert told["student/loss"] == 0.5  # a method cannot take its place
 
 
 def test_the_summary_of_a_curve_is_its_value_at_the_best_validation_accuracy(

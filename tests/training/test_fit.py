@@ -43,6 +43,9 @@ class Scripted:
         assert not torch.is_grad_enabled()
         return Validation(self._accuracies[:, self._epoch - 1], torch.zeros(len(self._targets)))
 
+    def logged(self) -> dict[str, Tensor]:
+        return {"own": 10 * self._targets + self._epoch}
+
     def state(self, replica: int) -> list[Tensor]:
         return [parameter[replica].detach().clone() for parameter in self.model.parameters()]
 
@@ -158,3 +161,11 @@ def test_a_stopped_replica_may_diverge_without_harm_to_anyone() -> None:
         alone, _ = trained([[DIP, RISE][replica]], targets=[target])
         for found, expected in zip(together.state(replica), alone.state(0), strict=True):
             torch.testing.assert_close(found, expected, atol=1e-7, rtol=1e-6)
+
+
+def test_values_that_a_lesson_logs_stand_with_their_replica_and_epoch() -> None:
+    _, fitted = trained([DIP, RISE])
+
+    for target, history in zip((2.0, -1.0), fitted.history, strict=True):
+        logged = [epoch.logged for epoch in history]
+        assert logged == [(("own", 10 * target + n + 1),) for n in range(len(history))]

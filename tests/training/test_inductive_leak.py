@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from support import config, small_graph, small_tasks, students, teachers
+from support import LIVELY, config, small_graph, small_tasks, students, teachers
 
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.task import Task
@@ -30,6 +30,7 @@ def settings_of(teacher: str, method: str, protocol: str, *overrides: str) -> Co
         f"protocol={protocol}",
         "training.max_epochs=15",
         *(SIZES if protocol != "infgrand" else ()),
+        *LIVELY.get(method, ()),
         *overrides,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from support import config, small_tasks, students, teachers
+from support import LIVELY, config, small_tasks, students, teachers
 
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
@@ -21,8 +21,8 @@ CASES = [
 
 
 def settings_of(setting: str, teacher: str, method: str) -> Config:
-    hgmd = ["method.alpha=1.0"] if method.startswith("hgmd") else []
-    return config(f"setting={setting}", f"teacher={teacher}", f"method={method}", *hgmd)
+    choices = (f"setting={setting}", f"teacher={teacher}", f"method={method}")
+    return config(*choices, *LIVELY.get(method, ()))
 
 
 def both_stages(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
@@ -31,7 +31,8 @@ def both_stages(settings: Config, tasks: Sequence[Task]) -> list[Trained]:
 
 
 def history(trained: Trained) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    return np.array([tuple(epoch) for epoch in trained.history])
+    rows = [(*epoch[:4], *(value for _, value in epoch.logged)) for epoch in trained.history]
+    return np.array(rows)
 
 
 def assert_same(found: Trained, expected: Trained) -> None:
