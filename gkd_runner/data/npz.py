@@ -149,7 +149,7 @@ def _check_kind(path: Path) -> None:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     found = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
     raise DataError(
-        f"{path}: {found}; a graph file is an .npz archive of several arrays; {_WRITER}"
+        f"{path}: {found}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
     )
 
 

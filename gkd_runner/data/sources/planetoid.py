@@ -65,11 +65,9 @@ def _place(allx: sp.csr_array, tx: sp.csr_array, test: IntArray) -> sp.csr_array
         raise ValueError(f"test.index names node {test.min()}, which allx holds already")
     shape = (int(test.max()) + 1, allx.shape[1])
     moved = tx.tocoo()
-    features = sp.csr_array((moved.data, (test[moved.row], moved.col)), shape=shape)
+    below = sp.csr_array((moved.data, (test[moved.row], moved.col)), shape=shape)
     allx.resize(shape)
-    features += allx
-    features.eliminate_zeros()
-    return features
+    return allx + below  # the sum stores no zeros
 
 
 def _labels(ally: npt.NDArray[Any], ty: npt.NDArray[Any], test: IntArray) -> IntArray:

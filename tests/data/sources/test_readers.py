@@ -32,6 +32,12 @@ def test_planetoid_files_give_the_graph_in_public_order(
     assert graph.labels.tolist() == truth.labels.tolist()
 
 
+def test_zeros_that_planetoid_files_store_are_dropped(tmp_path: Path, truth: GraphData) -> None:
+    truth.features.data[[0, -1]] = 0  # one in allx, one in tx
+    write_planetoid(truth, tmp_path)
+    assert read_planetoid(tmp_path, "toy").features.nnz == truth.features.nnz - 2
+
+
 def test_planetoid_files_give_the_public_split(tmp_path: Path, truth: GraphData) -> None:
     write_planetoid(truth, tmp_path)
     split = read_planetoid(tmp_path, "toy").split
