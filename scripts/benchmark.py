@@ -24,7 +24,7 @@ from torch.utils.benchmark import Timer
 from gkd_runner.config.build import compose, data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.task import make_task
+from gkd_runner.data.protocols import make_task
 from gkd_runner.graph import kernels
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
@@ -34,7 +34,6 @@ from gkd_runner.models import inputs
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import relu_dropout
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
 from gkd_runner.training.student import train_students
 from gkd_runner.training.teacher import train_teachers
 
@@ -92,7 +91,7 @@ def gradient(data: GraphData, graph: GraphBatch, width: int) -> Iterator[Row]:
 def dropout(nodes: int, width: int) -> Iterator[Row]:
     """torch's dropout against 16-bit words of a fast generator."""
     x = torch.randn(1, nodes, width)
-    streams = Streams([0], Purpose.STUDENT_DROPOUT, CPU)
+    streams = Streams([0], "student dropout", CPU)
     what = f"ReLU and dropout, {nodes} x {width}"
     yield what, "F.dropout(F.relu)", lambda: F.dropout(F.relu(x), 0.5)
     yield what, "relu_dropout", lambda: relu_dropout(x, 0.5, streams)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gkd_runner.arguments import whole
+from gkd_runner.cli.arguments import whole
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [text for text in overrides if text.startswith("-")]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)}")
+    from gkd_runner.cli.tables import write
+    from gkd_runner.cli.train import let_waiting_threads_sleep
+    from gkd_runner.common.console import make_console, show_log
+    from gkd_runner.common.errors import ConfigError
     from gkd_runner.config.build import capped
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.presets import register_resolvers
-    from gkd_runner.console import make_console, show_log
-    from gkd_runner.errors import ConfigError
     from gkd_runner.reporting.rows import read_rows
-    from gkd_runner.reporting.tables_cli import write
     from gkd_runner.sweeps.report import plan_text
     from gkd_runner.sweeps.run import run_all
     from gkd_runner.sweeps.survey import survey
-    from gkd_runner.train import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()
     show_log()

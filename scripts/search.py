@@ -22,16 +22,17 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from gkd_runner.arguments import whole
+from gkd_runner.cli.arguments import whole
+from gkd_runner.cli.train import let_waiting_threads_sleep
+from gkd_runner.common.errors import ConfigError, GkdError, explain, on_one_line
+from gkd_runner.common.locks import held
 from gkd_runner.config.build import compose, data_dir
 from gkd_runner.config.command_line import check_command_line
 from gkd_runner.config.hydra_options import PREFIXES
 from gkd_runner.config.presets import register_resolvers
-from gkd_runner.config.schema import Config
-from gkd_runner.errors import ConfigError, GkdError, explain, on_one_line
-from gkd_runner.locks import held
-from gkd_runner.stored import read_run
-from gkd_runner.train import let_waiting_threads_sleep, train
+from gkd_runner.options.schema import Config
+from gkd_runner.results.stored import read_run
+from gkd_runner.runs.train import train
 
 try:
     import optuna
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     let_waiting_threads_sleep()
     arguments = _parser().parse_intermixed_args(argv)
-    from gkd_runner.console import show_log
+    from gkd_runner.common.console import show_log
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     show_log()
@@ -124,8 +125,8 @@ def read_space(method: str) -> dict[str, BaseDistribution]:
 def study_file(search: Search) -> Path:
     """Where the trials of this very search are kept: same options, graph, code, seeds and space."""
     from gkd_runner.data.datasets import load_dataset
-    from gkd_runner.environment import choose_device
-    from gkd_runner.tracking.record import config_key
+    from gkd_runner.results.key import config_key
+    from gkd_runner.runs.environment import choose_device
 
     config = search.config
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
@@ -217,13 +218,13 @@ def print_trials(
 
 def _test(search: Search, paths: Sequence[str]) -> str:
     """Mean ± population std over the seeds; the only place where test accuracy is read."""
-    from gkd_runner.console import accuracy_text
+    from gkd_runner.runs.display import accuracy_text
 
     runs = [run for path in paths if (run := read_run(Path(path)))]
     by_seed = {seed.seed: seed for run in runs for seed in run.seeds}
     if not by_seed.keys() >= set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return accuracy_text([by_seed[seed] for seed in search.config.seeds], "student", "prod")
+    return accuracy_text([by_seed[seed] for seed in search.config.seeds], "student", "test")
 
 
 def _parser() -> argparse.ArgumentParser:

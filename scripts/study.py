@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gkd_runner.arguments import whole
+from gkd_runner.cli.arguments import whole
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     import torch
 
+    from gkd_runner.common.console import make_console, show_log
+    from gkd_runner.common.errors import explain
     from gkd_runner.config.presets import register_resolvers
-    from gkd_runner.console import make_console, show_log
-    from gkd_runner.errors import explain
     from gkd_runner.studies import find_study
     from gkd_runner.studies.cases import study_cases
 

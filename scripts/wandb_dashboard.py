@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.errors import GkdError, nearest
+from gkd_runner.common.errors import GkdError, nearest
 from gkd_runner.tracking.base import cause_of
 from gkd_runner.tracking.metrics import IDENTITY
 from gkd_runner.tracking.wandb_tracker import has_key

@@ -36,7 +36,7 @@ def tracked_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tracked
     size = ("dataset.nodes=300", "dataset.features=64", "training.max_epochs=12")
     options = [text for text in (*SMALL, *size) if text != "tracker=none"]
     choices = ("setting=inductive", "method=glnn", "seeds=[3]", "tracker.tags=[mine]")
-    job = ("-m", "gkd_runner.train", *options, *choices, f"output_dir={folder}")
+    job = ("-m", "gkd_runner.cli.train", *options, *choices, f"output_dir={folder}")
     python(*job, env=env, cwd=folder)
     [run] = read_runs(folder, env).values()
     [result] = folder.glob("runs/**/result.json")

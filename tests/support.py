@@ -13,12 +13,13 @@ import scipy.sparse as sp
 import torch
 
 from gkd_runner.config.build import compose
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
+from gkd_runner.data.protocols import make_task
 from gkd_runner.data.synthetic import synthetic
-from gkd_runner.data.task import Task, make_task
+from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
-from gkd_runner.train import train
+from gkd_runner.options.schema import Config
+from gkd_runner.runs.train import train
 from gkd_runner.training.stage import Trained
 from gkd_runner.training.student import train_students
 from gkd_runner.training.teacher import train_teachers

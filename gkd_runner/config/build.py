@@ -14,11 +14,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gkd_runner.config.paths import conf_dir
+from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.rules import check_field, check_together
-from gkd_runner.config.schema import GROUPS, Config, ProtocolConfig, schema_of
-from gkd_runner.errors import ConfigError, nearest
+from gkd_runner.options.schema import GROUPS, Config, ProtocolConfig, schema_of
 
 SYNONYMS = {
     "epochs": "training.max_epochs",

@@ -20,12 +20,12 @@ from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import to_config
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
-from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
-from gkd_runner.config.schema import GROUPS, Config
-from gkd_runner.errors import ConfigError, nearest
+from gkd_runner.options.schema import GROUPS, Config
 
 
 @dataclass(frozen=True)

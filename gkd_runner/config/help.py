@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 from gkd_runner.config.rules import limits_text
-from gkd_runner.config.schema import GROUPS, SCHEMAS, Config
+from gkd_runner.options.schema import GROUPS, SCHEMAS, Config
 
 _WIDTH = 100
 _COLUMN = 38

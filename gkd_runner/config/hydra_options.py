@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gkd_runner.errors import nearest
+from gkd_runner.common.errors import nearest
 
 PREFIXES = ("hydra/", "hydra.")
 EXTRAS = {

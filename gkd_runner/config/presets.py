@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
 
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.help import options_text
-from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.schema import Config
+from gkd_runner.options.schema import Config
 
 METHOD_COLUMNS = (
     "lam",
@@ -87,23 +88,56 @@ def find_preset(cell: Cell) -> Preset:
     return Preset(values, tuple(used))
 
 
-def preset_source(config: Config) -> str:
-    """Where the hyperparameters of ``config`` come from, and what was changed since."""
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Where the hyperparameters of a configuration come from.
+
+    Attributes:
+        kind: ``published`` for the method's own row, ``inferred`` for the nearest row, ``common``
+            for the row that all methods share, ``defaults`` for the plain defaults of ``conf/``.
+        rows: the rows of the papers' tables that were read.
+        changed: options that differ from what the choices alone give, with their values.
+    """
+
+    kind: str
+    rows: tuple[str, ...]
+    changed: dict[str, Any]
+
+
+def hyperparameters(config: Config) -> Hyperparameters:
+    """The origin of the hyperparameters of ``config``."""
     cell = Cell(*(getattr(config, group).name for group in _CELL_GROUPS))
     rows = find_preset(cell).rows
-    if rows:
-        kind = "published" if cell.published else "inferred from"
-        parts = [f"{'common' if cell.preset == 'common' else kind}: {' and '.join(rows)}"]
-    elif cell.preset == "none":
+    kind = "published" if cell.published else "inferred"
+    if cell.preset == "common":
+        kind = "common"
+    return Hyperparameters(kind if rows else "defaults", rows, dict(_changed(config)))
+
+
+def hyperparameters_text(
+    origin: Hyperparameters, *, preset: str, dataset: str, calibrated: bool
+) -> str:
+    """The origin as one sentence, for people."""
+    kind = {"inferred": "inferred from"}.get(origin.kind, origin.kind)
+    if origin.rows:
+        parts = [f"{kind}: {' and '.join(origin.rows)}"]
+    elif preset == "none":
         parts = ["plain defaults"]
     else:
-        parts = [f"plain defaults (nothing published for {cell.dataset})"]
-    changed = _changed(config)
-    if changed:
-        parts.append(f"changed: {', '.join(changed)}")
-    if config.calibration != "none" and config.method.lam < 1:
+        parts = [f"plain defaults (nothing published for {dataset})"]
+    if origin.changed:
+        parts.append(f"changed: {changes_text(origin.changed)}")
+    if calibrated:
         parts.append("teacher calibrated")
     return "; ".join(parts)
+
+
+def changes_text(changed: Mapping[str, Any]) -> str:
+    """Options and their values as on the command line, separated by commas."""
+    return ", ".join(
+        f"{option}={value:g}" if isinstance(value, float) else f"{option}={value}"
+        for option, value in changed.items()
+    )
 
 
 def shipped_name(name: str) -> str:
@@ -116,8 +150,8 @@ def all_labels(name: str) -> str:
     return name.partition("-labels")[0]
 
 
-def _changed(config: Config) -> list[str]:
-    """``option=value`` of those that differ from what the same choices alone give."""
+def _changed(config: Config) -> Iterator[tuple[str, Any]]:
+    """The options that differ from what the same choices alone give."""
     root: Any = OmegaConf.load(conf_dir() / "train.yaml")
     for group in ("dataset", "protocol", "setting", "teacher", "student", "method", "preset"):
         name = shipped_name(getattr(config, group).name)
@@ -125,12 +159,10 @@ def _changed(config: Config) -> list[str]:
         path = conf_dir() / group / f"{'custom' if own_graph else name}.yaml"
         root[group] = OmegaConf.load(path) if path.is_file() else asdict(getattr(config, group))
     ignored = {"dataset.name", "dataset.path", "protocol.name"}
-    return [
-        f"{group}.{name}={value:g}" if isinstance(value, float) else f"{group}.{name}={value}"
-        for group in COMPARED
-        for name, value in asdict(getattr(config, group)).items()
-        if f"{group}.{name}" not in ignored and root[group][name] != value
-    ]
+    for group in COMPARED:
+        for name, value in asdict(getattr(config, group)).items():
+            if f"{group}.{name}" not in ignored and root[group][name] != value:
+                yield f"{group}.{name}", value
 
 
 @cache

@@ -10,9 +10,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.schema import Config, GatConfig, TrackerConfig
-from gkd_runner.errors import nearest
+from gkd_runner.common.errors import nearest
+from gkd_runner.common.paths import conf_dir
+from gkd_runner.options.schema import Config, GatConfig, TrackerConfig
 
 _COMPARISONS: dict[str, tuple[Callable[[Any, float], bool], str]] = {
     "at_least": (lambda value, limit: value >= limit, ">="),

@@ -7,8 +7,8 @@ import logging
 import numpy as np
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
-from gkd_runner.errors import DataError
 
 logger = logging.getLogger("gkd_runner")
 

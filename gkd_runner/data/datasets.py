@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from gkd_runner.config.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.npz import load_npz
 from gkd_runner.data.protocols import cut
 from gkd_runner.data.sources.find import find
 from gkd_runner.data.synthetic import synthetic
+from gkd_runner.options.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
 
 
 def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Path) -> GraphData:

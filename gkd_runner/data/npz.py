@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import check_graph, without_defects
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
-from gkd_runner.errors import DataError
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from gkd_runner.config.schema import ProtocolConfig
+from gkd_runner.common.errors import DataError
+from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, IntArray, Split
-from gkd_runner.errors import DataError
-from gkd_runner.seeding import Purpose, generator
+from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config, ProtocolConfig
 
 
 def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:
@@ -20,14 +21,30 @@ def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:
     return graph.subgraph(np.flatnonzero(component == largest))
 
 
-def split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) -> Split:
-    """The stored split where the protocol uses it, else one drawn for ``seed``.
+def make_task(graph: GraphData, config: Config, seed: int) -> Task:
+    """Draw the split and the hidden nodes for ``seed``; ``graph`` is what ``cut`` returned."""
+    protocol, family = config.protocol, config.dataset.family
+    split = draw_split(graph, protocol, family, seed)
+    kept = keep_labels(split.train, graph.labels, protocol, seed)
+    learnt = Split(kept, split.val, split.test)
+    everything = np.arange(graph.num_nodes)
+    if config.setting.name == "transductive":
+        return Task(seed, graph, learnt, everything, np.empty(0, dtype=np.int64))
+    hidden = hidden_nodes(split.test, protocol, family, seed)
+    seen = everything
+    if not protocol.observe_unsplit:
+        seen = np.sort(np.concatenate([split.train, split.val, split.test]))
+    return Task(seed, graph, learnt, np.setdiff1d(seen, hidden, assume_unique=True), hidden)
+
+
+def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) -> Split:
+    """Return the stored split if the protocol uses it, or draw one for ``seed``.
 
     Raises ``DataError`` when a class or the graph has too few labelled nodes.
     """
     if graph.split is not None and family in protocol.own_split:
         return graph.split
-    rng = generator(seed, Purpose.SPLIT)
+    rng = generator(seed, "split")
     order = rng.permutation(graph.num_nodes)
     order = order[graph.labels[order] != UNKNOWN_LABEL]
     need = protocol.train_per_class + (protocol.val_per_class or 0)
@@ -52,7 +69,7 @@ def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, see
     """
     if protocol.label_fraction == 1:
         return train
-    order = generator(seed, Purpose.LABELS).permutation(train)
+    order = generator(seed, "kept labels").permutation(train)
     kept = np.maximum(1, np.rint(protocol.label_fraction * np.bincount(labels[train])))
     return np.sort(order[_rank_within_class(labels[order]) < kept[labels[order]]])
 
@@ -67,7 +84,7 @@ def hidden_nodes(test: IntArray, protocol: ProtocolConfig, family: str, seed: in
             f"hiding {fraction:g} of {len(test)} test nodes hides none; raise"
             f" protocol.hidden_fraction{'_planetoid' if planetoid else ''}"
         )
-    return np.sort(generator(seed, Purpose.HIDDEN).permutation(test)[:count])
+    return np.sort(generator(seed, "hidden nodes").permutation(test)[:count])
 
 
 def _rank_within_class(labels: IntArray) -> IntArray:

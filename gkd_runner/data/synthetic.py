@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import GraphData, IntArray
-from gkd_runner.errors import DataError
 
 _Weights = npt.NDArray[np.float64]
 

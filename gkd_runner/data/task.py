@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from gkd_runner.config.schema import Config
-from gkd_runner.data import protocols
 from gkd_runner.data.graph import GraphData, IntArray, Split
 
 S = TypeVar("S")
@@ -49,22 +47,6 @@ class Task:
         visible_test = np.setdiff1d(self.split.test, self.hidden, assume_unique=True)
         parts = (self.split.train, self.split.val, visible_test)
         return Split(*(np.searchsorted(self.observed, ids) for ids in parts))
-
-
-def make_task(graph: GraphData, config: Config, seed: int) -> Task:
-    """Split and hide for ``seed``; ``graph`` is already cut to what the protocol works on."""
-    protocol, family = config.protocol, config.dataset.family
-    split = protocols.split(graph, protocol, family, seed)
-    kept = protocols.keep_labels(split.train, graph.labels, protocol, seed)
-    learnt = Split(kept, split.val, split.test)
-    everything = np.arange(graph.num_nodes)
-    if config.setting.name == "transductive":
-        return Task(seed, graph, learnt, everything, np.empty(0, dtype=np.int64))
-    hidden = protocols.hidden_nodes(split.test, protocol, family, seed)
-    seen = everything
-    if not protocol.observe_unsplit:
-        seen = np.sort(np.concatenate([split.train, split.val, split.test]))
-    return Task(seed, graph, learnt, np.setdiff1d(seen, hidden, assume_unique=True), hidden)
 
 
 def once_per_object(items: Sequence[S], compute: Callable[[S], T]) -> list[T]:

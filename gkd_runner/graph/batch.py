@@ -1,4 +1,4 @@
-"""Several graphs of equal size side by side: the block-diagonal structure of all replicas."""
+"""The graphs of all replicas side by side, as one block-diagonal structure."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ class GraphBatch:
 
     @cached_property
     def is_loop(self) -> Tensor:
-        """``[E]`` bool: which edges are self-loops."""
+        """``[E]`` bool: True for self-loops."""
         return self.senders == self.receivers
 
     @cached_property
     def reverse(self) -> Int[Tensor, " E"]:
-        """For each edge (i, j) the position of (j, i): what transposes edge values."""
+        """For each edge (i, j) the position of edge (j, i); indexing with it transposes values."""
         return torch.argsort(self.senders, stable=True)
 
     @cached_property
     def compact(self) -> tuple[Tensor, Tensor]:
-        """``offsets`` and ``senders`` as int32 where they fit: sparse kernels run faster so."""
+        """``offsets`` and ``senders`` as int32 where they fit, for faster sparse kernels."""
         fits = max(self.num_edges, len(self.offsets)) < 2**31
         dtype = torch.int32 if fits else torch.int64
         return self.offsets.to(dtype), self.senders.to(dtype)
 
     @cached_property
     def edge_replicas(self) -> Int[Tensor, " E"]:
-        """Which replica each edge belongs to."""
+        """The replica of each edge."""
         return self.receivers // self.nodes
 
     @cached_property

@@ -1,9 +1,9 @@
-"""Node features as a linear form ``sum_k c_k A^k X``, kept factored until somebody needs rows.
+"""Node features as a linear form ``sum_k c_k A^k X``, kept factored until rows are needed.
 
-Propagated features are much denser than raw ones (Cora: 1.3% of
-the values are stored, 19% after two hops), but
-a linear layer commutes with propagation: ``(A X) W = A (X W)``. So the first layer of a teacher
-and of a student on propagated features works on the sparse ``X`` and propagates its output.
+Propagated features are much denser than raw ones: on Cora 1.3% of the values are stored, and 19%
+after two hops. A linear layer commutes with propagation, ``(A X) W = A (X W)``, so the first layer
+of a teacher, or of a student on propagated features, multiplies the sparse ``X`` and propagates
+the product.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Features:
         return len(self.coefficients) - 1
 
     def rows(self, ids: IntArray) -> Features:
-        """The same features for ``ids`` only (``[m, d]``), multiplied out."""
+        """The features of the nodes ``ids`` (``[m, d]``), multiplied out."""
         if self.operator is None:
             return Features(self.base[ids])
         selector = sp.eye_array(self.shape[0], dtype=np.float32, format="csr")[ids]
@@ -50,7 +50,7 @@ class Features:
         return Features(_tidy(reduce(lambda left, right: left + right, terms) @ self.base))
 
     def multiplied_out(self) -> Features:
-        """The same features without an operator, hop by hop."""
+        """These features without an operator, multiplied out hop by hop."""
         if self.operator is None:
             return self
         hop, total = self.base, self.coefficients[0] * self.base

@@ -1,4 +1,4 @@
-"""Influence of nodes (InfGraND): how alike a node is to what propagation makes of the others.
+"""Influence of nodes (InfGraND): the similarity of a node to the propagated features of all nodes.
 
 ``S_ij = cos(x_i, (A^2 x)_j)``, scaled to [0, 1] over all pairs, summed over ``j``, divided by the
 largest sum. Scaling by the range cancels in the division, so with unit rows ``x^`` and ``y^``
@@ -63,7 +63,7 @@ def _unit_rows(matrix: Any) -> Any:
 
 
 def _smallest_cosine(unit: Any, operator: sp.csr_array, once: Any) -> float:
-    """The smallest entry of ``x^ y^T``; stops at 0 where no entry can be below."""
+    """The smallest entry of ``x^ y^T``; the search stops at 0 where no entry can be smaller."""
     values = unit.data if sp.issparse(unit) else unit
     bounded = bool((values >= 0).all())
     smallest = np.inf
@@ -77,7 +77,7 @@ def _smallest_cosine(unit: Any, operator: sp.csr_array, once: Any) -> float:
 
 
 def _some_pair_shares_nothing(unit: Any, block: Any) -> bool:
-    """Whether the sparsest row of ``block`` has no feature in common with some row of ``unit``."""
+    """True if the sparsest row of ``block`` has no feature in common with some row of ``unit``."""
     if not sp.issparse(unit) or not sp.issparse(block):
         return False
     sparsest = block[[int(np.diff(block.indptr).argmin())]]

@@ -1,9 +1,10 @@
 """The two kernels of message passing, on torch's CSR products: the same on CPU and GPU.
 
-Two are enough for every layer here, since all graphs are symmetric: a transposed sparse matrix is
-the same structure with its edge values permuted (``GraphBatch.reverse``). DGL's kernels give the
-same numbers (tests/graph/test_kernels.py), mostly slower on a CPU (scripts/benchmark.py), and the
-wheels of DGL on PyPI serve no GPU; so DGL is an oracle of the tests and not needed to run.
+Two kernels are enough for every layer here. All graphs are symmetric, so a transposed sparse
+matrix has the same structure with its edge values permuted (``GraphBatch.reverse``). DGL's kernels
+give the same numbers (tests/graph/test_kernels.py) but are mostly slower on a CPU
+(scripts/benchmark.py), and DGL's wheels on PyPI do not support GPUs. The tests use DGL as an
+oracle; runs do not need it.
 """
 
 from __future__ import annotations

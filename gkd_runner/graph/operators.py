@@ -1,4 +1,4 @@
-"""Fixed sparse matrices over a graph: normalised adjacencies, on the host and on the device."""
+"""Normalised adjacency matrices of a graph, on the host and on the device."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def symmetric(adjacency: sp.csr_array, self_loops: float = 1.0) -> sp.csr_array:
 def sage_mean(adjacency: sp.csr_array) -> sp.csr_array:
     """GraphSAGE's "gcn" aggregator on a graph with self-loops.
 
-    ``(sum of neighbours + self) / (degree + 1)``; the self-loop makes the node itself count
-    twice and the degree one more, as in DGL's ``SAGEConv``.
+    ``(sum of neighbours + self) / (degree + 1)``. With the self-loop the node itself counts twice
+    and its degree is one larger, as in DGL's ``SAGEConv``.
     """
     looped = with_self_loops(adjacency, 2.0)
     return _scaled(looped, 1.0 / _row_sums(looped), np.ones(adjacency.shape[0]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gkd_runner.config.schema import MethodConfig
-from gkd_runner.errors import ConfigError, nearest
+from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.methods.base import Method
 from gkd_runner.methods.glnn import Glnn
 from gkd_runner.methods.hgmd import HgmdMixup, HgmdWeight
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.methods.mlp import PlainMlp
+from gkd_runner.options.schema import MethodConfig
 
 METHODS: dict[str, type[Method[Any]]] = {
     "mlp": PlainMlp,
@@ -29,8 +29,3 @@ def build_method(config: MethodConfig) -> Method[Any]:
             [f"method={config.name} is not one of {allowed}{nearest(config.name, METHODS)}"]
         )
     return METHODS[config.name](config)
-
-
-def method_file(name: str) -> str:
-    """The file of method ``name``, relative to the package: the code that makes it differ."""
-    return METHODS[name].__module__.removeprefix("gkd_runner.").replace(".", "/") + ".py"

@@ -10,13 +10,12 @@ from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch
@@ -24,6 +23,7 @@ from gkd_runner.graph.features import Features
 from gkd_runner.graph.ops import gather
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.schema import MethodConfig
 
 ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 
@@ -65,6 +65,15 @@ class Classroom:
 
 class Method(ABC, Generic[ConfigT]):
     """Base of all methods; its defaults are plain distillation-free training on raw features."""
+
+    colour: ClassVar[str]
+    """The method's colour in every figure, as ``#rrggbb``."""
+
+    distils: ClassVar[bool] = True
+    """Whether the student learns from a teacher."""
+
+    is_reference: ClassVar[bool] = False
+    """Whether tables show how far other methods are ahead of this one."""
 
     watches_student = False
     """Whether ``soft_target`` needs the student's logits of the previous epoch."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
+from gkd_runner.options.schema import MethodConfig
 
 
 class Glnn(Method[MethodConfig]):
     """``Q_i = softmax(t_i / tau) / n``."""
+
+    colour = "#56b4e9"
+    is_reference = True
 
     def prepare(self, classroom: Classroom) -> None:
         probabilities = classroom.probabilities(self.config.tau)

@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float
 from scipy.special import betaincinv
 from torch import Tensor
 
-from gkd_runner.config.schema import HgmdConfig, HgmdMixupConfig
 from gkd_runner.graph.hardness import annealed, edge_cosines, hardness, keep_probability
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
+from gkd_runner.options.schema import HgmdConfig, HgmdMixupConfig
 
 HgmdT = TypeVar("HgmdT", bound=HgmdConfig)
 
@@ -77,6 +77,8 @@ class _Hgmd(Method[HgmdT]):
 class HgmdWeight(_Hgmd[HgmdConfig]):
     """Kept edges weigh ``deg(i) p_ij cos_ij / sum_k p_ik cos_ik``: 1 on average per node."""
 
+    colour = "#964a8b"
+
     def _aggregate(self, probability: Tensor, share: Tensor) -> SoftTarget:
         weights = share * self.coefficients(probability, share > 0)
         return self.classroom.aggregate(weights, self._targets)
@@ -92,6 +94,8 @@ class HgmdWeight(_Hgmd[HgmdConfig]):
 
 class HgmdMixup(_Hgmd[HgmdMixupConfig]):
     """Kept edges teach ``(1 - w) t_i + w t_j``, with ``w = p_ij Beta(beta, beta)`` drawn anew."""
+
+    colour = "#7a21dd"
 
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.config.schema import InfgrandConfig
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.features import Features
@@ -17,10 +16,13 @@ from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget, take_rows
+from gkd_runner.options.schema import InfgrandConfig
 
 
 class InfGraND(Method[InfgrandConfig]):
     """Label weights ``delta_1 + delta_2 I_i``, edge weights ``gamma_1 + gamma_2 I_j``."""
+
+    colour = "#d55e00"
 
     def features(self, graph: GraphData) -> Features:
         """``mean(X, A X, ..., A^P X)`` (or max, min) over the hops."""

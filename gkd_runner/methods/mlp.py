@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.methods.base import Method
+from gkd_runner.options.schema import MethodConfig
 
 
 class PlainMlp(Method[MethodConfig]):
     """No teacher: every decision is the default."""
+
+    colour = "#e69f00"
+    distils = False
+    is_reference = True

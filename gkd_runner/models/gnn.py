@@ -17,10 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gkd_runner.config.schema import GatConfig, TeacherConfig
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import once_per_object
-from gkd_runner.errors import ConfigError
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import Operator, sage_mean, symmetric, to_device
@@ -28,13 +27,14 @@ from gkd_runner.graph.ops import edge_softmax, gather
 from gkd_runner.models.inputs import Inputs, RawInputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer, relu_dropout
 from gkd_runner.models.streams import Streams, keep_scale
+from gkd_runner.options.schema import GatConfig, TeacherConfig
 
 RELU_GAIN = math.sqrt(2.0)
 
 
 @dataclass(frozen=True, eq=False)
 class GraphView:
-    """The replicas' graphs on the device, as one teacher architecture reads them."""
+    """Graphs and inputs of all replicas on the device, prepared for one architecture."""
 
     graph: GraphBatch
     inputs: Inputs
@@ -109,7 +109,7 @@ class Sage(Convolutional):
 
 
 class Gat(Teacher):
-    """Veličković et al. (2018); as in the released codes, the output layer has heads of its own."""
+    """Veličković et al. (2018). The output layer has its own number of heads (released codes)."""
 
     def __init__(self, config: GatConfig, sizes: Sequence[int], init: Initializer) -> None:
         super().__init__()

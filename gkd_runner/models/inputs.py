@@ -1,4 +1,4 @@
-"""What a first layer multiplies: node features of all replicas, in their cheapest form.
+"""The inputs of a first layer: node features of all replicas, in their cheapest form.
 
 ``inputs.matmul(W)`` is ``X W`` for stacked weights. Raw sparse features stay sparse; propagated
 ones stay factored (``A (X W)``) unless multiplying them out is cheaper.
@@ -27,12 +27,12 @@ from gkd_runner.models.streams import Streams, keep_scale
 SPARSE_COST = {"cpu": 4.0, "cuda": 30.0}
 """Time per stored value of a sparse product over time per value of a dense one.
 
-On Cora's first layer and two CPU cores the ratio is 4 to 8 (scripts/benchmark.py); the lower end is
-taken, since the sparse form also saves memory. For a GPU it is a guess that nobody has measured.
+On Cora's first layer and two CPU cores the ratio is 4 to 8 (scripts/benchmark.py). The lower end is
+taken, since the sparse form also saves memory. The value for a GPU is a guess, not measured.
 """
 
 ROWS_PER_BLOCK = 1024
-"""Rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
+"""Number of rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
 
 Pubmed, width 256, one core: 28 ms instead of 173 for ``X^T G``; scripts/benchmark.py times it on a
 made-up graph of that size.
@@ -94,7 +94,7 @@ class Sparse:
 
 @dataclass(frozen=True, eq=False)
 class TransposedBlock:
-    """The transpose of the rows from ``start`` on; ``order`` permutes the values to its order."""
+    """The transpose of the rows from ``start`` on; ``order`` permutes the values to match."""
 
     start: int
     structure: Sparse
@@ -151,8 +151,8 @@ class SparseInputs:
 class PropagatedInputs:
     """``sum_k c_k A^k X``, applied as ``sum_k A^k (c X W)`` by Horner's rule.
 
-    All ``c_k`` that are not 0 are equal and part of ``base`` already; ``adds[k]`` says which of
-    the hops below the last count.
+    All non-zero ``c_k`` are equal and already part of ``base``. ``adds[k]`` is True for the hops
+    below the last whose coefficient is not zero.
     """
 
     base: SparseInputs | DenseInputs
@@ -190,18 +190,21 @@ def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
 
 
 def row_inputs(features: Sequence[Features], device: torch.device) -> RawInputs:
-    """The same, always multiplied out: for features of single rows, apart from their graph."""
+    """Features of single rows, apart from their graph; propagated ones are multiplied out."""
     return _stack([f.multiplied_out() for f in _unshared(features)], device)
 
 
 def _unshared(features: Sequence[Features]) -> Sequence[Features]:
-    """The features themselves, or just the first where all replicas share one object."""
+    """One element if all replicas share one dense feature object, else all of them."""
     shared = all(f is features[0] for f in features) and not sp.issparse(features[0].base)
     return features[:1] if shared else features
 
 
 def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
-    """By counts of stored values; close calls may differ between seeds, in rounding only."""
+    """True if the factored form needs fewer operations, counted by stored values.
+
+    Seeds may decide close calls differently, which changes their results in rounding only.
+    """
     if features.operator is None or set(features.coefficients) - {0.0} != {
         features.coefficients[-1]
     }:

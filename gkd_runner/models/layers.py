@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gkd_runner.common.seeding import stream_seed
 from gkd_runner.models.streams import Streams, keep_scale
-from gkd_runner.seeding import Purpose, stream_seed
 
 
 class _ReluDropout(torch.autograd.Function):
-    """Both in one pass; only a bool mask is kept for the backward pass."""
+    """ReLU and dropout in one pass; only a bool mask is kept for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
@@ -49,10 +49,10 @@ def dropout(x: Tensor, drop: float, streams: Streams | None) -> Tensor:
 
 
 class Initializer:
-    """Draws stacked parameters ``[R, ...]`` on the host, so every device starts alike."""
+    """Draws stacked parameters ``[R, ...]`` on the host, so that all devices start alike."""
 
-    def __init__(self, seeds: Sequence[int], purpose: Purpose) -> None:
-        self._generators = [torch.Generator().manual_seed(stream_seed(s, purpose)) for s in seeds]
+    def __init__(self, seeds: Sequence[int], name: str) -> None:
+        self._generators = [torch.Generator().manual_seed(stream_seed(s, name)) for s in seeds]
 
     def uniform(self, *shape: int, bound: float) -> nn.Parameter:
         """Uniform in ``[-bound, bound]``."""

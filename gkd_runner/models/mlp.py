@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gkd_runner.config.schema import StudentConfig
 from gkd_runner.models.inputs import Inputs
 from gkd_runner.models.layers import Initializer, relu_dropout
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.schema import StudentConfig
 
 
 class Mlp(nn.Module):

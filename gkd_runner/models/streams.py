@@ -1,4 +1,7 @@
-"""Random numbers for all replicas: one generator per seed, so a seed draws alike in any company."""
+"""Random numbers for all replicas, from one generator per seed.
+
+A seed draws the same numbers whichever seeds it is trained with.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,26 @@ import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
-from gkd_runner.seeding import Purpose, generator, stream_seed
+from gkd_runner.common.seeding import generator, stream_seed
 
 _LEVELS = 1 << 16
 
 
 class Streams:
-    """One stream per seed for one purpose, on one device.
+    """One stream per seed, all with the same name, on one device.
 
     On the CPU NumPy's SFC64 fills 16-bit words, which makes dropout several times faster than
     ``F.dropout`` there (scripts/benchmark.py).
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: Purpose, device: torch.device) -> None:
+    def __init__(self, seeds: Sequence[int], name: str, device: torch.device) -> None:
         self.device = device
         self._on_host = device.type == "cpu"
-        self._host = [generator(seed, purpose) for seed in seeds] if self._on_host else []
+        self._host = [generator(seed, name) for seed in seeds] if self._on_host else []
         self._device = (
             []
             if self._on_host
-            else [torch.Generator(device).manual_seed(stream_seed(seed, purpose)) for seed in seeds]
+            else [torch.Generator(device).manual_seed(stream_seed(seed, name)) for seed in seeds]
         )
 
     @property
@@ -48,7 +51,7 @@ class Streams:
             )
             return torch.from_numpy(draws.view(np.int16))[:count]
         words = torch.empty(quads, dtype=torch.int64, device=self.device)
-        # random_() leaves the sign bit of int64 alone unless the full range is asked for
+        # random_() sets the sign bit of int64 only if the full range is given
         words.random_(-(2**63), None, generator=self._device[replica])
         return words.view(torch.int16)[:count]
 
@@ -58,7 +61,7 @@ class Streams:
         return (words >= _threshold(drop)).view(*shape)
 
     def keep_flat(self, counts: Sequence[int], drop: float) -> Tensor:
-        """The same for ``counts[r]`` values of replica ``r`` laid end to end."""
+        """Bool mask of ``counts[r]`` values for each replica ``r``, laid end to end."""
         return self.words(counts) >= _threshold(drop)
 
     def uniform(self, counts: Sequence[int]) -> Float[Tensor, " total"]:
@@ -69,10 +72,10 @@ class Streams:
 
 
 def _threshold(drop: float) -> int:
-    """Words below it are dropped."""
+    """The smallest word that is kept."""
     return min(round(drop * _LEVELS), _LEVELS - 1) - _LEVELS // 2
 
 
 def keep_scale(drop: float) -> float:
-    """What kept values are multiplied by: one over the exact share of words that are kept."""
+    """The factor for kept values: one over the exact share of words that are kept."""
     return _LEVELS / (_LEVELS - min(round(drop * _LEVELS), _LEVELS - 1))

@@ -8,11 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gkd_runner.config.build import data_dir
-from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
-from gkd_runner.data.task import Task, make_task
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task
 from gkd_runner.nodes.measures import influence_options
+from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.table import NodeTable, graph_columns
+from gkd_runner.options.schema import Config
+from gkd_runner.runs.reload import reload_run
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +50,6 @@ def inspect_run(
     path: Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
 ) -> Inspected:
     """The same and the predictions of the finished run in ``path``; arguments as ``reload_run``."""
-    from gkd_runner.nodes.predictions import run_columns
-    from gkd_runner.reload import reload_run
-
     found = reload_run(path, seed, moved)
     columns = graph_columns(found.task, influence_options(found.config)) | run_columns(found)
     return Inspected(found.config, found.task, NodeTable(columns), of_run=True)

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from omegaconf import OmegaConf
 
-from gkd_runner.config.paths import conf_dir
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
-from gkd_runner.config.schema import Config, InfgrandConfig
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
+from gkd_runner.options.schema import Config, InfgrandConfig
 
 DoubleArray = npt.NDArray[np.float64]
 

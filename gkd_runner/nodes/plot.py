@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from gkd_runner.files import replacing
+from gkd_runner.common.files import replacing
 from gkd_runner.nodes.inspected import Inspected
 from gkd_runner.nodes.table import NodeTable
 

@@ -8,7 +8,7 @@ import torch
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray
 from gkd_runner.graph.hardness import hardness
 from gkd_runner.nodes.table import Column, scattered
-from gkd_runner.reload import Logits, ReloadedSeed
+from gkd_runner.runs.reload import Logits, ReloadedSeed
 
 
 def run_columns(seed: ReloadedSeed) -> dict[str, Column]:

@@ -8,13 +8,13 @@ from rich.table import Table
 from rich.text import Text
 from scipy.stats import spearmanr
 
-from gkd_runner.config.schema import InfgrandConfig
-from gkd_runner.console import plain_table
+from gkd_runner.common.console import plain_table
 from gkd_runner.data.graph import GraphData
 from gkd_runner.nodes.inspected import Inspected
 from gkd_runner.nodes.measures import edge_homophily, influence_options
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.table import Column, NodeTable
+from gkd_runner.options.schema import InfgrandConfig
 
 SPLIT = ("train", "val", "test", "none")
 

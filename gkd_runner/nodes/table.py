@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gkd_runner.config.schema import InfgrandConfig
+from gkd_runner.common.files import replacing
 from gkd_runner.data.graph import UNKNOWN_LABEL, IntArray
 from gkd_runner.data.task import Task
-from gkd_runner.files import replacing
 from gkd_runner.nodes.measures import degrees, local_homophily, node_influence
+from gkd_runner.options.schema import InfgrandConfig
 
 Column = np.ma.MaskedArray[Any, Any]
 """``[n]`` of integers, numbers, truth values or text; masked where a node has no value."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 
-from gkd_runner.errors import explain, nearest, on_one_line
+from gkd_runner.common.errors import explain, nearest, on_one_line
 from gkd_runner.reporting.rows import ReportError, Row, read_rows
 from gkd_runner.reporting.view import PARTS
 from gkd_runner.sweeps.folder import Failure, read_failures

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
-from gkd_runner.console import plain_table
+from gkd_runner.common.console import plain_table
 from gkd_runner.reporting.document import Document, Line, Section, Value, letters
 from gkd_runner.reporting.rows import Row
 

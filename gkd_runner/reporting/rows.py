@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.errors import GkdError
-from gkd_runner.results import PARTS, SeedResult, StageResult
-from gkd_runner.stored import StoredRun, provenance, read_runs
+from gkd_runner.common.errors import GkdError
+from gkd_runner.results.scores import PARTS, SeedResult, StageResult
+from gkd_runner.results.stored import StoredRun, provenance, read_runs
 
 
 class ReportError(GkdError):

@@ -32,8 +32,6 @@ SUMMARIES = (
     STUDENT.best_epoch,
     TEACHER.seconds,
     STUDENT.seconds,
-    TEACHER.inference_seconds,
-    STUDENT.inference_seconds,
     metrics.WARNINGS,
 )
 """The run table's columns, after those that name a run."""
@@ -52,12 +50,8 @@ def accuracy_panels() -> list[wr.BarPlot]:
 
 
 def scatter_panels() -> list[wr.ScatterPlot]:
-    """What an accuracy costs to serve, and the student beside its own teacher."""
+    """The student beside its own teacher."""
     return [
-        scatter("Student: accuracy against inference time (s per node)", STUDENT.inference_seconds,
-                STUDENT.test_accuracy, log_x=True),
-        scatter("Teacher: accuracy against inference time (s per node)", TEACHER.inference_seconds,
-                TEACHER.test_accuracy, log_x=True),
         scatter("Student against teacher", TEACHER.test_accuracy, STUDENT.test_accuracy),
         scatter("Flat teachers, collapsed students", metrics.TEACHER_CONFIDENCE,
                 STUDENT.test_accuracy),

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gkd_runner.config.schema import Config, InfgrandConfig
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import GraphData
-from gkd_runner.errors import ConfigError
 from gkd_runner.graph.batch import with_self_loops
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric
@@ -20,7 +19,7 @@ from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
-from gkd_runner.seeding import Purpose
+from gkd_runner.options.schema import Config, InfgrandConfig
 from gkd_runner.serving.gathered import attended, attentions_of, convolved
 from gkd_runner.serving.neighbourhood import neighbourhood
 from gkd_runner.serving.propagation import PropagatedRows
@@ -63,7 +62,7 @@ def make_servers(
 
 def fresh_student(config: Config, graph: GraphData, device: torch.device) -> list[Layer]:
     """The layers of a student that has not learnt anything: it is as fast as one that has."""
-    init = Initializer(config.seeds[:1], Purpose.STUDENT_INIT)
+    init = Initializer(config.seeds[:1], "student initialisation")
     student = build_student(config.student, graph.num_features, graph.num_classes, init)
     return layers_of(student.to(device))
 
@@ -72,7 +71,7 @@ def serve_fresh_teacher(
     config: Config, graph: GraphData, raw: Rows, device: torch.device
 ) -> Server:
     """The same for the teacher, which reads the ``raw`` features of all nodes."""
-    init = Initializer(config.seeds[:1], Purpose.TEACHER_INIT)
+    init = Initializer(config.seeds[:1], "teacher initialisation")
     teacher = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
     return serve_teacher(teacher.to(device), config.teacher.num_layers, graph, raw, device)
 

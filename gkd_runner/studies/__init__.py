@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gkd_runner.errors import ConfigError, nearest
+from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
 from gkd_runner.studies.study import Study
 

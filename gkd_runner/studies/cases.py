@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import capped
 from gkd_runner.config.command_line import Cell, check_command_lines
-from gkd_runner.config.schema import SCHEMAS, Config, MethodConfig
-from gkd_runner.errors import ConfigError
+from gkd_runner.options.schema import SCHEMAS, Config, MethodConfig
 from gkd_runner.studies.study import Case, Study
 
 MethodT = TypeVar("MethodT", bound=MethodConfig)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from gkd_runner.console import plain_table
+from gkd_runner.common.console import plain_table
 
 
 def study_table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from gkd_runner.config.schema import Config, MethodConfig
-from gkd_runner.reload import ReloadedSeed
-from gkd_runner.timing import clock
+from gkd_runner.options.schema import Config, MethodConfig
+from gkd_runner.runs.reload import ReloadedSeed
+from gkd_runner.studies.timing import clock
 from gkd_runner.training.student import train_students
 
 EPOCHS = 12

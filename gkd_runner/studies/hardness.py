@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gkd_runner.config.schema import Config, MethodConfig
-from gkd_runner.environment import choose_device
-from gkd_runner.errors import ConfigError
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.table import NodeTable, split_column
-from gkd_runner.reload import reload_run
+from gkd_runner.options.schema import Config, MethodConfig
+from gkd_runner.runs.environment import choose_device
+from gkd_runner.runs.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
 from gkd_runner.studies.hardness_report import BINS, HARDNESSES, HGMD, PLAIN, sentence, tables
 from gkd_runner.studies.lines import Lines

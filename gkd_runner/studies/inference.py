@@ -16,14 +16,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gkd_runner.common.console import make_console
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import data_dir
-from gkd_runner.config.schema import Config, InfgrandConfig
-from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import IntArray
-from gkd_runner.data.task import make_task
-from gkd_runner.environment import choose_device
-from gkd_runner.errors import ConfigError
+from gkd_runner.data.protocols import make_task
+from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.runs.environment import choose_device
 from gkd_runner.serving.servers import Server, make_servers
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.inference_report import (
@@ -37,7 +37,7 @@ from gkd_runner.studies.inference_report import (
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.origin import configuration_hash, origin_columns
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study
-from gkd_runner.timing import Timing, measure, peak_bytes
+from gkd_runner.studies.timing import Timing, measure, peak_bytes
 
 SHAPING = ("protocol", "teacher", "student", "method")
 """The options that shape what is measured."""

@@ -14,29 +14,27 @@ import numpy as np
 import torch
 from scipy import stats
 
+from gkd_runner.common.code import code_version
+from gkd_runner.common.console import make_console
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import data_dir
-from gkd_runner.config.schema import Config, InfgrandConfig
-from gkd_runner.console import make_console
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
-from gkd_runner.data.task import Task, make_task, once_per_object
-from gkd_runner.environment import choose_device, replicas_at_once
-from gkd_runner.errors import ConfigError
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.nodes.measures import degrees
-from gkd_runner.scoring import scores
+from gkd_runner.options.schema import Config, InfgrandConfig
+from gkd_runner.results.scoring import scores
+from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.influence_report import InfluenceLine, sentence, table
 from gkd_runner.studies.lines import Lines
 from gkd_runner.studies.origin import configuration_hash, origin_columns
 from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study
-from gkd_runner.timing import clock, measure
-from gkd_runner.training.cache import TEACHER_CODE, code_version
+from gkd_runner.studies.timing import clock, measure
 from gkd_runner.training.stage import chunks
 from gkd_runner.training.teacher import train_teachers
-
-CODE = ("graph/batch.py", "graph/influence.py", "graph/operators.py", "studies/quarters.py")
-"""The files whose code shapes influence and quarters."""
 
 CPU = torch.device("cpu")
 
@@ -67,7 +65,9 @@ class Subject:
     def of_graph(self) -> str:
         """The configuration of what is measured of the graph."""
         return configuration_hash(
-            self.tasks[0].graph.fingerprint, self.self_loops, code_version(CODE)
+            self.tasks[0].graph.fingerprint,
+            self.self_loops,
+            code_version("gkd_runner.studies.quarters"),
         )
 
     @property
@@ -75,7 +75,7 @@ class Subject:
         """The configuration of the teachers."""
         config = self.config
         options = [asdict(part) for part in (config.protocol, config.teacher, config.training)]
-        code = code_version((*TEACHER_CODE, "data/protocols.py"))
+        code = code_version("gkd_runner.training.teacher", "gkd_runner.data.protocols")
         return configuration_hash(self.of_graph, *options, self.device.type, code)
 
 
@@ -178,7 +178,7 @@ def train(subject: Subject, quarter: Quarter, seeds: Sequence[int]) -> Iterator[
     )
     epoch = float(np.median(np.diff(ends))) / len(tasks) if len(ends) > 1 else float("nan")
     for task, teacher in zip(tasks, trained, strict=True):
-        accuracy = scores(task, teacher.observed_logits, teacher.hidden_logits).prod
+        accuracy = scores(task, teacher.observed_logits, teacher.hidden_logits).test
         for name, value in (("test_accuracy", accuracy), ("seconds_per_epoch", epoch)):
             yield InfluenceLine(
                 **_columns(subject),

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from gkd_runner.files import replacing
-from gkd_runner.locks import held
+from gkd_runner.common.files import replacing
+from gkd_runner.common.locks import held
 from gkd_runner.reporting.rows import ReportError
 
 

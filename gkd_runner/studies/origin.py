@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from gkd_runner.environment import describe_environment
-from gkd_runner.stored import provenance
+from gkd_runner.results.stored import provenance
+from gkd_runner.runs.environment import describe_environment
 
 
 def origin_columns(device: torch.device) -> dict[str, Any]:

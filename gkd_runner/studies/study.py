@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from gkd_runner.config.schema import Config
+from gkd_runner.options.schema import Config
 from gkd_runner.studies.lines import Lines
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.command_line import Cell
-from gkd_runner.errors import ConfigError
 from gkd_runner.reporting.compare import DATASETS, SETTINGS, TEACHERS, Place, in_order
-from gkd_runner.results import SeedResult
-from gkd_runner.stored import StoredRun, finished, provenance
+from gkd_runner.results.scores import SeedResult
+from gkd_runner.results.stored import StoredRun, finished, provenance
 from gkd_runner.studies.lines import Line
 from gkd_runner.studies.study import Case
 from gkd_runner.sweeps.run import run_all
@@ -114,11 +114,10 @@ class Done:
         With glnn also of the teacher, which all share.
         """
         for run, seed in self.seeds():
-            yield self.line(run, seed.seed, "accuracy", seed.student.scores.prod)
-            collapsed = any(warning.startswith("collapsed") for warning in seed.warnings)
-            yield self.line(run, seed.seed, "collapsed", float(collapsed))
+            yield self.line(run, seed.seed, "accuracy", seed.student.scores.test)
+            yield self.line(run, seed.seed, "collapsed", float(seed.collapsed_student))
             if self.method == "glnn":
-                of_teacher = seed.teacher.scores.prod
+                of_teacher = seed.teacher.scores.test
                 yield self.line(run, seed.seed, "accuracy", of_teacher, method=TEACHER)
 
 

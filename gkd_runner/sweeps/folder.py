@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.config.schema import Config
-from gkd_runner.errors import explain, on_one_line
-from gkd_runner.files import replacing
-from gkd_runner.results import identity
-from gkd_runner.stored import StoredRun, newest_runs
+from gkd_runner.common.errors import explain, on_one_line
+from gkd_runner.common.files import replacing
+from gkd_runner.options.schema import Config
+from gkd_runner.results.identity import identity
+from gkd_runner.results.stored import StoredRun, newest_runs
 
 VARIABLE = "GKD_SWEEP"
 

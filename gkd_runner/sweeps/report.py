@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gkd_runner.console import accuracy_text, plain_table
-from gkd_runner.errors import on_one_line
-from gkd_runner.results import SeedResult
+from gkd_runner.common.console import plain_table
+from gkd_runner.common.errors import on_one_line
+from gkd_runner.results.scores import SeedResult
+from gkd_runner.runs.display import accuracy_text
 from gkd_runner.sweeps.folder import Failure, Sweep
 from gkd_runner.sweeps.progress import duration
 from gkd_runner.sweeps.survey import Plan
@@ -67,9 +68,9 @@ def _of(seeds: tuple[SeedResult, ...], wanted: int) -> SeedResult:
 
 
 def _accuracies(seeds: list[SeedResult]) -> Iterator[str]:
-    yield accuracy_text(seeds, "teacher", "prod")
-    yield accuracy_text(seeds, "student", "prod")
-    gap = sum(seed.student.scores.prod - seed.teacher.scores.prod for seed in seeds) / len(seeds)
+    yield accuracy_text(seeds, "teacher", "test")
+    yield accuracy_text(seeds, "student", "test")
+    gap = sum(seed.student.scores.test - seed.teacher.scores.test for seed in seeds) / len(seeds)
     yield f"{100 * gap:+.2f}"
 
 

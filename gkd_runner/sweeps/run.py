@@ -13,16 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from gkd_runner.common.console import make_console, show_log
+from gkd_runner.common.locks import is_held
 from gkd_runner.config.command_line import Cell
-from gkd_runner.config.schema import Config
-from gkd_runner.console import make_console, one_line, show_log, stages_hidden
-from gkd_runner.locks import is_held
-from gkd_runner.stored import cell_folder, lock_file, trains_again
+from gkd_runner.options.schema import Config
+from gkd_runner.results.stored import cell_folder, lock_file, trains_again
+from gkd_runner.runs.display import one_line, stages_hidden
+from gkd_runner.runs.train import train
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
 from gkd_runner.sweeps.progress import progress
 from gkd_runner.sweeps.report import closing, plan_text
 from gkd_runner.sweeps.survey import Plan, Surveyed, survey
-from gkd_runner.train import train
 
 
 def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bool) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
+from gkd_runner.common.errors import GkdError
 from gkd_runner.config.build import data_dir
 from gkd_runner.config.command_line import Cell
-from gkd_runner.config.schema import Config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.task import make_task
-from gkd_runner.environment import choose_device
-from gkd_runner.errors import GkdError
-from gkd_runner.stored import finished, trains_again
-from gkd_runner.tracking.record import config_key
+from gkd_runner.data.protocols import make_task
+from gkd_runner.options.schema import Config
+from gkd_runner.results.key import config_key
+from gkd_runner.results.stored import finished, trains_again
+from gkd_runner.runs.environment import choose_device
 from gkd_runner.training.cache import TeacherCache, teacher_key
 
 

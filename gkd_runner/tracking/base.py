@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from gkd_runner.config.schema import TrackerConfig
-from gkd_runner.errors import GkdError, nearest
+from gkd_runner.common.errors import GkdError
 
 logger = logging.getLogger("gkd_runner")
 
@@ -88,24 +86,6 @@ class NullTracker:
         return ()
 
 
-def open_tracker(config: TrackerConfig, directory: Path) -> Tracker:
-    """Build a tracker; unless it is ``none``, its calls run on a background thread.
-
-    Args:
-        config: which tracker, and its options.
-        directory: the job's output folder.
-
-    Raises:
-        TrackerError: for an unknown name, a package that is not installed, or an option that
-            the tracker does not have.
-    """
-    name = config.name
-    if name not in BUILDERS:
-        choices = ", ".join(BUILDERS)
-        raise TrackerError(f"unknown tracker {name!r} (one of {choices}){nearest(name, BUILDERS)}")
-    return BUILDERS[name](config, directory)
-
-
 @contextmanager
 def closing(tracker: Tracker) -> Iterator[Tracker]:
     """Close the tracker at the end of the block, as failed when the block raises."""
@@ -141,33 +121,3 @@ def cause_of(error: BaseException) -> str:
     """Return the kind and the first line of an error; services answer in paragraphs."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _build_wandb(config: TrackerConfig, directory: Path) -> Tracker:
-    from gkd_runner.tracking.wandb_tracker import WandbTracker
-
-    tracker = WandbTracker(directory, mode=config.mode, entity=config.entity)
-    return _in_background(config, tracker)
-
-
-def _build_trackio(config: TrackerConfig, _: Path) -> Tracker:
-    from gkd_runner.tracking.trackio_tracker import TrackioTracker
-
-    return _in_background(config, TrackioTracker())
-
-
-def _build_none(config: TrackerConfig, _: Path) -> Tracker:
-    return NullTracker()
-
-
-def _in_background(config: TrackerConfig, tracker: Tracker) -> Tracker:
-    from gkd_runner.tracking.background import BackgroundTracker
-
-    return BackgroundTracker(tracker, name=config.name)
-
-
-BUILDERS: dict[str, Callable[[TrackerConfig, Path], Tracker]] = {
-    "wandb": _build_wandb,
-    "trackio": _build_trackio,
-    "none": _build_none,
-}

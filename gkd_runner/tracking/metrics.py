@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.results import Scores, SeedResult, StageResult
+from gkd_runner.results.scores import Scores, SeedResult, StageResult
+from gkd_runner.results.warnings import warnings_of
 
 if TYPE_CHECKING:
-    from gkd_runner.serving.measured import InferenceSeconds
     from gkd_runner.training.fit import Epoch
 
 IDENTITY = {
@@ -46,7 +46,6 @@ class StageMetrics:
     best_epoch: str
     epochs: str
     seconds: str
-    inference_seconds: str
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -83,15 +82,12 @@ def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
     }
 
 
-def summary_metrics(
-    result: SeedResult, selected: Mapping[str, Epoch], inference: InferenceSeconds | None
-) -> dict[str, Any]:
+def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[str, Any]:
     """What one seed ended with; what its setting or its teacher has not is left out.
 
     Args:
         result: the seed's result.
         selected: each stage's epoch with the best validation accuracy.
-        inference: what both models take to predict a node, if it was measured.
     """
     diagnostics = result.diagnostics
     found = {
@@ -102,9 +98,7 @@ def summary_metrics(
         TEACHER_CALIBRATION_ERROR: diagnostics.teacher_calibration_error,
         STUDENT_CALIBRATION_ERROR: diagnostics.student_calibration_error,
         ACCURACY_WHERE_TEACHER_ERRS: diagnostics.accuracy_where_teacher_errs,
-        WARNINGS: "; ".join(result.warnings),
-        TEACHER.inference_seconds: inference.teacher if inference else None,
-        STUDENT.inference_seconds: inference.student if inference else None,
+        WARNINGS: "; ".join(warnings_of(result)),
         **_stage("teacher", result.teacher, selected["teacher"]),
         **_stage("student", result.student, selected["student"]),
     }
@@ -124,10 +118,4 @@ def _stage(stage: str, result: StageResult, selected: Epoch) -> dict[str, float]
 
 
 def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:
-    parts = {
-        "val": names.val_accuracy,
-        "prod": names.test_accuracy,
-        "tran": names.test_observed_accuracy,
-        "ind": names.test_hidden_accuracy,
-    }
-    return {parts[part]: getattr(scores, part) for part in scores.parts}
+    return {getattr(names, f"{part}_accuracy"): getattr(scores, part) for part in scores.parts}

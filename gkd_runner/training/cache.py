@@ -1,13 +1,12 @@
 """The cache of trained teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
 
 A teacher is kept in ``<key>.safetensors``: its weights and logits as tensors, its history as JSON
-in the header. The key hashes everything that shaped it, so a changed option, graph, split or line
-of teacher code can never meet a stale file.
+in the header. The key hashes everything that shaped the teacher, so a changed option, graph, split
+or line of code never reads a stale file.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import logging
@@ -15,46 +14,24 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from gkd_runner.config.paths import PACKAGE
-from gkd_runner.config.schema import TeacherConfig, TrainingConfig
+from gkd_runner.common.code import code_version
+from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
-from gkd_runner.locks import held
+from gkd_runner.options.schema import TeacherConfig, TrainingConfig
 from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained
 
 logger = logging.getLogger("gkd_runner")
 
-TEACHER_CODE = (
-    "data/graph.py",
-    "data/task.py",
-    "graph/batch.py",
-    "graph/features.py",
-    "graph/kernels.py",
-    "graph/operators.py",
-    "graph/ops.py",
-    "graph/sparse.py",
-    "methods/objective.py",
-    "models/gnn.py",
-    "models/inputs.py",
-    "models/layers.py",
-    "models/streams.py",
-    "seeding.py",
-    "training/fit.py",
-    "training/stage.py",
-    "training/teacher.py",
-)
-"""The files whose code shapes a teacher."""
-
 UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
-"""What reading a broken file raises."""
+"""Exceptions that reading a broken file raises."""
 
 
 def teacher_key(
@@ -62,8 +39,8 @@ def teacher_key(
 ) -> str:
     """SHA-256 of all that shapes the teacher of ``task`` and its logits.
 
-    Protocol and setting enter by what they do: which nodes are observed, hidden, trained and
-    validated on. So protocols that agree on these share a teacher.
+    Protocol and setting enter through the nodes that are observed, hidden, trained and validated
+    on, so protocols that agree on these nodes share a teacher.
     """
     nodes = {
         "train": task.split.train,
@@ -79,31 +56,9 @@ def teacher_key(
         "training": asdict(training),
         "device": device.type,
         "torch": torch.__version__,
-        "code": code_version(TEACHER_CODE),
+        "code": code_version("gkd_runner.training.teacher"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def code_version(files: tuple[str, ...]) -> str:
-    """SHA-256 of the syntax trees of package files: comments and docstrings do not count."""
-    digest = hashlib.sha256()
-    for name in files:
-        tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list):
-                node.body = [line for line in body if not _is_docstring(line)]  # type: ignore[attr-defined]
-        digest.update(ast.dump(tree).encode())
-    return digest.hexdigest()
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 class TeacherCache:
@@ -115,10 +70,10 @@ class TeacherCache:
     def get_or_train(
         self, keys: Sequence[str], train: Callable[[Sequence[int]], list[Trained]]
     ) -> tuple[list[Trained], list[bool]]:
-        """The teachers of ``keys`` in order, and which of them came from disk.
+        """The teachers of ``keys`` in order, and a flag for each that came from disk.
 
-        ``train`` gets the positions that must be trained. Another job that trains one of them at
-        this moment is waited for, and its result used.
+        ``train`` is called with the positions of the teachers to train. If another job is training
+        one of them at this moment, this one waits for it and uses its result.
         """
         if self._mode == "off":
             return train(range(len(keys))), [False] * len(keys)
@@ -138,7 +93,7 @@ class TeacherCache:
         return [trained.get(p) or t for p, t in enumerate(found)], hits  # type: ignore[misc]
 
     def holds(self, key: str) -> bool:
-        """Whether the teacher of ``key`` would be read instead of trained."""
+        """True if the teacher of ``key`` would be read instead of trained."""
         return self._mode == "use" and self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
@@ -174,7 +129,7 @@ class TeacherCache:
 
 
 def teacher_file(folder: Path, key: str) -> Path:
-    """Where the cache in ``folder`` keeps the teacher of ``key``."""
+    """The file of the teacher of ``key`` in the cache ``folder``."""
     return folder / f"{key}.safetensors"
 
 

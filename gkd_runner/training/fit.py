@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from gkd_runner.config.schema import StudentConfig, TeacherConfig, TrainingConfig
-from gkd_runner.errors import TrainingError
+from gkd_runner.common.errors import TrainingError
+from gkd_runner.options.schema import StudentConfig, TeacherConfig, TrainingConfig
 
 
 class Validation(NamedTuple):
@@ -25,7 +25,7 @@ class Validation(NamedTuple):
 
 @runtime_checkable
 class Lesson(Protocol):
-    """What the loop trains: a model, its loss for one epoch, and its validation."""
+    """A model with its training loss and its validation; the loop trains it."""
 
     @property
     def model(self) -> nn.Module:
@@ -57,7 +57,7 @@ class Schedule:
 
 
 class Epoch(NamedTuple):
-    """What is recorded of one epoch of one seed."""
+    """The record of one epoch of one seed."""
 
     epoch: int
     loss: float
@@ -82,9 +82,8 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
     Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
-    stops after ``patience`` epochs without a better or equal one. Whatever a stopped replica's
-    parameters do while others go on, its best state stays. Raises
-    ``TrainingError`` when a loss stops being a number.
+    stops after ``patience`` epochs without a better or equal one. A stopped replica keeps its best
+    state while the others go on. Raises ``TrainingError`` when a loss is not finite.
     """
     started = time.perf_counter()
     parameters = list(lesson.model.parameters())
@@ -132,7 +131,7 @@ class Stopping:
         return self._waited < self.patience
 
     def see(self, epoch: int, accuracy: float) -> bool:
-        """Whether this epoch is the best so far (ties count)."""
+        """Take note of an epoch; True if none was better."""
         if accuracy >= self._best:
             self._best, self.best_epoch, self._waited = accuracy, epoch, 0
             return True

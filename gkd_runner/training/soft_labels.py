@@ -1,4 +1,4 @@
-"""The teacher stage as methods see it: one teacher's soft labels per seed, cached, calibrated."""
+"""Soft labels: one teacher per seed, from the cache or trained, then calibrated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.calibration import fit_temperature
 from gkd_runner.training.fit import OnEpochs
@@ -21,7 +21,10 @@ from gkd_runner.training.teacher import train_teachers
 
 @dataclass(frozen=True, eq=False)
 class SoftLabels:
-    """One seed's teacher, where it came from, and the temperature that calibrates it."""
+    """One seed's teacher, its key, and the temperature that calibrates it.
+
+    ``cached`` tells that it was read from the cache.
+    """
 
     teacher: Trained
     key: str

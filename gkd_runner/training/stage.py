@@ -1,4 +1,4 @@
-"""What teacher and student stages have in common: label tensors, and what they leave."""
+"""Parts that the teacher and the student stage share: label tensors and results."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def label_target(tasks: Sequence[Task], part: str, device: torch.device) -> Labe
 
 
 def own_rows(target: LabelTarget) -> LabelTarget:
-    """The same labels for logits that hold just these rows, in order."""
+    """The labels for logits that hold only these rows, in this order."""
     order = torch.arange(target.rows.shape[1], device=target.rows.device)
     return LabelTarget(order.expand_as(target.rows), target.classes, target.weights)
 
@@ -77,7 +77,7 @@ def collect(
     hidden: Float[Tensor, "R m C"],
     fitted: Fitted,
 ) -> list[Trained]:
-    """Bring what one chunk of replicas left to the host, seed by seed."""
+    """Copy the results of one chunk of replicas to the host, seed by seed."""
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     observed_host, hidden_host = observed.cpu().numpy(), hidden.cpu().numpy()
     return [

@@ -1,4 +1,4 @@
-"""The student stage: distil soft labels into an MLP per seed, as the method has it."""
+"""The student stage: distil soft labels into one MLP per seed, by the configured method."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gkd_runner.config.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
@@ -23,7 +22,7 @@ from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
+from gkd_runner.options.schema import Config, MethodConfig, StudentConfig, TrainingConfig
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
@@ -38,7 +37,7 @@ from gkd_runner.training.stage import (
 
 @dataclass(frozen=True, eq=False)
 class StudentData:
-    """What the students of one chunk read: their features, and the graphs these belong to."""
+    """The students' features and the graphs that these belong to, for one chunk of replicas."""
 
     tasks: Sequence[Task]
     graph: GraphBatch
@@ -139,12 +138,12 @@ def train_students(
     graph = batch_graphs([g.adjacency for g in graphs], device)
     data = StudentData(tasks, graph, once_per_object(graphs, method.features))
     logits = torch.stack([torch.from_numpy(array) for array in soft_labels]).to(device)
-    edge_streams = Streams(seeds, Purpose.EDGE_SAMPLING, device)
+    edge_streams = Streams(seeds, "edge sampling", device)
     method.prepare(Classroom(tasks, graph, logits, edge_streams, training.max_epochs))
-    init = Initializer(seeds, Purpose.STUDENT_INIT)
+    init = Initializer(seeds, "student initialisation")
     model = build_student(config, graphs[0].num_features, tasks[0].graph.num_classes, init)
     model = model.to(device)
-    lesson = StudentLesson(model, method, data, Streams(seeds, Purpose.STUDENT_DROPOUT, device))
+    lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
     fitted = fit(lesson, Schedule.of("student", config, training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(data.observed)

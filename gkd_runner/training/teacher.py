@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gkd_runner.config.schema import TeacherConfig, TrainingConfig
 from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import cross_entropy, take_rows
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
+from gkd_runner.options.schema import TeacherConfig, TrainingConfig
 from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.stage import (
     Trained,
@@ -53,9 +52,9 @@ def train_teachers(
     """Train one teacher per task, all at once."""
     seeds = [task.seed for task in tasks]
     graph = tasks[0].graph
-    init = Initializer(seeds, Purpose.TEACHER_INIT)
+    init = Initializer(seeds, "teacher initialisation")
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
-    lesson = TeacherLesson(model, tasks, device, Streams(seeds, Purpose.TEACHER_DROPOUT, device))
+    lesson = TeacherLesson(model, tasks, device, Streams(seeds, "teacher dropout", device))
     fitted = fit(lesson, Schedule.of("teacher", config, training), seeds, on_epochs)
     with torch.no_grad():
         observed = model(lesson.view)

@@ -10,10 +10,11 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import compose
-from gkd_runner.config.paths import conf_dir
-from gkd_runner.config.presets import METHOD_COLUMNS, preset_source, read_table
-from gkd_runner.config.schema import GROUPS, Config, schema_of
+from gkd_runner.config.presets import METHOD_COLUMNS, read_table
+from gkd_runner.options.schema import GROUPS, Config, schema_of
+from gkd_runner.results.identity import source_text
 
 OPTIONS = sorted(
     (path.parent.name, path.stem)
@@ -54,7 +55,7 @@ def test_every_published_row_composes_to_its_own_values(table: str, row: dict[st
         ]
     )
 
-    assert preset_source(config).startswith("published")
+    assert source_text(config).startswith("published")
     assert config.teacher.num_layers == config.student.num_layers == int(row["num_layers"])
     assert config.teacher.hidden_dim == config.student.hidden_dim == int(row["hidden_dim"])
     assert config.teacher.dropout == float(row["dropout_teacher"])
@@ -104,7 +105,7 @@ def test_paper_gives_hgmd_its_own_teacher() -> None:
     ],
 )
 def test_the_source_of_hyperparameters_is_named(overrides: list[str], source: str) -> None:
-    assert preset_source(compose(overrides)).startswith(source)
+    assert source_text(compose(overrides)).startswith(source)
 
 
 @pytest.mark.parametrize("flag", ["--help", "--cfg=job", "--hydra-help"])
@@ -112,7 +113,7 @@ def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) ->
     code = (
         "import sys\n"
         f"sys.argv = ['gkd-train', {flag!r}]\n"
-        "from gkd_runner.train import main\n"
+        "from gkd_runner.runs.train import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
         "assert not {'torch', 'dgl', 'wandb', 'pandas'} & set(sys.modules)\n"
     )
@@ -125,14 +126,14 @@ def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) ->
 def test_what_the_command_line_changed_is_named() -> None:
     config = compose(["teacher.hidden_dim=64", "method.tau=9", "method.gamma_1=0.8"])
 
-    assert preset_source(config) == (
+    assert source_text(config) == (
         "published: InfGraND row cora/gcn/transductive;"
         " changed: teacher.hidden_dim=64, student.hidden_dim=64, method.tau=9; teacher calibrated"
     )
 
 
 def test_common_names_both_tables_that_it_reads() -> None:
-    source = preset_source(compose(["preset=common", "method=hgmd-mixup"]))
+    source = source_text(compose(["preset=common", "method=hgmd-mixup"]))
 
     assert "InfGraND row cora/gcn/transductive and HGMD row cora/gcn/transductive" in source
     assert "changed" not in source
@@ -144,7 +145,7 @@ def test_a_changed_protocol_does_not_keep_its_name() -> None:
     fewer = compose(["protocol.train_per_class=4"])
     assert re.fullmatch("infgrand-modified-[0-9a-f]{4}", few.protocol.name)
     assert few.protocol.name != fewer.protocol.name
-    assert "changed: protocol.train_per_class=5" in preset_source(few)
+    assert "changed: protocol.train_per_class=5" in source_text(few)
     assert compose(["protocol.label_fraction=0.1"]).protocol.name == "infgrand-labels10"
     both = ["protocol=krd", "protocol.train_per_class=5", "protocol.label_fraction=0.4"]
     assert re.fullmatch("krd-modified-[0-9a-f]{4}-labels40", compose(both).protocol.name)
@@ -166,7 +167,7 @@ def test_a_changed_protocol_does_not_keep_its_name() -> None:
 def test_every_change_is_named_whether_a_table_has_it_or_not(
     overrides: list[str], changed: str
 ) -> None:
-    assert f"; changed: {changed};" in preset_source(compose(overrides))
+    assert f"; changed: {changed};" in source_text(compose(overrides))
 
 
 @pytest.mark.parametrize("group", ["dataset", "teacher", "method", "preset"])
@@ -174,4 +175,4 @@ def test_choices_alone_are_no_change(group: str) -> None:
     path = {"custom": ["dataset.path=x.npz"]}
     for _, name in (option for option in OPTIONS if option[0] == group):
         overrides = [f"{group}={name}", "protocol=krd", *path.get(name, [])]
-        assert "changed" not in preset_source(compose(overrides))
+        assert "changed" not in source_text(compose(overrides))

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import GraphData, Split
 from gkd_runner.data.npz import load_npz, save_npz
-from gkd_runner.errors import DataError
 
 Arrays = dict[str, Any]
 

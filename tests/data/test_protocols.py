@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from gkd_runner.options.build import compose
 from scipy.sparse.csgraph import connected_components
 
-from gkd_runner.config.build import compose
-from gkd_runner.config.schema import Config, ProtocolConfig
+from gkd_runner.common.errors import DataError
 from gkd_runner.data import protocols
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split
+from gkd_runner.data.protocols import make_task
 from gkd_runner.data.synthetic import synthetic
-from gkd_runner.data.task import Task, make_task
-from gkd_runner.errors import DataError
+from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config, ProtocolConfig
 
 DATASETS = Path(os.environ.get("GKD_DATA", Path(__file__).resolve().parents[3] / "shared/datasets"))
 CLASSES = 4
@@ -245,7 +246,7 @@ def test_a_class_that_is_too_small_is_named_with_its_size_and_what_is_needed() -
     labels = graph.labels.copy()
     labels[np.flatnonzero(labels == 2)[31:]] = 3
     with pytest.raises(DataError, match=r"class 2 has 31 labelled nodes.*draws 50 per class"):
-        protocols.split(replace(graph, labels=labels), tight(), "amazon", 0)
+        protocols.draw_split(replace(graph, labels=labels), tight(), "amazon", 0)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_too_few_nodes_for_all_parts_give_the_whole_sum(
     changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=re.escape(message)):
-        protocols.split(graph_of("amazon"), tight(**changes), "amazon", 0)
+        protocols.draw_split(graph_of("amazon"), tight(**changes), "amazon", 0)
 
 
 def even(nodes: int) -> GraphData:
@@ -283,36 +284,38 @@ def even(nodes: int) -> GraphData:
 def test_a_small_graph_of_ones_own_is_told_the_sum_and_ways_out_that_work() -> None:
     graph, default = even(600), settings_of("infgrand", "amazon").protocol
     with pytest.raises(DataError) as error:
-        protocols.split(graph, default, "custom", 0)
+        protocols.draw_split(graph, default, "custom", 0)
     assert str(error.value) == (
         "mine: protocol infgrand needs 20 x 4 classes + 500 val + 1000 test = 1580 labelled nodes,"
         " but the graph has 600; lower protocol.val_size / protocol.test_size (520 nodes are left"
         " for val and test), use protocol=krd, whose sizes follow the graph, or give the file its"
         " own split"
     )
-    lowered = protocols.split(graph, replace(default, val_size=120, test_size=400), "custom", 0)
+    lowered = protocols.draw_split(
+        graph, replace(default, val_size=120, test_size=400), "custom", 0
+    )
     assert (len(lowered.val), len(lowered.test)) == (120, 400)
-    other = protocols.split(graph, settings_of("krd", "amazon").protocol, "custom", 0)
+    other = protocols.draw_split(graph, settings_of("krd", "amazon").protocol, "custom", 0)
     assert len(other.test) == 400
 
 
 def test_sizes_per_class_that_leave_no_test_node_are_what_to_lower() -> None:
     krd = settings_of("krd", "amazon").protocol
     with pytest.raises(DataError) as error:
-        protocols.split(even(200), krd, "custom", 0)
+        protocols.draw_split(even(200), krd, "custom", 0)
     assert str(error.value) == (
         "mine: protocol krd needs 50 x 4 classes + at least 1 test = 201 labelled nodes, but the"
         " graph has 200; lower protocol.train_per_class / protocol.val_per_class (0 nodes are left"
         " for test), or give the file its own split"
     )
-    assert len(protocols.split(even(204), krd, "custom", 0).test) == 4
+    assert len(protocols.draw_split(even(204), krd, "custom", 0).test) == 4
 
 
 def test_classes_that_use_up_the_graph_are_lowered_with_the_fixed_sizes() -> None:
     default = settings_of("infgrand", "amazon").protocol
     options = "protocol.train_per_class / protocol.val_size / protocol.test_size"
     with pytest.raises(DataError, match=f"graph has 80; lower {options} .0 nodes") as error:
-        protocols.split(even(80), default, "custom", 0)
+        protocols.draw_split(even(80), default, "custom", 0)
     assert "krd" not in str(error.value)
 
 
@@ -322,13 +325,13 @@ def test_a_split_of_ones_own_is_offered_where_the_protocol_would_use_it(
 ) -> None:
     for nodes in (60, 600):
         with pytest.raises(DataError) as error:
-            protocols.split(even(nodes), settings_of("infgrand", "amazon").protocol, family, 0)
+            protocols.draw_split(even(nodes), settings_of("infgrand", "amazon").protocol, family, 0)
         assert ("its own split" in str(error.value)) == offered
         assert "val_per_class" not in str(error.value)
 
 
 def test_the_last_node_can_be_asked_for() -> None:
-    split = protocols.split(graph_of("amazon"), tight(test_size=1760), "amazon", 0)
+    split = protocols.draw_split(graph_of("amazon"), tight(test_size=1760), "amazon", 0)
     assert len(split.test) == 1760
 
 

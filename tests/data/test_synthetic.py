@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
-from gkd_runner.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
 
 NODES = 30
 KINDS: dict[str, dict[str, Any]] = {
@@ -125,7 +124,7 @@ def scores_of(task: Task, influence_graph: str) -> np.ndarray[Any, Any]:
     settings = replace(settings, delta_1=0.0, delta_2=1.0)
     method = InfGraND(settings)
     n = task.training_graph.num_nodes
-    streams = Streams([task.seed], Purpose.EDGE_SAMPLING, CPU)
+    streams = Streams([task.seed], "edge sampling", CPU)
     graph = looped_batch([task.training_graph])
     method.prepare(Classroom([task], graph, torch.zeros(1, n, 3), streams, 10))
     rows = torch.arange(n).unsqueeze(0)

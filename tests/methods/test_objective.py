@@ -21,7 +21,6 @@ from support import (
 )
 from torch import Tensor
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.data.graph import GraphData, Split
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS, build_method
@@ -36,7 +35,7 @@ from gkd_runner.methods.objective import (
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp
 from gkd_runner.models.streams import Streams
-from gkd_runner.seeding import Purpose
+from gkd_runner.options.schema import MethodConfig
 from gkd_runner.training.student import StudentData, StudentLesson
 
 SEEDS = [3, 8]
@@ -91,7 +90,7 @@ def classroom(graphs: list[GraphData], teacher: Tensor) -> Classroom:
         Task(seed, graph, split, np.arange(NODES), nothing)
         for seed, graph in zip(SEEDS, graphs, strict=True)
     ]
-    streams = Streams(SEEDS, Purpose.EDGE_SAMPLING, CPU)
+    streams = Streams(SEEDS, "edge sampling", CPU)
     return Classroom(tasks, looped_batch(graphs), teacher, streams, MAX_EPOCHS)
 
 
@@ -151,7 +150,7 @@ class Draws:
     """The random numbers that a job with these seeds draws for its edges, in their order."""
 
     def __init__(self, graphs: list[GraphData]) -> None:
-        self._streams = Streams(SEEDS, Purpose.EDGE_SAMPLING, CPU)
+        self._streams = Streams(SEEDS, "edge sampling", CPU)
         self._counts = [len(edges_with_loops(graph)) for graph in graphs]
 
     def uniform(self) -> list[np.ndarray[Any, Any]]:
@@ -409,7 +408,7 @@ def test_a_student_learns_from_labels_and_soft_labels_in_the_shares_of_lambda(la
     graphs, teacher = two_graphs(), logits(0)
     room = classroom(graphs, teacher)
     method.prepare(room)
-    model = Mlp(0.0, [6, 5, CLASSES], Initializer(SEEDS, Purpose.STUDENT_INIT))
+    model = Mlp(0.0, [6, 5, CLASSES], Initializer(SEEDS, "student initialisation"))
     data = StudentData(room.tasks, room.graph, [method.features(graph) for graph in graphs])
     student = model(data.observed).detach()
     rows = torch.stack([torch.from_numpy(task.split.train) for task in room.tasks])

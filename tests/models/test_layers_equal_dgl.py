@@ -27,7 +27,6 @@ from gkd_runner.models.inputs import (
     row_inputs,
 )
 from gkd_runner.models.layers import Initializer
-from gkd_runner.seeding import Purpose
 
 FEATURES = 150
 REPLICAS = ["one", "two graphs", "one graph twice"]
@@ -51,7 +50,7 @@ def graphs_of(replicas: str, stored: str) -> list[GraphData]:
 
 def random_teacher(replicas: int, classes: int, *overrides: str) -> Teacher:
     settings = config("teacher.num_layers=3", "teacher.hidden_dim=8", *overrides).teacher
-    init = Initializer(range(replicas), Purpose.TEACHER_INIT)
+    init = Initializer(range(replicas), "teacher initialisation")
     model = build_teacher(settings, FEATURES, classes, init)
     torch.manual_seed(5)
     with torch.no_grad():  # biases start at 0, where a mistake would not show

@@ -13,15 +13,14 @@ from gkd_runner.models import inputs
 from gkd_runner.models.inputs import DenseInputs, SparseInputs, row_inputs
 from gkd_runner.models.layers import Initializer, dropout, relu_dropout
 from gkd_runner.models.streams import Streams, keep_scale
-from gkd_runner.seeding import Purpose
 
-PURPOSE = Purpose.STUDENT_DROPOUT
+NAME = "student dropout"
 COMPANY = [11, 3, 0, 8, 2**40]
 DROPS = [0.0, 0.1, 0.5, 0.6, 0.999]
 
 
-def streams(*seeds: int, purpose: Purpose = PURPOSE) -> Streams:
-    return Streams(seeds, purpose, CPU)
+def streams(*seeds: int, name: str = NAME) -> Streams:
+    return Streams(seeds, name, CPU)
 
 
 def every_word(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,17 +43,17 @@ def test_a_stream_draws_the_same_alone_and_in_company(place: int) -> None:
         assert torch.equal(found, alone.keep((1, 6, 5), 0.4)[0])
 
 
-def test_streams_differ_by_seed_and_by_purpose() -> None:
+def test_streams_differ_by_seed_and_by_name() -> None:
     first, second = streams(0, 1).words([100, 100]).split(100)
-    other = streams(0, purpose=Purpose.EDGE_SAMPLING).words([100])
+    other = streams(0, name="edge sampling").words([100])
     assert not torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
 def test_initial_weights_do_not_depend_on_company() -> None:
-    together = Initializer(COMPANY, Purpose.STUDENT_INIT).xavier_uniform(6, 4)
+    together = Initializer(COMPANY, "student initialisation").xavier_uniform(6, 4)
     for place, seed in enumerate(COMPANY):
-        alone = Initializer([seed], Purpose.STUDENT_INIT).xavier_uniform(6, 4)
+        alone = Initializer([seed], "student initialisation").xavier_uniform(6, 4)
         assert torch.equal(together[place], alone[0])
 
 

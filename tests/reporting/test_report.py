@@ -14,13 +14,13 @@ import altair as alt
 import pandas as pd
 import pytest
 
+from gkd_runner.cli.report import main
 from gkd_runner.reporting.page import build
 from gkd_runner.reporting.page.build import make_report, page, write
 from gkd_runner.reporting.page.figure import Figure
-from gkd_runner.reporting.report_cli import main
 from gkd_runner.reporting.rows import Row, csv_text
 from gkd_runner.reporting.tables import documents
-from gkd_runner.train import train
+from gkd_runner.runs.train import train
 from tests.reporting.folder import grid, write_failure
 from tests.reporting.rows import row, rows
 from tests.support import config

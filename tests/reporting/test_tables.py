@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from gkd_runner.cli.tables import main
 from gkd_runner.reporting.command_line import keep
 from gkd_runner.reporting.compare import Group
 from gkd_runner.reporting.document import Document, Section
@@ -20,8 +21,7 @@ from gkd_runner.reporting.references import Reference, claims, references, verdi
 from gkd_runner.reporting.render import html_page, latex, markdown, terminal
 from gkd_runner.reporting.rows import ReportError, csv_text, read_csv, read_rows
 from gkd_runner.reporting.tables import documents
-from gkd_runner.reporting.tables_cli import main
-from gkd_runner.train import train
+from gkd_runner.runs.train import train
 from tests.reporting.rows import row, rows
 from tests.support import config
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.common.errors import TrainingError
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import compose
-from gkd_runner.config.paths import conf_dir
 from gkd_runner.config.presets import read_table
-from gkd_runner.errors import TrainingError
-from gkd_runner.train import main as gkd_train
-from gkd_runner.train import train
+from gkd_runner.runs.train import main as gkd_train
+from gkd_runner.runs.train import train
 from tests.support import SMALL
 
 pytest.importorskip("optuna", reason="the extra 'search' is not installed")
@@ -80,7 +80,7 @@ def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
 
     printed = capsys.readouterr().out
     best = max(stored(), key=lambda run: run["summary"]["student"]["val"]["mean"])
-    test = best["summary"]["student"]["prod"]
+    test = best["summary"]["student"]["test"]
     assert f"after the choice: {100 * test['mean']:.2f}±{100 * test['std']:.2f}" in printed
     assert printed.count("±") == 1  # test accuracy of this trial alone
 

@@ -17,7 +17,6 @@ from support import (
     small_graph,
 )
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.features import Features
 from gkd_runner.methods.infgrand import InfGraND
@@ -25,7 +24,7 @@ from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
-from gkd_runner.seeding import Purpose
+from gkd_runner.options.schema import Config
 from gkd_runner.serving import neighbourhood as gathering
 from gkd_runner.serving import propagation
 from gkd_runner.serving.servers import make_servers
@@ -73,7 +72,7 @@ def test_a_gathered_neighbourhood_answers_as_the_full_graph_does(
     teacher: str, layers: int, kind: str
 ) -> None:
     graph, chosen = GRAPHS[kind], settings(teacher, f"teacher.num_layers={layers}")
-    init = Initializer(chosen.seeds[:1], Purpose.TEACHER_INIT)
+    init = Initializer(chosen.seeds[:1], "teacher initialisation")
     model = build_teacher(chosen.teacher, graph.num_features, graph.num_classes, init)
     server = make_servers(chosen, chosen.method, graph, CPU)[teacher]
     with torch.inference_mode():
@@ -108,7 +107,7 @@ def test_students_answer_alike_whether_features_are_propagated_beforehand_or_on_
 ) -> None:
     monkeypatch.setattr(propagation, "SCATTER_COST", cost)
     graph, chosen = GRAPHS[kind], settings("gcn", f"method.propagation_hops={hops}")
-    init = Initializer(chosen.seeds[:1], Purpose.STUDENT_INIT)
+    init = Initializer(chosen.seeds[:1], "student initialisation")
     student = build_student(chosen.student, graph.num_features, graph.num_classes, init)
     propagated = InfGraND(chosen.method).features(graph)
     servers = make_servers(chosen, chosen.method, graph, CPU)

@@ -12,9 +12,8 @@ import study
 from reporting.study_lines import inference_line
 from support import SMALL
 
-from gkd_runner import timing
 from gkd_runner.reporting.compare import Place
-from gkd_runner.studies import influence
+from gkd_runner.studies import influence, timing
 from gkd_runner.studies.inference_report import STUDENTS, InferenceLine, sentence, speed_ups
 from gkd_runner.studies.influence_report import InfluenceLine, contests
 from gkd_runner.studies.influence_report import sentence as influence_sentence

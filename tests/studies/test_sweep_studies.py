@@ -18,10 +18,11 @@ from reporting.study_lines import all_studies
 from rich.console import Console
 from support import CPU, SMALL, config
 
-from gkd_runner.config.schema import MethodConfig
 from gkd_runner.nodes.quarters import QUARTERS
-from gkd_runner.reload import reload_run
+from gkd_runner.options.schema import MethodConfig
 from gkd_runner.reporting.compare import Place
+from gkd_runner.runs.reload import reload_run
+from gkd_runner.runs.train import train
 from gkd_runner.studies import (
     ablation,
     extraction,
@@ -31,7 +32,6 @@ from gkd_runner.studies import (
     scarcity,
 )
 from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at
-from gkd_runner.train import train
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
 PLACE = Place("synthetic", "transductive", "gcn")
@@ -87,7 +87,7 @@ def test_every_case_runs_once_and_its_accuracy_is_that_of_its_run(
             seeds = json.loads((folder / line.run / "result.json").read_text())["seeds"]
             stage = "teacher" if line.method == TEACHER else "student"
             (mine,) = (seed for seed in seeds if seed["seed"] == line.seed)
-            assert line.value == mine[stage]["scores"]["prod"]
+            assert line.value == mine[stage]["scores"]["test"]
     assert f"{name}.csv" in capsys.readouterr().out
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.npz import save_npz
-from gkd_runner.errors import DataError
 from gkd_runner.sweeps.folder import begin
 from gkd_runner.sweeps.run import run_cell
 from tests.support import SIZES, SMALL, config, small_graph
@@ -28,7 +28,7 @@ LAUNCHERS = {
 def gkd_train(folder: Path, *arguments: str) -> Done:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GKD_")}
     return subprocess.run(
-        [sys.executable, "-m", "gkd_runner.train", *arguments],
+        [sys.executable, "-m", "gkd_runner.cli.train", *arguments],
         cwd=folder, env=environment | {"OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from gkd_runner.sweeps.progress import duration, progress
 from tests.support import SIZES, SMALL, small_graph
 
 SWEEP = ("method=glnn,hgmd-weight,infgrand", "teacher=gcn,sage", "seeds=[0,1]")
-GKD = (sys.executable, "-m", "gkd_runner.train", "-m")
+GKD = (sys.executable, "-m", "gkd_runner.cli.train", "-m")
 
 
 def sweep(

@@ -13,8 +13,9 @@ from tests import tracked
 TRACK_FIVE_SEEDS = """
 import sys
 from pathlib import Path
-from gkd_runner.config.schema import TrackerConfig
-from gkd_runner.tracking.base import RunIdentity, open_tracker
+from gkd_runner.options.schema import TrackerConfig
+from gkd_runner.tracking.base import RunIdentity
+from gkd_runner.tracking.open import open_tracker
 
 options = TrackerConfig(sys.argv[1], "study", None, None, [])
 tracker = open_tracker(options, Path(sys.argv[2]))

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from gkd_runner.common.errors import ConfigError, GkdError
 from gkd_runner.config.build import compose
-from gkd_runner.config.schema import TrackerConfig
-from gkd_runner.errors import ConfigError, GkdError
+from gkd_runner.options.schema import TrackerConfig
 from gkd_runner.tracking.base import (
-    BUILDERS,
     NullTracker,
     TrackerError,
     closing,
-    open_tracker,
 )
+from gkd_runner.tracking.open import BUILDERS, open_tracker
 
 
 def config(name: str, *, entity: str | None = None, mode: str | None = None) -> TrackerConfig:

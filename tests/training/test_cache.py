@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from gkd_runner.config.build import compose
-from gkd_runner.config.schema import Config
 from gkd_runner.data.graph import Split
-from gkd_runner.data.task import Task, make_task
-from gkd_runner.training.cache import TEACHER_CODE, TeacherCache, code_version, teacher_key
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config
+from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.fit import Epoch
 from gkd_runner.training.stage import Trained
 from tests.support import small_graph
@@ -85,45 +86,6 @@ def test_one_changed_feature_changes_the_key() -> None:
         return dataclasses.replace(task, graph=dataclasses.replace(task.graph, features=features))
 
     assert key_of(change=touched) != key_of()
-
-
-def test_code_counts_but_comments_and_docstrings_do_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gkd_runner.training.cache.PACKAGE", tmp_path)
-    texts = {
-        "a.py": 'def f():\n    """Doc."""\n    return 1\n',
-        "b.py": 'def f():\n    """Other."""\n    return 1  # why\n',
-        "c.py": 'def f():\n    """Doc."""\n    return 2\n',
-    }
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-
-    assert code_version(("a.py",)) == code_version(("b.py",)) != code_version(("c.py",))
-
-
-def test_the_code_version_covers_every_module_that_teachers_import() -> None:
-    """Follow the imports of training/teacher.py: nothing that computes may be left out."""
-    import ast
-
-    from gkd_runner.config.paths import PACKAGE
-
-    inert = {"errors.py", "config/schema.py", "data/protocols.py", "__init__.py"}
-    pending, seen = ["training/teacher.py"], set[str]()
-    while pending:
-        name = pending.pop()
-        seen.add(name)
-        for node in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gkd_runner"):
-                base = (node.module or "").removeprefix("gkd_runner").strip(".").replace(".", "/")
-                names = (
-                    [f"{base}.py"]
-                    if (PACKAGE / f"{base}.py").is_file()
-                    else [f"{base}/{alias.name}.py".strip("/") for alias in node.names]
-                )
-                found = {n for n in names if (PACKAGE / n).is_file()}
-                pending += sorted(found - seen)
-    assert seen - inert <= set(TEACHER_CODE)
 
 
 def made_up(seed: int) -> Trained:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gkd_runner.errors import TrainingError
+from gkd_runner.common.errors import TrainingError
 from gkd_runner.training.fit import Epoch, Fitted, Schedule, Stopping, Validation, fit
 
 SCHEDULE = Schedule(

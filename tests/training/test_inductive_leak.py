@@ -11,10 +11,10 @@ import scipy.sparse as sp
 import torch
 from support import config, small_graph, small_tasks, students, teachers
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
+from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
 
 SEEDS = [0, 1]

@@ -7,9 +7,9 @@ import pytest
 import torch
 from support import config, small_tasks, students, teachers
 
-from gkd_runner.config.schema import Config
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
+from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
 
 SEEDS = [0, 1, 2]

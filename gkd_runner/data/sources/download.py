@@ -14,7 +14,7 @@ import requests
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
-from gkd_runner.errors import DataError
+from gkd_runner.common.errors import DataError
 
 RETRIES = 2  # after the first attempt
 CHUNK = 1 << 15  # bytes; what a broken connection loses at most

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from gkd_runner.common.errors import DataError, nearest
+from gkd_runner.common.locks import held
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.sources.catalogue import SOURCES, RawFile, Source
 from gkd_runner.data.sources.download import DownloadError, download
-from gkd_runner.errors import DataError, nearest
-from gkd_runner.locks import held
 
 PACKAGED = Path(__file__).parents[1] / "packaged"
 

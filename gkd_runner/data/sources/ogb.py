@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import without_defects
 from gkd_runner.data.graph import GraphData, Split
-from gkd_runner.errors import DataError
 
 
 def read_ogb(archive: Path, name: str, *, root: str, split: str) -> GraphData:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from gkd_runner.errors import DataError
+from gkd_runner.common.errors import DataError
 
 
 class CsrState:

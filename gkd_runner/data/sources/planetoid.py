@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import without_defects
 from gkd_runner.data.graph import GraphData, IntArray, Split
 from gkd_runner.data.sources.pickles import CsrState, read_restricted
-from gkd_runner.errors import DataError
 
 PARTS = ("allx", "tx", "y", "ally", "ty", "graph", "test.index")  # x only repeats rows of allx
 PUBLIC_VAL_SIZE = 500  # the nodes after the training nodes (Yang et al., 2016)

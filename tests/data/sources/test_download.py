@@ -11,9 +11,9 @@ from pathlib import Path
 import pooch
 import pytest
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.sources import download as download_module
 from gkd_runner.data.sources.download import CHUNK, DownloadError, download
-from gkd_runner.errors import DataError
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 DIGEST = hashlib.sha256(BODY).hexdigest()

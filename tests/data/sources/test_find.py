@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from raw_files import small_graph, write_ogb, write_planetoid, write_shchur
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.config.build import compose
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import load_npz
@@ -19,7 +20,6 @@ from gkd_runner.data.sources import find as find_module
 from gkd_runner.data.sources.catalogue import SOURCES, RawFile, Source
 from gkd_runner.data.sources.find import fetch, find
 from gkd_runner.data.sources.planetoid import PARTS
-from gkd_runner.errors import DataError
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from raw_files import TEST_ORDER, dump, small_graph, write_ogb, write_planetoid
 
+from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.sources.ogb import read_ogb
 from gkd_runner.data.sources.pickles import read_restricted
 from gkd_runner.data.sources.planetoid import read_planetoid
-from gkd_runner.errors import DataError
 
 
 @pytest.fixture

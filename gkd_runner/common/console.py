@@ -1,0 +1,41 @@
+"""The terminal: consoles, the log, plain tables."""
+
+from __future__ import annotations
+
+import logging
+
+from rich import box
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+PIPE_WIDTH = 100
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that is wide enough for the table when output goes to a pipe."""
+    console = Console(stderr=stderr, highlight=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    )
+
+
+def show_log() -> None:
+    """Send the package's log to stderr, warnings in colour on a terminal."""
+    handler = RichHandler(console=make_console(stderr=True), show_time=False, show_path=False)
+    logger = logging.getLogger("gkd_runner")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+
+
+def plain_table(caption: str | None = None) -> Table:
+    """A table as all of the terminal's: a line below its headings, no other; no columns yet."""
+    return Table(
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )

@@ -1,0 +1,285 @@
+"""The typed schema of everything in ``conf/``: each option's type, meaning and limits.
+
+Values live in ``conf/*.yaml``; this file defines which values are allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+FAMILIES = ("planetoid", "amazon", "coauthor", "ogbn", "custom", "synthetic")
+DEVICES = ("auto", "cpu", "cuda")
+CACHE_MODES = ("use", "refresh", "off")
+CALIBRATIONS = ("temperature", "none")
+POOLINGS = ("mean", "max", "min")
+HARDNESSES = ("both", "knowledge", "distillation", "none")
+
+
+def option(
+    help: str,  # noqa: A002
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    distinct: bool = False,
+) -> Any:
+    """One option: its meaning and the values that it may take (each item of a list).
+
+    A ``distinct`` list has at least one item and none twice.
+    """
+    limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
+    rules = {name: limit for name, limit in limits.items() if limit is not None}
+    return field(
+        default=MISSING,
+        metadata={"help": help, "rules": rules, "choices": choices, "distinct": distinct},
+    )
+
+
+@dataclass
+class DatasetConfig:
+    """A graph: its file and the treatment of its features."""
+
+    name: str = option("Name in tables and folders; also the file looked for, <name>.npz.")
+    family: str = option("Dataset family; selects the protocol's rules.", choices=FAMILIES)
+    path: str | None = option("Graph file to use instead of searching for one.")
+    row_normalize: bool = option("Divide each feature row by its sum (as DGL does for Planetoid).")
+    repair: bool = option("Add missing reverse edges, merge duplicates, drop self-loops.")
+
+
+@dataclass
+class SyntheticConfig(DatasetConfig):
+    """A degree-corrected stochastic block model with class-dependent features."""
+
+    nodes: int = option("Number of nodes.", at_least=20)
+    classes: int = option("Number of classes.", at_least=2)
+    features: int = option("Number of feature columns.", at_least=2)
+    mean_degree: float = option("Mean number of neighbours.", above=0)
+    homophily: float = option("Share of edges inside a class.", at_least=0, at_most=1)
+    seed: int = option("Seed of the graph (not of a run).", at_least=0)
+
+
+@dataclass
+class ProtocolConfig:
+    """Rules for cutting and splitting a graph and for hiding nodes; a table never mixes two."""
+
+    name: str = option("Name in tables and folders.")
+    covers: list[str] = option(
+        "Dataset families that the protocol is defined for.", choices=FAMILIES
+    )
+    own_split: list[str] = option("Families whose stored split is used.", choices=FAMILIES)
+    largest_component: list[str] = option(
+        "Families cut to their largest connected component.", choices=FAMILIES
+    )
+    train_per_class: int = option("Training nodes per class of a drawn split.", at_least=1)
+    val_per_class: int | None = option(
+        "Validation nodes per class; null: use val_size.", at_least=1
+    )
+    val_size: int | None = option("Validation nodes in all; null: use val_per_class.", at_least=1)
+    test_size: int | None = option("Test nodes in all; null: all that remain.", at_least=1)
+    hidden_fraction: float = option(
+        "Inductive: share of the test nodes that is hidden.", above=0, at_most=1
+    )
+    hidden_fraction_planetoid: float = option("The same on Planetoid graphs.", above=0, at_most=1)
+    observe_unsplit: bool = option("Inductive: nodes in no split stay in the observed graph.")
+    label_fraction: float = option(
+        "Share of each class's training labels that is kept, at least one; the other training"
+        " nodes stay in the graph without a label.",
+        above=0,
+        at_most=1,
+    )
+
+
+@dataclass
+class SettingConfig:
+    """The part of the graph that training may see."""
+
+    name: str = option("Name of the setting.", choices=("transductive", "inductive"))
+
+
+@dataclass
+class TeacherConfig:
+    """A graph neural network, and how it is trained."""
+
+    name: str = option("Architecture.", choices=("gcn", "sage", "gat"))
+    num_layers: int = option("Number of graph convolutions.", at_least=1)
+    hidden_dim: int = option("Width of each hidden layer.", at_least=1)
+    dropout: float = option("Dropout after each hidden layer.", at_least=0, below=1)
+    learning_rate: float = option("Adam's learning rate.", above=0)
+    weight_decay: float = option("Adam's L2 penalty.", at_least=0)
+
+
+@dataclass
+class GatConfig(TeacherConfig):
+    """GAT's own options."""
+
+    heads: int = option("Attention heads of each hidden layer.", at_least=1)
+    output_heads: int = option(
+        "Heads of the output layer, averaged; 1 as in the released codes.", at_least=1
+    )
+    attention_dropout: float = option("Dropout on attention weights.", at_least=0, below=1)
+    negative_slope: float = option("Slope of the attention's leaky ReLU.", at_least=0)
+
+
+@dataclass
+class StudentConfig:
+    """An MLP, and how it is trained."""
+
+    name: str = option("Architecture.", choices=("mlp",))
+    num_layers: int = option("Number of linear layers.", at_least=1)
+    hidden_dim: int = option("Width of each hidden layer.", at_least=1)
+    dropout: float = option("Dropout after each hidden layer.", at_least=0, below=1)
+    learning_rate: float = option("Adam's learning rate.", above=0)
+    weight_decay: float = option("Adam's L2 penalty.", at_least=0)
+
+
+@dataclass
+class TrainingConfig:
+    """The length of training and the rule for choosing the epoch."""
+
+    max_epochs: int = option("Epochs at most.", at_least=1)
+    patience: int = option(
+        "Epochs without a better or equal validation accuracy before stopping.", at_least=1
+    )
+
+
+@dataclass
+class MethodConfig:
+    """Options of every method: the weights of the common objective."""
+
+    name: str = option("Method.")
+    lam: float = option(
+        "lambda: weight of the labels' loss; 1 - lambda is the soft labels'.", at_least=0, at_most=1
+    )
+    tau: float = option("Temperature of soft labels and student in the distillation loss.", above=0)
+
+
+@dataclass
+class HgmdConfig(MethodConfig):
+    """HGMD: hardness-aware subgraph extraction."""
+
+    alpha: float = option("Scale of the edge probabilities' exponent at epoch 1.", above=0)
+    hardness: str = option(
+        "Which hardness draws edges: the teacher's (knowledge), the student's (distillation),"
+        " both (HGMD), or none (by similarity alone).",
+        choices=HARDNESSES,
+    )
+
+
+@dataclass
+class HgmdMixupConfig(HgmdConfig):
+    """HGMD-mixup."""
+
+    beta: float = option("Both parameters of the Beta distribution that mixes targets.", above=0)
+    smoothing: float = option("Added to each mixed probability before renormalising.", at_least=0)
+
+
+@dataclass
+class InfgrandConfig(MethodConfig):
+    """InfGraND: influence-guided distillation on propagated features."""
+
+    delta_1: float = option("Label weight of every node.", at_least=0)
+    delta_2: float = option("Label weight per unit of influence.", at_least=0)
+    gamma_1: float = option("Edge weight of every edge.", at_least=0)
+    gamma_2: float = option("Edge weight per unit of the neighbour's influence.", at_least=0)
+    propagation_hops: int = option("P: features are pooled over hops 0 to P.", at_least=0)
+    pooling: str = option("How the hops are pooled.", choices=POOLINGS)
+    self_loops: float = option("s in A + sI: 2 as in the released code, 1 as in the text.", above=0)
+    edge_average: str = option(
+        "Edge weights are divided by the number of edges (released code)"
+        " or by the node's degree (the paper's text), then averaged.",
+        choices=("edges", "degree"),
+    )
+    influence_graph: str = option(
+        "Inductive: influence on the observed graph alone, or as the"
+        " released code has it (which looks at hidden nodes).",
+        choices=("observed", "published"),
+    )
+
+
+@dataclass
+class PresetConfig:
+    """The source of hyperparameters that the command line does not give."""
+
+    name: str = option("Which table of hyperparameters.", choices=("paper", "common", "none"))
+
+
+@dataclass
+class TrackerConfig:
+    """The experiment tracker that mirrors the run's record."""
+
+    name: str = option("Tracker.", choices=("wandb", "trackio", "none"))
+    project: str = option("Project that runs are filed under.")
+    entity: str | None = option("W&B: user or team that owns the runs; null: W&B's default.")
+    mode: str | None = option(
+        "W&B: null uses W&B's own settings, and offline without a key.",
+        choices=("online", "offline", "disabled"),
+    )
+    tags: list[str] = option("Extra tags on each tracked run.")
+
+
+@dataclass
+class Config:
+    """One job: one configuration, several seeds."""
+
+    dataset: DatasetConfig = option("The graph.")
+    protocol: ProtocolConfig = option("Split rules.")
+    setting: SettingConfig = option("What training may see.")
+    teacher: TeacherConfig = option("The graph neural network.")
+    student: StudentConfig = option("The MLP.")
+    method: MethodConfig = option("How the teacher teaches.")
+    preset: PresetConfig = option("Source of hyperparameters.")
+    training: TrainingConfig = option("Epochs and patience.")
+    tracker: TrackerConfig = option("Experiment tracker.")
+    seeds: list[int] = option("One replica per seed.", at_least=0, distinct=True)
+    device: str = option("Where both stages run.", choices=DEVICES)
+    replicas: int | None = option(
+        "Seeds trained at once; null: 1 on the CPU, all on a GPU.", at_least=1
+    )
+    calibration: str = option(
+        "Temperature-scale the teacher on the validation nodes before"
+        " distilling, or take its logits as they are (the papers).",
+        choices=CALIBRATIONS,
+    )
+    cache: str = option(
+        "Soft labels: use what is there, train anew, or leave the disk alone.", choices=CACHE_MODES
+    )
+    rerun: bool = option("Train again what an earlier run has finished.")
+    on_error: str = option(
+        "Sweeps: after a cell that failed, continue with the next or stop.",
+        choices=("continue", "stop"),
+    )
+    cache_dir: str = option("Folder of cached soft labels.")
+    data_dir: str = option("Folder searched for <dataset>.npz, and where downloads go.")
+    output_dir: str = option("Folder under which runs are written.")
+
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "dataset": {"synthetic": SyntheticConfig},
+    "teacher": {"gat": GatConfig},
+    "method": {
+        "hgmd-weight": HgmdConfig,
+        "hgmd-mixup": HgmdMixupConfig,
+        "infgrand": InfgrandConfig,
+    },
+}
+GROUPS: dict[str, type] = {
+    "dataset": DatasetConfig,
+    "protocol": ProtocolConfig,
+    "setting": SettingConfig,
+    "teacher": TeacherConfig,
+    "student": StudentConfig,
+    "method": MethodConfig,
+    "preset": PresetConfig,
+    "training": TrainingConfig,
+    "tracker": TrackerConfig,
+}
+
+
+def schema_of(group: str, name: str) -> type:
+    """The dataclass that describes option ``name`` of ``group``."""
+    return SCHEMAS.get(group, {}).get(name, GROUPS[group])

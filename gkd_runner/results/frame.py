@@ -1,0 +1,183 @@
+"""All finished runs as one tidy table: a row per run and seed, facts in columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gkd_runner.common.errors import GkdError
+from gkd_runner.results.identity import NAMES
+from gkd_runner.results.scores import STAGES, SeedResult
+from gkd_runner.results.stored import StoredRun, provenance, read_runs
+
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(NAMES, "string"),
+    "seed": "int64",
+    "hyperparameters": "string",
+    "preset_rows": "json",
+    "changed": "json",
+    **{
+        f"{stage}_{part}": "float64"
+        for stage in STAGES
+        for part in ("val", "test_observed", "test_hidden", "test")
+    },
+    "teacher_best_epoch": "int64",
+    "student_best_epoch": "int64",
+    "teacher_seconds": "float64",
+    "student_seconds": "float64",
+    "teacher_confidence": "float64",
+    "temperature": "float64",
+    "agreement": "float64",
+    "kl": "float64",
+    "teacher_calibration_error": "float64",
+    "student_calibration_error": "float64",
+    "accuracy_where_teacher_errs": "float64",
+    "flat_teacher": "bool",
+    "collapsed_student": "bool",
+    "run": "string",
+    "started": "string",
+    "key": "string",
+    "teacher_key": "string",
+    "split_hash": "string",
+    "graph": "string",
+    "commit": "string",
+    "torch": "string",
+    "device": "string",
+    "command": "string",
+}
+"""The columns of the table and of ``runs.csv``, with their types.
+
+The first seven name a configuration. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
+where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
+(``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
+and all test nodes; one over no nodes is missing. ``teacher_confidence`` is the mean top
+probability before calibration, ``temperature`` the calibration's; the diagnostics after them are
+those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
+its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,
+``commit`` the code's, with ``+`` where files were changed. Types are pandas' own; ``json`` holds
+lists and objects, written to CSV as JSON.
+
+In memory there is one column more: ``folder``, the run's folder, empty for rows of a CSV file.
+"""
+
+
+class ReportError(GkdError):
+    """Results that cannot be read or compared."""
+
+
+def load_runs(sources: Iterable[str | Path]) -> pd.DataFrame:
+    """The finished runs in output folders, or in CSV files that ``to_csv`` wrote.
+
+    A seed that several runs of one key have finished counts once, in the newest of them. Raises
+    ``ReportError`` for a source that is neither.
+    """
+    runs = pd.concat([_empty(), *(_read(Path(source)) for source in sources)])
+    newest = runs.sort_values("started", kind="stable").drop_duplicates(
+        ["key", "seed"], keep="last"
+    )
+    order = ["dataset", "protocol", "setting", "teacher", "method", "key", "seed"]
+    return newest.sort_values(order, kind="stable", ignore_index=True)
+
+
+def to_csv(runs: pd.DataFrame) -> str:
+    """The runs as CSV text, each number as it was recorded."""
+    told = {name: runs[name].map(json.dumps) for name, kind in COLUMNS.items() if kind == "json"}
+    text: str = runs.assign(**told)[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def _read(source: Path) -> pd.DataFrame:
+    if source.is_file():
+        return read_csv(source)
+    if (source / "runs").is_dir():
+        return _typed(pd.DataFrame(_from_runs(source / "runs"), columns=[*COLUMNS, "folder"]))
+    if (source / "runs.csv").is_file():
+        return read_csv(source / "runs.csv")
+    if (source / "studies").is_dir():
+        raise ReportError(f"{source} has studies but no finished run yet; run gkd-train first")
+    raise ReportError(
+        f"{source} is neither an output folder (with runs/ or runs.csv in it) nor a CSV file of"
+        " runs; give gkd-train's output_dir"
+    )
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """The runs in a CSV file that ``to_csv`` wrote. Raises ``ReportError`` for any other file."""
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
+        odd = set(COLUMNS).symmetric_difference(text.columns)
+        if odd:
+            raise ReportError(
+                f"{path} is not a CSV of runs as gkd-tables writes it; {len(odd)} columns differ:"
+                f" {', '.join(sorted(odd)[:5])}, ..."
+            )
+        return _typed(text.assign(folder=""))
+    except ValueError as error:  # pandas' own parser errors too
+        raise ReportError(f"{path}: {error}") from error
+
+
+def _typed(text: pd.DataFrame) -> pd.DataFrame:
+    """The columns with their types, from text or from Python's own values."""
+    columns: dict[str, Any] = {"folder": text["folder"].astype("string")}
+    for name, kind in COLUMNS.items():
+        column = text[name]
+        if kind == "json":
+            columns[name] = column.map(lambda v: json.loads(v) if isinstance(v, str) else v)
+        elif kind == "bool":
+            columns[name] = column.map({"True": True, "False": False, True: True, False: False})
+            if columns[name].isna().any():
+                raise ValueError(f"{name} holds values that are neither True nor False")
+        elif kind == "string":
+            columns[name] = column.astype("string")
+        else:
+            columns[name] = pd.to_numeric(column.replace("", None)).astype(kind)
+    return pd.DataFrame(columns)[[*COLUMNS, "folder"]]
+
+
+def _empty() -> pd.DataFrame:
+    return _typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
+
+
+def _from_runs(folder: Path) -> Iterator[dict[str, Any]]:
+    for run in read_runs(folder, "*/*/*/*/*"):
+        of_run = _of_run(run) | {
+            "run": run.path.relative_to(folder).as_posix(),
+            "folder": str(run.path),
+        }
+        for seed, teacher_key in zip(run.seeds, run.teacher_keys, strict=True):
+            yield of_run | {"teacher_key": teacher_key, **_of_seed(seed)}
+
+
+def _of_run(run: StoredRun) -> dict[str, Any]:
+    raw, origin = run.raw, run.raw["hyperparameters"]
+    return {
+        **run.identity,
+        "hyperparameters": origin["kind"],
+        "preset_rows": origin["rows"],
+        "changed": origin["changed"],
+        "started": run.started,
+        "key": run.key,
+        "graph": raw["graph"]["fingerprint"],
+        "torch": raw["versions"]["torch"],
+        **provenance(raw),
+        "command": " ".join(raw["command"]),
+    }
+
+
+def _of_seed(seed: SeedResult) -> dict[str, Any]:
+    row = {name: value for name, value in asdict(seed).items() if name in COLUMNS}
+    for stage in STAGES:
+        result = getattr(seed, stage)
+        row |= {f"{stage}_{part}": value for part, value in asdict(result.scores).items()}
+        row |= {f"{stage}_best_epoch": result.best_epoch, f"{stage}_seconds": result.seconds}
+    return row | asdict(seed.diagnostics)
+
+
+def runs_of(rows: pd.DataFrame) -> Sequence[str]:
+    """The distinct runs that rows come from."""
+    return list(dict.fromkeys(rows["run"]))

@@ -1,0 +1,148 @@
+"""Finished runs as they stand on disk. Reading them needs no torch."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gkd_runner.options.schema import Config
+from gkd_runner.results.diagnostics import Diagnostics
+from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
+
+RESULT_FORMAT = 3
+"""Of ``result.json``; raised when its fields change."""
+
+logger = logging.getLogger("gkd_runner")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One ``result.json``: who (``identity``), what (``seeds``), and all else as it was written."""
+
+    path: Path
+    key: str
+    identity: Mapping[str, str]
+    started: str
+    seeds: tuple[SeedResult, ...]
+    seconds: Mapping[str, float]
+    raw: Mapping[str, Any]
+
+    @property
+    def teacher_keys(self) -> tuple[str, ...]:
+        """The cached teacher of each of ``seeds``."""
+        return tuple(entry["teacher_key"] for entry in self.raw["seeds"])
+
+    @property
+    def began(self) -> float:
+        """Seconds since the epoch."""
+        return datetime.fromisoformat(self.started).timestamp()
+
+
+def cell_folder(config: Config) -> Path:
+    """Where the runs of a configuration lie, one folder each."""
+    return (
+        Path(config.output_dir).expanduser()
+        / "runs"
+        / config.dataset.name
+        / f"{config.protocol.name}-{config.setting.name}"
+        / config.teacher.name
+        / config.method.name
+    )
+
+
+def read_run(path: Path) -> StoredRun | None:
+    """The run in folder ``path``; ``None`` when it is not finished or cannot be read.
+
+    What cannot be read, because it is broken or of another version, is named in the log.
+    """
+    try:
+        raw = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        if raw["format"] != RESULT_FORMAT:
+            logger.warning(
+                "%s has format %s, this version reads %s; run it again",
+                path / "result.json", raw["format"], RESULT_FORMAT,
+            )  # fmt: skip
+            return None
+        seeds = tuple(_seed(entry) for entry in raw["seeds"])
+        where = (raw["key"], raw["identity"], raw["started"])
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        logger.warning("%s is unreadable (%r); run it again", path / "result.json", error)
+        return None
+    return StoredRun(path, *where, seeds, raw["seconds"], raw)
+
+
+def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
+    """The finished runs in ``folder``, oldest first."""
+    runs = [read_run(path.parent) for path in folder.glob(f"{pattern}/result.json")]
+    return sorted((run for run in runs if run), key=lambda run: (run.started, run.path.name))
+
+
+def trains_again(config: Config) -> bool:
+    """Whether finished runs do not count: on request, or since teachers are to be trained anew."""
+    return config.rerun or config.cache == "refresh"
+
+
+def finished(config: Config, key: str) -> dict[int, StoredRun]:
+    """For each of the configuration's seeds that is done, the newest run that did it."""
+    return newest_runs(cell_folder(config), key, config.seeds)
+
+
+def newest_runs(folder: Path, key: str, seeds: Iterable[int]) -> dict[int, StoredRun]:
+    """For each of ``seeds`` that a finished run of ``key`` in ``folder`` has, the newest such."""
+    runs = [run for run in read_runs(folder, f"*-{key[:8]}*") if run.key == key]
+    by_seed = {seed.seed: run for run in runs for seed in run.seeds}
+    return {seed: by_seed[seed] for seed in seeds if seed in by_seed}
+
+
+def lock_file(config: Config, key: str) -> Path:
+    """Held while the configuration of ``key`` runs."""
+    return Path(config.output_dir).expanduser() / "cache" / "runs" / f"{key}.lock"
+
+
+def merged(config: Config, done: Mapping[int, StoredRun], fresh: RunResult | None) -> RunResult:
+    """The results of all of ``config.seeds``, in order: those ``done`` and the ``fresh`` ones."""
+    if fresh and not done:
+        return fresh
+    runs = list({run.path: run for run in done.values()}.values())
+    by_seed = {seed.seed: seed for run in runs for seed in run.seeds if done.get(seed.seed) is run}
+    by_seed |= {seed.seed: seed for seed in fresh.seeds} if fresh else {}
+    seconds = [fresh.seconds] if fresh else [run.seconds for run in runs]
+    return RunResult(
+        config,
+        (*(run.path for run in runs), *(fresh.paths if fresh else ())),
+        tuple(by_seed[seed] for seed in config.seeds),
+        {stage: sum(each[stage] for each in seconds) for stage in seconds[0]},
+        fresh.hint if fresh else (),
+        reused=len(done),
+    )
+
+
+def provenance(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """``commit`` (with ``+`` where files were changed) and ``device`` of an environment."""
+    git, device = environment["git"], environment["device"]
+    commit = git["commit"] + ("+" if git["dirty"] else "") if git else ""
+    return {"commit": commit, "device": device["gpu"] or device["type"]}
+
+
+def _seed(raw: Mapping[str, Any]) -> SeedResult:
+    fields = dict(raw)
+    del fields["teacher_key"]
+    return SeedResult(
+        **fields
+        | {
+            "teacher": _stage(raw["teacher"]),
+            "student": _stage(raw["student"]),
+            "diagnostics": Diagnostics(**raw["diagnostics"]),
+        }
+    )
+
+
+def _stage(raw: Mapping[str, Any]) -> StageResult:
+    return StageResult(**{**raw, "scores": Scores(**raw["scores"])})

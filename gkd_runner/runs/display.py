@@ -1,0 +1,148 @@
+"""The terminal's view of a job: a progress bar per stage, the closing table and the warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from rich.console import Group
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from gkd_runner.common.console import make_console, plain_table
+from gkd_runner.results.identity import source_text
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.warnings import warnings_of
+from gkd_runner.training.fit import Epoch, OnEpochs
+
+_SHOW_STAGES = ContextVar("show_stages", default=True)
+
+
+@contextmanager
+def stages_hidden() -> Iterator[None]:
+    """No progress bars of single stages, where one display shows the whole."""
+    token = _SHOW_STAGES.set(False)
+    try:
+        yield
+    finally:
+        _SHOW_STAGES.reset(token)
+
+
+@contextmanager
+def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
+    """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
+    console = make_console(stderr=True)
+    columns = (
+        TextColumn("{task.description:8}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
+        TimeElapsedColumn(),
+    )
+    shown = console.is_terminal and _SHOW_STAGES.get()
+    with Progress(*columns, console=console, disable=not shown) as progress:
+        bar = progress.add_task(stage, total=len(seeds), now="")
+        done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
+
+        def advance(chunk: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
+            nonlocal done, current
+            on_epochs(chunk, epoch, records)
+            if current != tuple(chunk):
+                done, current = done + len(current), tuple(chunk)
+            best = max((record.val_accuracy for record in records if record), default=0.0)
+            now = f"epoch {epoch}  val {100 * best:.1f}%"
+            progress.update(bar, completed=done, now=now)
+
+        yield advance
+        progress.update(bar, completed=len(seeds), now="")
+
+
+def report(result: RunResult) -> Group:
+    """The closing table, the warnings, and where to look next."""
+    lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    where = [
+        Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")  # one line, to be copied
+        for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
+    ]
+    return Group(_heading(result), _table(result), *lines, *where)
+
+
+def one_line(label: str, result: RunResult) -> Group:
+    """A cell of a sweep: its test accuracies and its warnings."""
+    if result.reused == len(result.seeds):
+        return Group(Text(f"{label}: finished before"))
+    student, teacher = (accuracy_text(result.seeds, name, "test") for name in reversed(STAGES))
+    seconds = f"{sum(result.seconds.values()):.0f} s"
+    warnings = [Text.assemble(("  warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    line = f"{label}: student {student}, teacher {teacher} (test %), {seconds}"
+    return Group(Text(line), *warnings)
+
+
+def _heading(result: RunResult) -> Text:
+    config = result.config
+    hits = sum(seed.teacher_cached for seed in result.seeds)
+    return Text(
+        f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
+        f" {config.teacher.name} teacher, {config.method.name}; seeds"
+        f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
+        f"hyperparameters: {source_text(config)}\n"
+        f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
+    )
+
+
+def _reused(result: RunResult) -> str:
+    if not result.reused:
+        return ""
+    return (
+        f"\nfinished before: {result.reused} of {len(result.seeds)} seeds, read from the run's"
+        " folder; rerun=true trains again"
+    )
+
+
+def _table(result: RunResult) -> Table:
+    parts = result.seeds[0].student.scores.parts
+    caption = (
+        "accuracy in %"
+        if len(result.seeds) == 1
+        else ("accuracy in %, mean ± population std over seeds")
+    )
+    table = plain_table(caption)
+    for heading in ("", *parts, "epoch", "seconds"):
+        table.add_column(
+            heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True
+        )
+    for name, stage in STAGES.items():
+        cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
+        table.add_row(
+            name,
+            *(accuracy_text(result.seeds, name, part) for part in parts),
+            _span([stage(seed).best_epoch for seed in result.seeds]),
+            "cached" if cached else f"{result.seconds[name]:.1f}",
+        )
+    table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
+    return table
+
+
+def _span(epochs: Sequence[int]) -> str:
+    low, high = min(epochs), max(epochs)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def accuracy_text(seeds: Sequence[SeedResult], name: str, part: str) -> str:
+    """Mean ± population std over ``seeds`` of one accuracy of ``teacher`` or ``student``, in %."""
+    summary = summarize(seeds, STAGES[name], part)
+    assert summary is not None, "parts lists what the setting has"
+    spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""
+    return f"{100 * summary.mean:.2f}{spread}"
+
+
+def _difference(seeds: Sequence[SeedResult], part: str) -> str:
+    student, teacher = (summarize(seeds, STAGES[name], part) for name in ("student", "teacher"))
+    return f"{100 * (student.mean - teacher.mean):+.2f}" if student and teacher else ""
+
+
+def _warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
+    for seed in seeds:
+        for warning in warnings_of(seed):
+            yield f"seed {seed.seed}: {warning}"

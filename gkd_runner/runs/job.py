@@ -1,0 +1,159 @@
+"""One job's surroundings: its record, its tracker, its progress, and its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from gkd_runner.config.presets import hyperparameters
+from gkd_runner.data.graph import GraphData
+from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config
+from gkd_runner.results.identity import identity
+from gkd_runner.results.key import SHAPING
+from gkd_runner.results.scores import RunResult, SeedResult, table
+from gkd_runner.results.scoring import seed_result
+from gkd_runner.results.stored import RESULT_FORMAT
+from gkd_runner.runs.display import stage_progress
+from gkd_runner.runs.environment import describe_environment, peak_memory, replicas_at_once
+from gkd_runner.runs.record import Record
+from gkd_runner.tracking.base import RunIdentity, closing
+from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
+from gkd_runner.tracking.open import open_tracker
+from gkd_runner.training.fit import Epoch, OnEpochs
+from gkd_runner.training.soft_labels import SoftLabels
+from gkd_runner.training.stage import Trained
+
+
+class Job:
+    """Context of one job; on leaving it, record and tracker are closed, as failed or not."""
+
+    def __init__(self, config: Config, graph: GraphData, device: torch.device, key: str) -> None:
+        self._config, self._graph, self._device, self._key = config, graph, device, key
+        self.replicas = replicas_at_once(config, device)
+        self._environment = describe_environment(device)  # now: the checkout may change meanwhile
+        self._seconds: dict[str, float] = {}
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Job:
+        config = self._config
+        with ExitStack() as stack:
+            tracker = open_tracker(config.tracker, Path(config.output_dir).expanduser())
+            self._tracker = stack.enter_context(closing(tracker))
+            self.record = Record(config, self._key)
+            stack.callback(self.record.close)
+            for seed in config.seeds:
+                self._tracker.begin(tracked_identity(config, self._key, self._device, seed))
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._resources.__exit__(kind, error, trace)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[OnEpochs]:
+        """Time one stage; what it yields records epochs and shows progress."""
+
+        def record(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
+            for seed, entry in zip(seeds, records, strict=True):
+                if entry:
+                    self._epoch(name, seed, entry)
+
+        started = time.perf_counter()
+        with stage_progress(name, self._config.seeds, record) as on_epochs:
+            yield on_epochs
+        self._seconds[name] = time.perf_counter() - started
+
+    def finish(
+        self, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels], students: Sequence[Trained]
+    ) -> RunResult:
+        """Score every seed, save the students, write ``result.json``, end the tracked runs."""
+        memory = peak_memory(self._device)  # of the training alone
+        seeds = []
+        for task, labels, student in zip(tasks, soft_labels, students, strict=True):
+            if labels.cached:
+                for entry in labels.teacher.history:
+                    self._epoch("teacher", task.seed, entry)
+            self.record.weights(task.seed, student.state)
+            seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
+            selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
+            self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
+        keys = [labels.key for labels in soft_labels]
+        self.record.result(self._as_json(seeds, keys) | {"peak_memory_bytes": memory})
+        self._tracker.close()
+        hint = self._tracker.hint()
+        return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
+
+    def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
+        self.record.epoch(stage, seed, entry)
+        self._tracker.log(seed, epoch_metrics(stage, entry))
+
+    def _as_json(self, seeds: Sequence[SeedResult], teacher_keys: Sequence[str]) -> dict[str, Any]:
+        graph = self._graph
+        return {
+            "format": RESULT_FORMAT,
+            "key": self.record.key,
+            "identity": identity(self._config),
+            "hyperparameters": asdict(hyperparameters(self._config)),
+            "started": self.record.started.isoformat(),
+            "graph": {
+                "fingerprint": graph.fingerprint,
+                "nodes": graph.num_nodes,
+                "edges": graph.num_edges,
+                "features": graph.num_features,
+                "classes": graph.num_classes,
+            },
+            "summary": table(seeds),
+            "seconds": self._seconds,
+            "seeds": [
+                {"teacher_key": key, **asdict(seed)}
+                for key, seed in zip(teacher_keys, seeds, strict=True)
+            ],
+            **self._environment,
+        }
+
+
+def tracked_identity(config: Config, key: str, device: torch.device, seed: int) -> RunIdentity:
+    """How trackers show one seed of ``config``, whose key is ``key``."""
+    method, teacher, dataset = config.method.name, config.teacher.name, config.dataset.name
+    protocol, setting, preset = config.protocol.name, config.setting.name, config.preset.name
+    # Protocols are called as methods are (glnn, infgrand): a bare word would be ambiguous.
+    tags = (dataset, method, teacher, setting, f"{protocol} protocol", f"{preset} preset")
+    return RunIdentity(
+        project=config.tracker.project,
+        name=f"{method}-{seed}-{teacher}-{dataset}",
+        group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
+        job_type="distil" if _distils(config) else "baseline",
+        tags=tuple(dict.fromkeys((*tags, *config.tracker.tags))),
+        config={**_tracked_config(config), "device": device.type, "key": key},
+        seed=seed,
+    )
+
+
+def _tracked_config(config: Config) -> dict[str, Any]:
+    """What runs can be told apart by: no folders, no tracker, nothing about the sweep."""
+    options = asdict(config)
+    kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
+    del kept["dataset"]["path"]
+    return {**kept, "hyperparameters": asdict(hyperparameters(config))}
+
+
+def _distils(config: Config) -> bool:
+    """Whether the student hears its teacher at all."""
+    return config.method.lam < 1
+
+
+def _selected(trained: Trained) -> Epoch:
+    return trained.history[trained.best_epoch - 1]

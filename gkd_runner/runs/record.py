@@ -1,0 +1,66 @@
+"""The record of a run on disk: what happened (JSONL), what came out (JSON), what was learnt."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gkd_runner.options.schema import Config
+from gkd_runner.results.stored import cell_folder
+from gkd_runner.training.fit import Epoch
+
+
+class Record:
+    """One run's folder. ``result.json`` comes last and atomically: it means finished."""
+
+    def __init__(self, config: Config, key: str) -> None:
+        self.key = key
+        self.started = datetime.now().astimezone()
+        self.path = _new_folder(config, self.key, self.started)
+        (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        self._metrics: TextIO = (self.path / "metrics.jsonl").open(
+            "w",
+            buffering=1,  # by line, so that a killed run keeps what it had
+            encoding="utf-8",
+        )
+
+    def epoch(self, stage: str, seed: int, epoch: Epoch) -> None:
+        """Append one epoch of one seed's stage."""
+        line = {"stage": stage, "seed": seed, **epoch._asdict()}
+        self._metrics.write(json.dumps(line) + "\n")
+
+    def weights(self, seed: int, state: Mapping[str, Tensor]) -> None:
+        """Save one seed's student."""
+        contiguous = {name: value.contiguous() for name, value in state.items()}
+        save_file(contiguous, self.path / f"student-{seed}.safetensors")
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Write ``result.json``."""
+        partial = self.path / "result.json.part"
+        partial.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        partial.replace(self.path / "result.json")
+
+    def close(self) -> None:
+        """Flush the metrics; called whether the run finished or failed."""
+        self._metrics.close()
+
+
+def _new_folder(config: Config, key: str, started: datetime) -> Path:
+    parent = cell_folder(config)
+    stamp = started.strftime("%Y%m%d-%H%M%S")
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / f"{stamp}-{key[:8]}"
+    while True:
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:  # the same configuration started twice in this second
+            folder = parent / f"{stamp}-{key[:8]}-{os.urandom(2).hex()}"

@@ -1,0 +1,216 @@
+"""A finished run read back, one seed at a time: its task, its soft labels, its student's logits.
+
+Nothing is trained. What has changed since the run (graph, split) or is gone (cached teacher) is
+an error, never a different number.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from gkd_runner.common.errors import ConfigError, RunError
+from gkd_runner.config.build import data_dir, to_config
+from gkd_runner.data.datasets import load_dataset
+from gkd_runner.data.graph import FloatArray, GraphData, IntArray
+from gkd_runner.data.protocols import make_task
+from gkd_runner.data.task import Task
+from gkd_runner.graph.batch import batch_graphs
+from gkd_runner.methods import build_method
+from gkd_runner.models.inputs import row_inputs
+from gkd_runner.models.layers import Initializer
+from gkd_runner.models.mlp import Mlp, build_student
+from gkd_runner.options.schema import Config
+from gkd_runner.results.scores import SeedResult
+from gkd_runner.results.scoring import scores
+from gkd_runner.results.stored import StoredRun, read_run
+from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
+from gkd_runner.training.student import StudentData
+
+CPU = torch.device("cpu")
+TOLERANCE = 0.005
+"""Accuracy that rounding on another device or torch may move; more means another student."""
+
+
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """Of the observed nodes (``[n_observed, C]``) and of the hidden ones (``[n_hidden, C]``)."""
+
+    observed: FloatArray
+    hidden: FloatArray
+
+    @cached_property
+    def all(self) -> FloatArray:
+        """Both, in the order of ``ReloadedSeed.nodes``."""
+        return np.concatenate([self.observed, self.hidden])
+
+
+@dataclass(frozen=True, eq=False)
+class ReloadedSeed:
+    """One seed as its run left it; the teacher's logits calibrated, as the student was taught."""
+
+    config: Config
+    result: SeedResult
+    task: Task
+    teacher: Logits
+    student: Logits
+
+    @cached_property
+    def nodes(self) -> IntArray:
+        """Ids of the nodes that have logits: the observed ones, then the hidden ones."""
+        return np.concatenate([self.task.observed, self.task.hidden])
+
+
+def reload_run(
+    path: Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
+) -> ReloadedSeed:
+    """Read ``seed`` of the finished run in folder ``path``; its first seed when ``None``.
+
+    ``moved`` replaces options that say where files lie (``cache_dir``, ``data_dir``,
+    ``dataset.path``). The student is evaluated on the CPU. Raises ``RunError`` when there is no
+    finished run, when it lacks the seed, when its teacher is no longer cached, and when graph or
+    split are not the run's any more; ``DataError`` when the graph cannot be read.
+    """
+    run = _finished(path)
+    result, key = _seed(run, seed)
+    config = _config(path, moved)
+    graph = _same_graph(run, load_dataset(config.dataset, config.protocol, data_dir(config)))
+    task = make_task(graph, config, result.seed)
+    if task.split.fingerprint != result.split_hash:
+        raise RunError(
+            f"{path}: gkd-runner draws another split for seed {result.seed} now than it did for"
+            " this run; run it again"
+        )
+    student = _student_logits(config, task, _read_student(path, result.seed))
+    again = scores(task, student.observed, student.hidden)
+    if abs(again.test - result.student.scores.test) > TOLERANCE:
+        raise RunError(
+            f"{path}: the student of seed {result.seed} scores {100 * again.test:.2f}% now and"
+            f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"
+            " changed since; run it again"
+        )
+    return ReloadedSeed(config, result, task, _teacher_logits(run, config, result, key), student)
+
+
+def _finished(path: Path) -> StoredRun:
+    if not (path / "config.yaml").is_file():
+        raise RunError(f"{path} is not the folder of a run: {_not_a_run(path)}")
+    if not (path / "result.json").is_file():
+        raise RunError(f"{path} is not finished: it has no result.json, which a run writes last")
+    run = read_run(path)
+    if run is None:
+        raise RunError(f"{path / 'result.json'} cannot be read by this version; run it again")
+    return run
+
+
+def _not_a_run(path: Path) -> str:
+    """What it is instead, and where a run may be."""
+    if path.is_file():
+        return f"it is a file; give the folder {path.parent}"
+    runs = sorted(file.parent for file in path.glob("*/result.json"))
+    if runs:
+        return f"it has no config.yaml; its newest run is {runs[-1]}"
+    why = "it has no config.yaml" if path.is_dir() else "there is none of this name"
+    return (
+        f"{why}; give one like outputs/runs/<dataset>/<protocol>-<setting>/<teacher>/<method>/"
+        "<run id>, which gkd-train names in its last lines"
+    )
+
+
+def _seed(run: StoredRun, wanted: int | None) -> tuple[SeedResult, str]:
+    """One seed's result and the key of its teacher."""
+    keys = [entry["teacher_key"] for entry in run.raw["seeds"]]
+    for result, key in zip(run.seeds, keys, strict=True):
+        if wanted is None or result.seed == wanted:
+            return result, key
+    listed = ", ".join(str(result.seed) for result in run.seeds)
+    raise RunError(f"seed {wanted} is not in {run.path}, which has {listed}")
+
+
+def _config(path: Path, moved: Mapping[str, str]) -> Config:
+    stored: Any = OmegaConf.load(path / "config.yaml")
+    for option, value in moved.items():
+        OmegaConf.update(stored, option, value)
+    name = stored.protocol.name
+    try:
+        config = to_config(stored)
+    except ConfigError as error:
+        raise RunError(
+            f"{path / 'config.yaml'} does not fit this version ({'; '.join(error.mistakes)});"
+            " run it again"
+        ) from error
+    config.protocol.name = name  # it says already what was changed
+    return config
+
+
+def _same_graph(run: StoredRun, graph: GraphData) -> GraphData:
+    before = run.raw["graph"]["fingerprint"]
+    if graph.fingerprint != before:
+        raise RunError(
+            f"{run.path}: the graph {graph.name} is not the one of this run (its fingerprint is"
+            f" {graph.fingerprint[:12]}, the run's {before[:12]}); point data_dir=... or"
+            " dataset.path=... at the file that the run read, or run it again"
+        )
+    return graph
+
+
+def _teacher_logits(run: StoredRun, config: Config, result: SeedResult, key: str) -> Logits:
+    file = teacher_file(Path(config.cache_dir).expanduser(), key)
+    problem = "is not there"
+    if file.is_file():
+        try:
+            teacher = load_teacher(file)
+        except UNREADABLE as error:
+            problem = f"is unreadable ({error})"
+        else:
+            scale = np.float32(result.temperature)
+            return Logits(teacher.observed_logits / scale, teacher.hidden_logits / scale)
+    keep = " cache=use" if config.cache == "off" else ""
+    raise RunError(
+        f"the teacher of seed {result.seed}, {file}, {problem}; give cache_dir=... if it lies"
+        " elsewhere, or train it anew by the command of the run with rerun=true:"
+        f" `{shlex.join(run.raw['command'])} rerun=true{keep}`"
+    )
+
+
+def _read_student(path: Path, seed: int) -> dict[str, Tensor]:
+    file = path / f"student-{seed}.safetensors"
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"the student {file} cannot be read ({error}); run it again") from error
+
+
+def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> Logits:
+    """As the student stage evaluates: hidden nodes on features of the whole graph."""
+    method = build_method(config.method)
+    model = _student(config, task, state)
+    graph = batch_graphs([task.training_graph.adjacency], CPU)
+    data = StudentData([task], graph, [method.features(task.training_graph)])
+    with torch.no_grad():
+        observed = model(data.observed)
+        hidden = observed[:, :0]
+        if len(task.hidden):
+            rows = method.features(task.graph).rows(task.hidden)
+            hidden = model(row_inputs([rows], CPU))
+    return Logits(observed[0].numpy(), hidden[0].numpy())
+
+
+def _student(config: Config, task: Task, state: Mapping[str, Tensor]) -> Mlp:
+    init = Initializer([task.seed], "student initialisation")
+    graph = task.graph
+    model = build_student(config.student, graph.num_features, graph.num_classes, init)
+    model.load_state_dict({name: value.unsqueeze(0) for name, value in state.items()})
+    return model

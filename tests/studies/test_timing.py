@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+import torch
+from support import CPU
+
+from gkd_runner.studies import timing
+from gkd_runner.studies.timing import clock, measure, peak_bytes
+
+
+def test_the_peak_is_what_is_held_at_once_and_not_the_sum() -> None:
+    held_before = torch.ones(5000)
+
+    def call() -> torch.Tensor:
+        first = torch.empty(1000)
+        second = torch.empty(2000)  # 3000 floats
+        del first
+        third = torch.empty(3000)  # 5000 floats: the peak
+        del second, third
+        return held_before[:10].clone()
+
+    with torch.inference_mode():
+        assert peak_bytes(call, CPU) == 4 * 5000
+
+
+def test_a_call_that_allocates_nothing_needs_no_memory() -> None:
+    assert peak_bytes(lambda: None, CPU) == 0
+
+
+def test_median_and_quartiles_are_over_draws_after_the_warm_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = itertools.accumulate(itertools.chain([0.0], itertools.cycle([1.0, 0.5, 3.0, 0.5])))
+    monkeypatch.setattr(timing, "clock", lambda device: lambda: next(now))
+    monkeypatch.setattr(timing, "SECONDS", 7.0)
+    draws = itertools.count()
+    seen: list[int] = []
+
+    found = measure(seen.append, lambda: next(draws), CPU)
+
+    # the clock is read before and after each call: calls take 1, 3, 1, 3 ... seconds
+    assert seen == list(range(timing.WARM_UP + found.repeats))
+    assert found.repeats == timing.FEWEST
+    assert (found.low, found.median, found.high) == (1.0, 1.0, 3.0)
+
+
+def test_with_one_thread_the_clock_stands_still_while_the_process_waits() -> None:
+    assert torch.get_num_threads() == 1
+    now = clock(CPU)
+    started = now()
+    time.sleep(0.2)
+    assert now() - started < 0.1
+    assert clock(torch.device("cuda")) is time.perf_counter
