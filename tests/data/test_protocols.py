@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from gkd_runner.options.build import compose
 from scipy.sparse.csgraph import connected_components
 
 from gkd_runner.common.errors import DataError
+from gkd_runner.config.build import compose
 from gkd_runner.data import protocols
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split
