@@ -1,4 +1,4 @@
-"""Checks that a loaded graph is what the rest of the program takes for granted."""
+"""Check a graph for the properties that the rest of the program assumes, and repair edges."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
 
 logger = logging.getLogger("gkd_runner")
 
-_REPAIR = "set dataset.repair=true to mend it on loading"
-_SHOWN = 10  # classes that a message names before it stops with dots
+_REPAIR = "set dataset.repair=true to repair it on loading"
+_SHOWN = 10  # classes that a message lists at most
 
 
 def check_graph(graph: GraphData, source: str) -> None:
-    """Raise one ``DataError`` that lists everything wrong with ``graph``.
+    """Raise one ``DataError`` that lists every problem of ``graph``.
 
-    Warns of classes without a training node; silent when sound.
+    Logs a warning if some classes have no training node. ``source`` opens the messages.
     """
     problems = [*_shapes(graph)]
     if not problems:
@@ -89,8 +89,8 @@ def _warn_of_untrained_classes(graph: GraphData, source: str) -> None:
     untrained = sorted(set(range(graph.num_classes)) - trained)
     if untrained:
         logger.warning(
-            "%s: no node of the train split belongs to class %s; models cannot learn what has no"
-            " example",
+            "%s: no node of the train split belongs to class %s; models cannot learn a class"
+            " without examples",
             source,
             _named(untrained),
         )
@@ -105,9 +105,9 @@ def _edges(adjacency: sp.csr_array) -> list[str]:
         problems.append(f"{duplicates} duplicate edges; {_REPAIR}")
     loops = int(np.count_nonzero(merged.diagonal()))
     if loops:
-        problems.append(f"{loops} self-loops (they are added where a model wants them); {_REPAIR}")
+        problems.append(f"{loops} self-loops (models add those that they need); {_REPAIR}")
     if merged.nnz == loops:
-        problems.append("no edge joins two different nodes; this is not a graph to learn from")
+        problems.append("no edge joins two different nodes; there is no graph to learn from")
     merged.data[:] = 1.0
     one_way = int(abs(merged - merged.T).sum()) // 2
     if one_way:

@@ -1,4 +1,4 @@
-"""From a dataset's configuration to the graph that a protocol works on."""
+"""Load the graph of a dataset's configuration, cut to the part that the protocol uses."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, GraphData
-from gkd_runner.data.load import find
 from gkd_runner.data.npz import load_npz
 from gkd_runner.data.protocols import cut
+from gkd_runner.data.sources.find import find
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.options.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
 
 
 def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Path) -> GraphData:
-    """Find (or make, or download), check, normalise and cut the graph. Raises ``DataError``."""
+    """Read, download or generate the graph; check, normalise and cut it. Raises ``DataError``."""
     graph = _read(dataset, data_dir)
     if dataset.row_normalize:
         graph = replace(graph, features=row_normalized(graph.features))
@@ -39,7 +39,7 @@ def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:
 
 
 def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatArray:
-    """Each row divided by its sum; rows that sum to 0 stay as they are (as DGL does)."""
+    """Divide each row by its sum, as DGL does. Rows that sum to 0 become 0."""
     sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
     inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
     if sp.issparse(features):

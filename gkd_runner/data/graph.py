@@ -1,4 +1,4 @@
-"""A graph as it is stored: adjacency, features, labels and, where it has one, its own split."""
+"""A graph in memory: adjacency, features, labels and an optional split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN_LABEL = -1
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Node ids for training, validation and test; pairwise disjoint, each ``[k]`` int64."""
+    """Node ids for training, validation and test: disjoint, each ``[k]`` int64."""
 
     train: IntArray
     val: IntArray
@@ -37,8 +37,8 @@ class GraphData:
     """An undirected graph with node features and labels.
 
     ``adjacency`` is ``[n, n]`` CSR float32 with ones, symmetric, without self-loops or
-    duplicates; ``features`` is ``[n, d]`` float32, CSR where the file holds CSR, else dense;
-    ``labels`` is ``[n]`` int64 with -1 for unknown.
+    duplicates; ``features`` is ``[n, d]`` float32, CSR if the file stores CSR, else dense;
+    ``labels`` is ``[n]`` int64, -1 where unknown.
     """
 
     name: str
@@ -53,7 +53,7 @@ class GraphData:
 
     @property
     def num_edges(self) -> int:
-        """Stored directed edges: an undirected edge counts twice."""
+        """Number of stored directed edges; an undirected edge counts twice."""
         return int(self.adjacency.nnz)
 
     @property
@@ -66,7 +66,7 @@ class GraphData:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of every array that a result can depend on (the name is not one)."""
+        """SHA-256 of all arrays. The graph's name is left out: no result depends on it."""
         arrays = {
             "adj_indptr": self.adjacency.indptr,
             "adj_indices": self.adjacency.indices,
@@ -109,7 +109,7 @@ class GraphData:
 
 
 def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 over names, shapes and values; index arrays hash alike whatever their width."""
+    """SHA-256 of names, shapes and values; integers of any width are hashed as int64."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

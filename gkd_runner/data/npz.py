@@ -1,15 +1,14 @@
-"""The one on-disk format: a plain ``.npz`` with a CSR adjacency, features, labels and split.
+"""Read and write graph files: ``.npz`` with a CSR adjacency, features, labels and a split.
 
-Arrays (the layout that Shchur et al., 2018, made common): ``adj_indptr``, ``adj_indices``,
-``adj_shape`` (and optionally ``adj_data``, ignored but for zeros); either ``attr_indptr``,
+The layout is that of Shchur et al. (2018): ``adj_indptr``, ``adj_indices``, ``adj_shape`` (and
+optionally ``adj_data``, whose zeros mean that there is no edge); either ``attr_indptr``,
 ``attr_indices``, ``attr_data``, ``attr_shape`` (CSR) or ``attr_matrix`` (dense ``[n, d]``);
 ``labels`` (``[n]``, -1 = unknown); optionally ``train_idx``, ``val_idx``, ``test_idx``. Other
-arrays (the published files carry names and metadata as pickled objects) are never read.
+arrays are never read; in the published files, some of them hold pickled objects.
 """
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
+from gkd_runner.common.files import replacing
 from gkd_runner.data.checks import check_graph, without_defects
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
 
@@ -31,10 +31,10 @@ _SPARSE_FEATURES = ("attr_indptr", "attr_indices", "attr_data", "attr_shape")
 _DENSE_FEATURES = "attr_matrix"
 _KNOWN = (*_REQUIRED, "adj_data", *_SPARSE_FEATURES, _DENSE_FEATURES, *SPLIT_ARRAYS)
 
-_WRITER = "gkd_runner.data.npz.save_npz writes one"
+_WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
 
-# What np.load and the zip reader raise for archives that are damaged or of another kind.
+# np.load and zipfile raise these for archives that are damaged or of another kind.
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -51,7 +51,7 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
 
     With ``repair``, missing reverse edges are added, duplicates merged and self-loops dropped;
     without, each of these is an error. Raises ``DataError`` for anything that is missing,
-    malformed or out of range. Never unpickles.
+    malformed or out of range. Pickled objects are never loaded.
     """
     arrays = _read_arrays(path)
     try:
@@ -69,10 +69,10 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
 
 
 def save_npz(graph: GraphData, path: Path) -> None:
-    """Write ``graph`` in the format that ``load_npz`` reads: compressed, and atomically.
+    """Write ``graph`` atomically to a compressed file that ``load_npz`` reads.
 
-    The same graph gives the same bytes. Raises ``OSError`` when ``path`` cannot be written,
-    ``DataError`` for labels that are no integers and features that float32 cannot hold.
+    Equal graphs give equal bytes. Raises ``OSError`` when ``path`` cannot be written, and
+    ``DataError`` for labels that are not integers or features that float32 cannot hold.
 
     A graph of four nodes, for ``gkd-train dataset=custom dataset.path=mine.npz``:
 
@@ -85,21 +85,16 @@ def save_npz(graph: GraphData, path: Path) -> None:
     >>> row, col = np.concatenate([edges, edges[:, ::-1]]).T  # each edge in both directions
     >>> ones = np.ones(len(row), dtype=np.float32)
     >>> adjacency = sp.csr_array((ones, (row, col)), shape=(4, 4))
-    >>> features = np.eye(4, dtype=np.float32)  # a row per node; may be a sp.csr_array
-    >>> labels = np.array([0, 0, 1, 1])  # classes from 0 on; -1 for unknown
+    >>> features = np.eye(4, dtype=np.float32)  # one row per node; a sp.csr_array works too
+    >>> labels = np.array([0, 0, 1, 1])  # classes are numbered from 0; -1 means unknown
     >>> save_npz(GraphData("mine", adjacency, features, labels), Path("mine.npz"))
     """
     try:
         arrays = _arrays_of(graph)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: not written: {error}") from error
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def _arrays_of(graph: GraphData) -> dict[str, Any]:
@@ -135,7 +130,7 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _check_kind(path: Path) -> None:
-    """Raise unless ``path`` is a zip file, which is what an ``.npz`` is."""
+    """Raise unless ``path`` is a zip file, as every ``.npz`` is."""
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name the .npz file of a graph")
     if not path.is_file():
@@ -158,7 +153,7 @@ def _member(archive: Any, key: str, path: Path) -> npt.NDArray[Any]:
         array = archive[key]
     except _UNREADABLE as error:
         raise _unreadable(path, key) from error
-    if not isinstance(array, np.ndarray):  # NumPy returns the bytes of what is no array
+    if not isinstance(array, np.ndarray):  # NumPy returns bytes for other members
         raise _unreadable(path, key)
     return array
 
@@ -214,7 +209,7 @@ def _float32(values: npt.NDArray[Any], name: str) -> FloatArray:
             return np.ascontiguousarray(values, dtype=np.float32)
     except FloatingPointError:
         raise ValueError(
-            f"{name} holds values beyond what float32 can hold"
+            f"{name} holds values beyond the range of float32"
             f" ({np.finfo(np.float32).max:.1e}); rescale them"
         ) from None
 

@@ -1,4 +1,4 @@
-"""Protocols: how a graph is cut and split, and what the inductive setting hides."""
+"""Protocols: how a graph is cut and split, and which nodes the inductive setting hides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gkd_runner.options.schema import Config, ProtocolConfig
 
 
 def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:
-    """The part of ``graph`` that the protocol works on: all of it, or its largest component."""
+    """The part of ``graph`` that the protocol uses: the whole graph or its largest component."""
     if family not in protocol.largest_component:
         return graph
     _, component = connected_components(graph.adjacency, directed=False)
@@ -22,7 +22,7 @@ def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:
 
 
 def make_task(graph: GraphData, config: Config, seed: int) -> Task:
-    """Split and hide for ``seed``; ``graph`` is already cut to what the protocol works on."""
+    """Draw the split and the hidden nodes for ``seed``; ``graph`` is what ``cut`` returned."""
     protocol, family = config.protocol, config.dataset.family
     split = draw_split(graph, protocol, family, seed)
     kept = keep_labels(split.train, graph.labels, protocol, seed)
@@ -38,7 +38,7 @@ def make_task(graph: GraphData, config: Config, seed: int) -> Task:
 
 
 def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) -> Split:
-    """The stored split where the protocol uses it, else one drawn for ``seed``.
+    """Return the stored split if the protocol uses it, or draw one for ``seed``.
 
     Raises ``DataError`` when a class or the graph has too few labelled nodes.
     """
@@ -63,9 +63,9 @@ def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: in
 
 
 def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, seed: int) -> IntArray:
-    """The training nodes whose labels are kept: of each class a share, drawn for ``seed``.
+    """Draw for ``seed`` the training nodes that keep their labels, a fraction of each class.
 
-    A smaller share is a subset of a larger one. Sorted ids.
+    The nodes of a smaller fraction are among those of a larger one. Returns sorted ids.
     """
     if protocol.label_fraction == 1:
         return train
@@ -75,7 +75,7 @@ def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, see
 
 
 def hidden_nodes(test: IntArray, protocol: ProtocolConfig, family: str, seed: int) -> IntArray:
-    """The test nodes that the inductive setting hides, drawn for ``seed``; sorted ids."""
+    """Draw for ``seed`` the test nodes that the inductive setting hides. Returns sorted ids."""
     planetoid = family == "planetoid"
     fraction = protocol.hidden_fraction_planetoid if planetoid else protocol.hidden_fraction
     count = round(fraction * len(test))
@@ -88,7 +88,7 @@ def hidden_nodes(test: IntArray, protocol: ProtocolConfig, family: str, seed: in
 
 
 def _rank_within_class(labels: IntArray) -> IntArray:
-    """For each position, how many earlier positions carry the same label."""
+    """Count, for each position, the earlier positions with the same label."""
     by_class = np.argsort(labels, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels))[:-1]])
     rank = np.empty(len(labels), dtype=np.int64)
@@ -125,13 +125,13 @@ def _check_total(graph: GraphData, protocol: ProtocolConfig, family: str, labell
 
 
 def _ways_out(protocol: ProtocolConfig, spare: int) -> str:
-    """What to lower when all parts together do not fit, and which protocol may fit.
+    """Name the options to lower when the parts do not fit, and a protocol that may fit.
 
-    ``spare`` nodes are left after those drawn per class.
+    ``spare`` is the number of nodes left after those drawn per class.
     """
     fixed = [name for name in ("val_size", "test_size") if getattr(protocol, name) is not None]
     options = [f"protocol.{name}" for name in fixed]
-    least = 1 if protocol.val_size is None else 2  # a node for each part that is still to come
+    least = 1 if protocol.val_size is None else 2  # one node for each part that remains
     other = ""
     if spare < least or not fixed:
         options.insert(0, _per_class_options(protocol))

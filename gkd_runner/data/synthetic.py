@@ -1,4 +1,4 @@
-"""Graphs of any size with communities, hubs and bag-of-words features, made up from a seed."""
+"""Synthetic graphs of any size with communities, hubs and bag-of-words features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gkd_runner.data.graph import GraphData, IntArray
 
 _Weights = npt.NDArray[np.float64]
 
-_TOP_UPS = 6  # rounds of redrawing what fell away as a duplicate or self-loop
+_TOP_UPS = 6  # rounds of drawing edges; the later ones replace duplicates and self-loops
 
 
 def synthetic(
@@ -31,17 +31,17 @@ def synthetic(
 ) -> GraphData:
     """Draw a degree-corrected stochastic block model (Karrer and Newman, 2011) with words.
 
-    Classes have equal size, give or take one node. The graph has ``nodes * mean_degree / 2``
+    Class sizes differ by at most one node. The graph has ``nodes * mean_degree / 2``
     undirected edges (a few less where it is dense); a share ``homophily`` of them joins nodes
-    of one class. Degrees follow a power law with ``degree_exponent`` (above 2; ``inf``: all
-    expected degrees equal). Features are counts (float32 CSR) of ``words_per_node`` words per
+    of one class. Degrees follow a power law with ``degree_exponent`` (above 2; ``inf`` makes
+    all expected degrees equal). Features are counts (float32 CSR) of ``words_per_node`` words per
     node, each drawn with probability ``feature_signal`` from the words of the node's class
     (``features // classes`` of them) and otherwise from all words, both by Zipf's law. With
-    the defaults a node's own words say little, and its neighbours' words say much more. There
-    is no split: use a protocol that draws one. The same arguments give the same graph, and
-    edges do not depend on the arguments of the features.
+    the defaults, a node's own words say little about its class and its neighbours' words say
+    much more. The graph has no split: use a protocol that draws one. Equal arguments give equal
+    graphs, and the edges do not depend on the arguments of the features.
 
-    Raises ``DataError`` that lists every argument out of range.
+    Raises ``DataError``, which lists every argument out of range.
     """
     _check(locals())
     label_rng, degree_rng, edge_rng, word_rng = (
@@ -81,7 +81,7 @@ def _check(given: dict[str, float]) -> None:
 
 
 def _degree_weights(nodes: int, exponent: float, rng: np.random.Generator) -> _Weights:
-    """Pareto weights; capped so that no node expects more neighbours than ``sqrt(nodes)``-fold."""
+    """Draw Pareto weights (the smallest is 1), capped at ``sqrt(nodes)``."""
     weights = (1.0 - rng.random(nodes)) ** (-1.0 / (exponent - 1.0))
     return np.minimum(weights, np.sqrt(nodes))
 
@@ -89,7 +89,10 @@ def _degree_weights(nodes: int, exponent: float, rng: np.random.Generator) -> _W
 def _edge_sampler(
     labels: IntArray, weights: _Weights, homophily: float, rng: np.random.Generator
 ) -> Callable[[int], tuple[IntArray, IntArray]]:
-    """What draws ``count`` directed edges: both ends by weight, the second given the first."""
+    """Return a function that draws ``count`` directed edges.
+
+    Both ends are drawn by weight, the second inside or outside the class of the first.
+    """
     order = np.argsort(labels, kind="stable")
     stops = np.cumsum(weights[order])
     total = stops[-1]
@@ -106,7 +109,7 @@ def _edge_sampler(
         start, stop = class_start[labels[source]], class_stop[labels[source]]
         same = rng.random(count) < homophily
         inside = start + rng.random(count) * (stop - start)
-        # Outside the class: the circle of all weights, entered where the class ends.
+        # Outside the class: the weights form a circle, and the draw starts where the class ends.
         outside = (stop + rng.random(count) * (total - (stop - start))) % total
         return source, pick(np.where(same, inside, outside))
 

@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What one seed trains and is tested on.
+    """The graph, the split and the hidden nodes of one seed.
 
-    ``graph`` is what evaluation may see; ``observed`` the sorted ids of the nodes that training
-    sees (all of them when transductive); ``hidden`` the test nodes that it does not. ``split``
-    holds ids in ``graph``.
+    Evaluation sees all of ``graph``. ``observed`` holds the sorted ids of the nodes that training
+    sees: all nodes if transductive. ``hidden`` holds the test nodes that training does not see.
+    ``split`` holds ids in ``graph``.
     """
 
     seed: int
@@ -32,7 +32,7 @@ class Task:
 
     @cached_property
     def training_graph(self) -> GraphData:
-        """The induced graph on the observed nodes, renumbered; the graph itself if all are."""
+        """The subgraph on the observed nodes, renumbered; ``graph`` itself if all are observed."""
         if self.observes_all:
             return self.graph
         return self.graph.subgraph(self.observed)
@@ -50,6 +50,6 @@ class Task:
 
 
 def once_per_object(items: Sequence[S], compute: Callable[[S], T]) -> list[T]:
-    """``compute`` of each item, once for items that are one object (replicas on one graph)."""
+    """Map ``compute`` over items, calling it once per object (replicas may share a graph)."""
     computed = {key: compute(item) for key, item in {id(item): item for item in items}.items()}
     return [computed[id(item)] for item in items]

@@ -234,7 +234,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         load_npz(tmp_path, "g")
 
 
-WRITER = "gkd_runner.data.npz.save_npz writes one"
+WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gkd_runner.data.load import PACKAGED, find
 from gkd_runner.data.npz import load_npz
+from gkd_runner.data.sources.find import PACKAGED, find
 
 HERE = Path(__file__).resolve()
 DATASETS = Path(os.environ.get("GKD_DATA", HERE.parents[3] / "shared" / "datasets"))

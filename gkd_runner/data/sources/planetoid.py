@@ -12,21 +12,21 @@ import scipy.sparse as sp
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import without_defects
 from gkd_runner.data.graph import GraphData, IntArray, Split
-from gkd_runner.data.pickles import CsrState, read_restricted
+from gkd_runner.data.sources.pickles import CsrState, read_restricted
 
-PARTS = ("allx", "tx", "y", "ally", "ty", "graph", "test.index")  # x repeats allx's first rows
-
-PUBLIC_VAL_SIZE = 500  # the nodes after the training nodes; Yang et al. (2016)
+PARTS = ("allx", "tx", "y", "ally", "ty", "graph", "test.index")  # x only repeats rows of allx
+PUBLIC_VAL_SIZE = 500  # the nodes after the training nodes (Yang et al., 2016)
 
 
 def read_planetoid(folder: Path, name: str) -> GraphData:
     """Build the graph from ``folder/ind.<name>.*``, in the public node order.
 
-    ``allx`` holds the first rows; ``tx`` holds the test rows, row k being node
+    ``allx`` holds the first nodes' features, and row k of ``tx`` those of the test node
     ``test.index[k]``. A node that no file describes (15 in Citeseer) gets zero features and
     label 0, as everywhere this dataset is used; it is in no split. Repeated edges are merged
-    and self-loops dropped. The public split: the rows of ``y`` train, the next 500 validate,
-    the test nodes ascending. Raises ``DataError`` for unreadable or inconsistent files.
+    and self-loops dropped. The public split trains on the nodes of ``y``, validates on the next
+    500 and tests on the test nodes in ascending order. Raises ``DataError`` for unreadable or
+    inconsistent files.
     """
     raw = {part: read_restricted(folder / f"ind.{name}.{part}") for part in PARTS[:-1]}
     test = _read_index(folder / f"ind.{name}.test.index")
@@ -58,25 +58,16 @@ def _matrix(value: object) -> sp.csr_array:
 
 
 def _place(allx: sp.csr_array, tx: sp.csr_array, test: IntArray) -> sp.csr_array:
-    """Stack ``allx`` over the test rows, each moved to its node; gaps become empty rows."""
-    _check_test(allx.shape[0], tx.shape[0], test)
-    moved = tx.tocoo()
-    first = allx.tocoo()
-    rows = np.concatenate([first.row, test[moved.row]])
-    columns = np.concatenate([first.col, moved.col])
-    values = np.concatenate([first.data, moved.data])
-    features = sp.csr_array(
-        (values, (rows, columns)), shape=(int(test.max()) + 1, allx.shape[1]), dtype=np.float32
-    )
-    features.eliminate_zeros()
-    return features
-
-
-def _check_test(known: int, rows: int, test: IntArray) -> None:
-    if rows != len(test):
-        raise ValueError(f"tx has {rows} rows, but test.index names {len(test)} nodes")
-    if test.min() < known:
+    """Put row k of ``tx`` into row ``test[k]`` below ``allx``; rows in neither stay empty."""
+    if tx.shape[0] != len(test):
+        raise ValueError(f"tx has {tx.shape[0]} rows, but test.index names {len(test)} nodes")
+    if test.min() < allx.shape[0]:
         raise ValueError(f"test.index names node {test.min()}, which allx holds already")
+    shape = (int(test.max()) + 1, allx.shape[1])
+    moved = tx.tocoo()
+    below = sp.csr_array((moved.data, (test[moved.row], moved.col)), shape=shape)
+    allx.resize(shape)
+    return allx + below  # the sum stores no zeros
 
 
 def _labels(ally: npt.NDArray[Any], ty: npt.NDArray[Any], test: IntArray) -> IntArray:

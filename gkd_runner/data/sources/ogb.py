@@ -21,10 +21,10 @@ def read_ogb(archive: Path, name: str, *, root: str, split: str) -> GraphData:
     """Build the graph from the gzipped tables under ``root/`` in ``archive``.
 
     Node order and split (``root/split/<split>/``) are the official ones; features are dense
-    float32. Every edge is stored in both directions *once*: in arxiv, where 8,444 pairs of
-    papers cite each other, such a pair becomes one undirected edge, which leaves 2,315,598
-    stored edges. (The released GLNN code adds reverse edges without merging, so there these
-    pairs count twice.) Self-loops are dropped. Raises ``DataError`` for an unreadable archive.
+    float32. Self-loops are dropped, and every edge is stored once in each direction. In arxiv,
+    8,444 pairs of papers cite each other; each pair becomes one undirected edge, which leaves
+    2,315,598 stored edges. (The released GLNN code adds reverse edges without merging, so that
+    these pairs count twice.) Raises ``DataError`` for an unreadable archive.
     """
     try:
         with zipfile.ZipFile(archive) as files:
@@ -56,7 +56,7 @@ def _read(files: zipfile.ZipFile, name: str, root: str, split: str) -> GraphData
 
 
 def _table(files: zipfile.ZipFile, member: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    """One table without a header, ``[rows, columns]``."""
+    """Read one table, which has no header, as ``[rows, columns]``."""
     import pandas as pd
 
     with files.open(member) as packed, gzip.open(packed) as stream:

@@ -12,12 +12,9 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 
-# NumPy has moved this function between private modules; its own pickles name the right one.
-_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
-
 
 class CsrState:
-    """Stands in for a pickled ``csr_matrix``: collects its state, runs none of its code."""
+    """Replaces a pickled ``csr_matrix``: holds its attributes and runs none of its code."""
 
     def matrix(self) -> sp.csr_array:
         """The pickled matrix, float32. Raises ``DataError`` when the state is incomplete."""
@@ -33,7 +30,7 @@ class CsrState:
 
 
 def read_restricted(path: Path) -> Any:
-    """Unpickle ``path`` (written by Python 2 or 3), allowing only the globals listed here.
+    """Unpickle ``path``, which Python 2 wrote, allowing only the globals listed here.
 
     Returns plain containers, NumPy arrays and ``CsrState``. Raises ``DataError`` for any other
     global, named in the message, and for a file that is not a pickle.
@@ -61,43 +58,31 @@ class _Restricted(pickle.Unpickler):
 
 
 def _reconstructor(cls: type, base: type, state: object) -> CsrState:
-    """What Python 2 calls to build an object before its state is set."""
+    """Stands in for ``copy_reg._reconstructor``, which makes an object without its state."""
     if cls is not CsrState or base is not object or state is not None:
         raise DataError(f"refused to build an object of type {cls!r}")
     return CsrState()
 
 
 def _dtype(name: str, *_: object) -> np.dtype[Any]:
-    # Old pickles pass `align` and `copy` as integers, which NumPy 2.4 warns about. A copy,
+    # NumPy 2.4 warns of the integers that old pickles give for `align` and `copy`. A copy,
     # because unpickling sets its state.
     return np.dtype(str(name), copy=True)
 
 
-def _scalar(dtype: np.dtype[Any], raw: str | bytes) -> Any:
-    data = raw.encode("latin1") if isinstance(raw, str) else raw
-    return np.frombuffer(data, dtype, count=1)[0]
+def _scalar(dtype: np.dtype[Any], raw: str) -> Any:
+    return np.frombuffer(raw.encode("latin1"), dtype, count=1)[0]
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes at protocol 2."""
-    if encoding != "latin1":
-        raise DataError(f"refused to encode text as {encoding!r}")
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
+_ALLOWED: dict[tuple[str, str], Any] = {  # module and name as Python 2 and its NumPy had them
     ("scipy.sparse.csr", "csr_matrix"): CsrState,
-    ("scipy.sparse._csr", "csr_matrix"): CsrState,
     ("copy_reg", "_reconstructor"): _reconstructor,
-    ("copyreg", "_reconstructor"): _reconstructor,
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    # NumPy has moved this function between private modules; an array refers to the right one.
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy.core.multiarray", "scalar"): _scalar,
-    ("numpy._core.multiarray", "scalar"): _scalar,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,
     ("collections", "defaultdict"): defaultdict,
-    ("_codecs", "encode"): _encode,
-    **{(module, "list"): list for module in ("__builtin__", "builtins")},
-    **{(module, "object"): object for module in ("__builtin__", "builtins")},
+    ("__builtin__", "list"): list,
+    ("__builtin__", "object"): object,
 }
