@@ -166,3 +166,13 @@ def test_modules_are_used_by_the_names_of_their_functions() -> None:
 def test_methods_do_not_share_keys() -> None:
     versions = {code_version(*STUDENT_CODE, method.__module__) for method in METHODS.values()}
     assert len(versions) == len({method.__module__ for method in METHODS.values()})
+
+
+def test_how_a_method_is_shown_does_not_count_and_what_it_computes_does(sources: Sources) -> None:
+    home = "gkd_runner.methods.glnn"
+    text = FILES[home].read_text(encoding="utf-8")
+    before = version()
+    sources.write(home, text.replace("position = 10", "position = 11"))
+    assert version() == before
+    sources.write(home, text + "\n\ndef f():\n    position = 3\n    return position\n")
+    assert version() != before
