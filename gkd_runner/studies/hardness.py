@@ -1,4 +1,4 @@
-"""What is hard, does HGMD help there, which of its two hardnesses does it, and what does it cost?
+"""Which nodes are hard, does HGMD help there, which hardness does it, and what does it cost?
 
 Quarters are of the test nodes, by the knowledge hardness of the teacher that all methods share.
 """
@@ -8,105 +8,100 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.quarters import accuracy_by_hardness
-from gkd_runner.nodes.table import NodeTable, split_column
-from gkd_runner.options.schema import Config, MethodConfig
+from gkd_runner.nodes.table import split_column
+from gkd_runner.options.schema import Config
+from gkd_runner.results.compare import PLACE
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
-from gkd_runner.studies.hardness_report import BINS, HARDNESSES, HGMD, PLAIN, sentence, tables
-from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.origin import origin_columns
-from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
-from gkd_runner.studies.sweep import TEACHER, Done, SweepLine, run_cases
+from gkd_runner.studies.hardness_report import (
+    BINS,
+    HARDNESSES,
+    HGMD,
+    METHODS,
+    sentence,
+    tables,
+    variant_of,
+)
+from gkd_runner.studies.measurements import Measurements, origin_columns
+from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study, Variant
+from gkd_runner.studies.sweep import FORM, TEACHER, accuracies, measured, run_cases
 
-AS_PUBLISHED = ("", "both")
-"""The variants whose nodes are looked at."""
 
-
-def run(cases: Sequence[Case], lines: Lines[SweepLine]) -> Finding:
-    """Run what is missing, look at the nodes, time the methods, and report."""
-    if cases[0].config.cache == "off":
+def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+    """Run what is missing, look at the nodes, time the methods."""
+    config = cases[0].config
+    if config.cache == "off":
         raise ConfigError(["cache=off: the study looks at the cached teachers; leave it out"])
-    found = list[SweepLine]()
+    runs = run_cases(cases)
+    parts = list[pd.DataFrame]()
 
-    def keep(fresh: Iterator[SweepLine]) -> None:
-        added = list(fresh)
-        lines.add(added)
-        found.extend(added)
+    def keep(part: pd.DataFrame) -> None:
+        measurements.add(part)
+        parts.append(part)
 
-    cases_done = run_cases(cases)
-    for done in cases_done:
-        keep(done.accuracies())
-    for done in cases_done:
-        if done.case.variant in AS_PUBLISHED:
-            keep(look_at_nodes(done))
-    for done in cases_done:
-        if done.method == "glnn":
-            keep(extraction_costs(done, cases_done))
-    return Finding(tables(found), sentence(found))
+    keep(accuracies(runs))
+    published = runs[runs["variant"] == runs["method"].map(variant_of)]
+    for _, of_case in published.groupby("case"):
+        keep(pd.concat(look_at_nodes(of_case, config)))
+    for _, here in published.groupby(PLACE, sort=False):
+        keep(extraction_costs(here, cases))
+    return pd.concat(parts)
 
 
-def look_at_nodes(done: Done) -> Iterator[SweepLine]:
+def look_at_nodes(runs: pd.DataFrame, config: Config) -> Iterator[pd.DataFrame]:
     """Accuracy by quarter and histograms of hardness, of the student; with glnn, of the teacher.
 
     Nodes that are harder than any observed one, as hidden nodes may be, count as the hardest.
     """
-    columns = {done.method: "distillation_hardness"}
-    if done.method == "glnn":  # all share its teacher
-        columns[TEACHER] = "knowledge_hardness"
-    for run, seed in done.seeds():
-        found = reload_run(run.path, seed.seed, _places(done.case.config))
-        nodes = NodeTable({"split": split_column(found.task), **run_columns(found)})
+    for number, method in enumerate(runs["method"]):
+        run = runs.iloc[[number]]
+        seed = reload_run(run["folder"].item(), run["seed"].item(), _places(config))
+        nodes = pd.DataFrame({"split": split_column(seed.task), **run_columns(seed)})
         quarters = accuracy_by_hardness(nodes)
-        for name, column in columns.items():
-            for quarter in quarters:
-                accuracy = quarter.teacher if name == TEACHER else quarter.student
-                yield done.line(
-                    run, seed.seed, "accuracy", accuracy, method=name, part=quarter.name
-                )
-            counts, edges = np.histogram(nodes[column].compressed().clip(0, 1), BINS, (0, 1))
-            for count, edge in zip(counts, edges[:-1], strict=True):
-                share = float(count / counts.sum())
-                yield done.line(run, seed.seed, column, share, method=name, part=f"{edge:.2f}")
+        stages = {method: ("student", "distillation_hardness")}
+        if method == "glnn":  # all share its teacher
+            stages[TEACHER] = ("teacher", "knowledge_hardness")
+        for name, (stage, column) in stages.items():
+            for quarter, accuracy in quarters[stage].items():
+                yield measured(run, "accuracy", accuracy, method=name, part=quarter)
+            hardness = nodes[column].dropna().to_numpy(float).clip(0, 1)
+            counts, edges = np.histogram(hardness, BINS, (0, 1))
+            for share, edge in zip(counts / counts.sum(), edges[:-1], strict=True):
+                yield measured(run, column, share, method=name, part=f"{edge:.2f}")
 
 
-def extraction_costs(glnn: Done, cases: Sequence[Done]) -> Iterator[SweepLine]:
-    """Seconds per epoch of glnn and of the HGMD methods, on the first seed of glnn's place."""
-    beside = {
-        done.method: done
-        for done in cases
-        if done.place == glnn.place and (done is glnn or done.case.variant == "both")
-    }
-    methods: dict[str, MethodConfig] = {
-        name: done.case.config.method for name, done in beside.items()
-    }
-    config = glnn.case.config
-    device = choose_device(config.device)
+def extraction_costs(runs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
+    """Seconds per epoch of glnn and of the HGMD methods of one place, on glnn's first seed."""
+    glnn = runs[runs["method"] == "glnn"].iloc[0]
+    timed = runs[runs["method"].isin(["glnn", *HGMD]) & (runs["seed"] == glnn["seed"])]
+    configs = {row.method: cases[row.case].config for row in timed.itertuples()}
+    device = choose_device(configs["glnn"].device)
     origin = origin_columns(device)
-    run, first = next(glnn.seeds())
-    seed = reload_run(run.path, first.seed, _places(config))
-    for name, seconds in seconds_per_epoch(seed, methods, device).items():
-        done = beside[name]
-        yield done.line(
-            done.runs[first.seed], first.seed, "seconds_per_epoch", seconds, origin=origin
-        )
+    seed = reload_run(glnn["folder"], glnn["seed"], _places(configs["glnn"]))
+    methods = {name: config.method for name, config in configs.items()}
+    seconds = seconds_per_epoch(seed, methods, device)
+    return measured(timed, "seconds_per_epoch", timed["method"].map(seconds), **origin)
 
 
 def _places(config: Config) -> Mapping[str, str]:
-    """Where teachers and data lie now, wherever they lay when the run was made."""
+    """The folders of teachers and data now, wherever they lay when the run was made."""
     return {"cache_dir": config.cache_dir, "data_dir": config.data_dir}
 
 
 STUDY = Study(
     defaults=SHARED_DEFAULTS,
-    line=SweepLine,
+    form=FORM,
     run=run,
+    table=tables,
+    sentence=sentence,
     variants=[
-        *(Variant("", {"method": method}) for method in PLAIN),
+        *(Variant("", {"method": method}) for method in METHODS if method not in HGMD),
         *(
             Variant(hardness, {"method": method, "method.hardness": hardness})
             for method in HGMD

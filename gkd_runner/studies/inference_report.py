@@ -1,22 +1,16 @@
-"""What the inference study found: its lines, its table and its sentence."""
+"""Table and sentence of the inference study."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
+import pandas as pd
 from rich.table import Table
 
-from gkd_runner.reporting.compare import TEACHERS, in_order
-from gkd_runner.reporting.references import FEWEST_GRAPHS
-from gkd_runner.studies.display import study_table
-from gkd_runner.studies.lines import Line
+from gkd_runner.results.compare import TEACHERS, in_order
+from gkd_runner.studies.measurements import Form
+from gkd_runner.studies.wording import geometric_means, study_table, too_few_graphs
 
 BATCHES = (1, 32, 1024)
-"""Nodes per request; sizes that a graph has too few for fall out."""
+"""Nodes per request; sizes beyond a graph's test nodes are left out."""
 
 ALL = "all"
 """All test nodes at once."""
@@ -31,89 +25,100 @@ CLAIMED = {"sage": 8.56, "gat": 13.89}
 LEAST = 6
 """and how many times at least against any GNN (6 to 14)."""
 
+FORM = Form(
+    columns={
+        **dict.fromkeys(("dataset", "protocol", "setting", "teacher", "model"), "string"),
+        "layers": "int64",
+        "hidden_dim": "int64",
+        "size": "string",
+        "nodes": "int64",
+        "median_seconds_per_node": "float64",
+        "low": "float64",
+        "high": "float64",
+        "peak_bytes": "int64",
+        "nodes_read": "float64",
+        "repeats": "int64",
+        "threads": "int64",
+        "device": "string",
+        "commit": "string",
+        "configuration": "string",
+    },
+    scope=("dataset", "protocol", "setting", "teacher", "threads", "device"),
+    index=("model", "size"),
+)
+"""One model at one batch size per row.
 
-@dataclass(frozen=True, kw_only=True)
-class InferenceLine(Line):
-    """One model at one batch size; seconds are medians and quartiles over requests.
+``size`` is one of ``SIZES`` and ``nodes`` its number of nodes on this graph; ``layers`` and
+``hidden_dim`` are the model's. Seconds are medians and quartiles (``low``, ``high``) over
+``repeats`` requests, per node; ``peak_bytes`` and ``nodes_read`` are per request.
+"""
 
-    ``size`` is one of ``SIZES`` and ``nodes`` what that is on this graph; ``layers`` and
-    ``hidden_dim`` are the model's; ``peak_bytes`` and ``nodes_read`` are per request.
-    """
-
-    SCOPE: ClassVar = ("dataset", "protocol", "setting", "teacher", "threads", "device")
-    IDENTITY: ClassVar = ("model", "size")
-
-    dataset: str
-    protocol: str
-    setting: str
-    teacher: str
-    model: str
-    layers: int
-    hidden_dim: int
-    size: str
-    nodes: int
-    median_seconds_per_node: float
-    low: float
-    high: float
-    peak_bytes: int
-    nodes_read: float
-    repeats: int
-    threads: int
-    device: str
-    commit: str
-
-    @property
-    def machine(self) -> str:
-        """What it was measured on."""
-        return f"{self.threads} thread{'' if self.threads == 1 else 's'} of {self.device}"
+GNN = "GNN"
 
 
-def table(lines: Sequence[InferenceLine]) -> Table:
+def machines(measured: pd.DataFrame) -> pd.Series:
+    """The machine that each row was measured on."""
+    threads = measured["threads"].map(lambda count: f"{count} thread{'' if count == 1 else 's'}")
+    return threads.astype("string") + " of " + measured["device"]
+
+
+def by_model(measured: pd.DataFrame) -> pd.DataFrame:
+    """Seconds, bytes and nodes read of the GNN and its students, a row per task and batch size."""
+    model = measured["model"].where(measured["model"] != measured["teacher"], GNN)
+    rows = measured.assign(model=model, machine=machines(measured))
+    rows["peak_bytes"] = rows["peak_bytes"].clip(lower=1)
+    values = ["median_seconds_per_node", "peak_bytes", "nodes_read"]
+    task = ["teacher", "size", "dataset", "protocol", "setting", "machine"]
+    columns = pd.MultiIndex.from_product([values, [GNN, *STUDENTS]])
+    return rows.pivot(index=task, columns="model", values=values).reindex(columns=columns)
+
+
+def speed_ups(measured: pd.DataFrame) -> pd.DataFrame:
+    """How many times faster than the GNN each student is, a row per task and batch size."""
+    seconds = by_model(measured)["median_seconds_per_node"]
+    return seconds[list(STUDENTS)].rdiv(seconds[GNN], axis=0)
+
+
+def table(measured: pd.DataFrame) -> Table:
     """Per GNN and batch size: geometric means over graphs."""
-    shown = study_table(
+    by = ["teacher", "size"]
+    means = geometric_means(by_model(measured), by)
+    seconds, peak = 1e6 * means["median_seconds_per_node"], means["peak_bytes"] / 1e6
+    faster = geometric_means(speed_ups(measured), by)["mlp"]
+    columns = {
+        "GNN\nµs": seconds[GNN].map("{:.1f}".format),
+        "mlp\nµs": seconds["mlp"].map("{:.1f}".format),
+        "infgrand\nµs": seconds["infgrand-mlp"].map("{:.1f}".format),
+        "on request\nµs": seconds["infgrand-mlp-on-request"].map("{:.1f}".format),
+        "mlp is\nfaster": faster.map("{:.1f} x".format),
+        "GNN\nreads": means["nodes_read", GNN].map("{:.0f}".format),
+        "GNN\nMB": peak[GNN].map("{:.2g}".format),
+        "mlp\nMB": peak["mlp"].map("{:.2g}".format),
+    }
+    gnns = in_order(measured["teacher"], TEACHERS)
+    rows = [row for gnn in gnns for size in SIZES if (row := (gnn, size)) in means.index]
+    cells = pd.DataFrame(columns).reindex(pd.MultiIndex.from_tuples(rows))
+    return study_table(
         "time per node, nodes read and peak memory per request: geometric means over graphs;"
         " infgrand reads features propagated beforehand, or propagates on request",
-        ("GNN", "batch"),
-        ("GNN\nµs", "mlp\nµs", "infgrand\nµs", "on request\nµs", "mlp is\nfaster", "GNN\nreads",
-         "GNN\nMB", "mlp\nMB"),
-    )  # fmt: skip
-    for gnn in in_order((line.teacher for line in lines), TEACHERS):
-        for size in SIZES:
-            mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
-            if not mine:
-                continue
-            micros = (_micros(mine, model) for model in (gnn, *STUDENTS))
-            read = _mean(line.nodes_read for line in mine if line.model == gnn)
-            faster = f"{_mean(speed_ups(lines, gnn, size)):.1f} x"
-            memory = (_megabytes(mine, model) for model in (gnn, "mlp"))
-            last = size == SIZES[-1]
-            shown.add_row(gnn, size, *micros, faster, f"{read:.0f}", *memory, end_section=last)
-    return shown
+        cells.rename_axis(["GNN", "batch"]),
+        ends=[ALL],
+    )
 
 
-def _megabytes(lines: Sequence[InferenceLine], model: str) -> str:
-    found = (max(1, line.peak_bytes) for line in lines if line.model == model)
-    return f"{_mean(found) / 1e6:.2g}"
-
-
-def _micros(lines: Sequence[InferenceLine], model: str) -> str:
-    seconds = (line.median_seconds_per_node for line in lines if line.model == model)
-    return f"{1e6 * _mean(seconds):.1f}"
-
-
-def sentence(lines: Sequence[InferenceLine]) -> str:
+def sentence(measured: pd.DataFrame) -> str:
     """How much faster the students were, beside the article's claim."""
-    gnns = in_order((line.teacher for line in lines), TEACHERS)
-    parts = []
+    ratios, parts = speed_ups(measured), list[str]()
     for size, name in (("1", "one node at a time"), (ALL, "all test nodes at once")):
-        ratios = {gnn: found for gnn in gnns if (found := speed_ups(lines, gnn, size))}
-        if ratios:
-            told = ", ".join(
-                f"{_mean(found):.1f} times faster than {gnn}"
-                f" ({_mean(speed_ups(lines, gnn, size, 'infgrand-mlp') or [math.nan]):.1f})"
-                for gnn, found in ratios.items()
-            )
-            parts.append(f"{name} it is {told}, so that the claim {_verdict(ratios)}")
+        here = ratios[ratios.index.get_level_values("size") == size]
+        means = geometric_means(here, ["teacher"]).dropna(subset="mlp")
+        told = ", ".join(
+            f"{means['mlp'][gnn]:.1f} times faster than {gnn} ({means['infgrand-mlp'][gnn]:.1f})"
+            for gnn in in_order(means.index, TEACHERS)
+        )
+        if told:
+            fewest = int(here["mlp"].dropna().groupby("teacher").size().min())
+            parts.append(f"{name} it is {told}, so that the claim {_verdict(means['mlp'], fewest)}")
     if not parts:
         return "Not measured yet: a GNN and its student at the same batch size."
     return (
@@ -123,29 +128,7 @@ def sentence(lines: Sequence[InferenceLine]) -> str:
     )
 
 
-def _verdict(ratios: Mapping[str, Sequence[float]]) -> str:
-    if min(map(len, ratios.values())) < FEWEST_GRAPHS:
-        return f"cannot be judged on fewer than {FEWEST_GRAPHS} graphs"
-    short = [gnn for gnn, found in ratios.items() if _mean(found) < CLAIMED.get(gnn, LEAST)]
-    return f"does not hold for {', '.join(short)}" if short else "holds"
-
-
-def speed_ups(
-    lines: Sequence[InferenceLine], gnn: str, size: str, student: str = "mlp"
-) -> list[float]:
-    """How many times faster a student is than ``gnn``, for each graph that both were timed on."""
-    mine = [line for line in lines if (line.teacher, line.size) == (gnn, size)]
-    students = {_task(line): line for line in mine if line.model == student}
-    return [
-        line.median_seconds_per_node / students[_task(line)].median_seconds_per_node
-        for line in mine
-        if line.model == gnn and _task(line) in students
-    ]
-
-
-def _task(line: InferenceLine) -> tuple[str, ...]:
-    return line.dataset, line.protocol, line.setting, line.machine
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.exp(np.mean(np.log(list(values)))))
+def _verdict(means: pd.Series, graphs: int) -> str:
+    short = [gnn for gnn in in_order(means.index, TEACHERS) if means[gnn] < CLAIMED.get(gnn, LEAST)]
+    told = f"does not hold for {', '.join(short)}" if short else "holds"
+    return too_few_graphs(graphs) or told

@@ -1,16 +1,17 @@
 """Do influential training nodes teach a GNN more? Top against bottom quarter of the training nodes.
 
-Beside the accuracies stands what influence is and costs: Spearman's rank correlation with degree,
-and seconds for computing it against seconds per epoch of the teachers.
+The study also measures Spearman's rank correlation of influence with degree, and the seconds for
+computing influence beside those of the teachers' epochs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import stats
 
@@ -22,17 +23,17 @@ from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task, once_per_object
+from gkd_runner.graph.influence import node_influence
 from gkd_runner.nodes.measures import degrees
 from gkd_runner.options.schema import Config, InfgrandConfig
 from gkd_runner.results.scoring import scores
 from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.studies.cases import only_method
-from gkd_runner.studies.influence_report import InfluenceLine, sentence, table
-from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.origin import configuration_hash, origin_columns
-from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
-from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study
+from gkd_runner.studies.influence_report import FORM, sentence, table
+from gkd_runner.studies.measurements import Measurements, configuration_hash, origin_columns
+from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study
 from gkd_runner.studies.timing import clock, measure
+from gkd_runner.studies.training_subset import SUBSETS, TrainingSubset
 from gkd_runner.training.stage import chunks
 from gkd_runner.training.teacher import train_teachers
 
@@ -43,85 +44,64 @@ CPU = torch.device("cpu")
 class Subject:
     """One configuration, its task for each seed, and the influence ``[n]`` of each task's nodes.
 
-    ``origin`` are the columns of provenance.
+    ``columns`` are those that all its measurements share. ``of_graph`` is the configuration of
+    what is measured on the training graph of the first seed, ``of_teachers`` that of the teachers.
     """
 
     config: Config
     device: torch.device
-    origin: Mapping[str, Any]
+    columns: Mapping[str, Any]
     tasks: Sequence[Task]
     influences: Sequence[FloatArray]
+    of_graph: str
+    of_teachers: str
 
     @property
     def graph(self) -> GraphData:
-        """What the first seed trains on."""
         return self.tasks[0].training_graph
 
     @property
     def self_loops(self) -> float:
         return only_method(self.config, InfgrandConfig).self_loops
 
-    @property
-    def of_graph(self) -> str:
-        """The configuration of what is measured of the graph."""
-        return configuration_hash(
-            self.tasks[0].graph.fingerprint,
-            self.self_loops,
-            code_version("gkd_runner.studies.quarters"),
-        )
-
-    @property
-    def of_teachers(self) -> str:
-        """The configuration of the teachers."""
-        config = self.config
-        options = [asdict(part) for part in (config.protocol, config.teacher, config.training)]
-        code = code_version("gkd_runner.training.teacher", "gkd_runner.data.protocols")
-        return configuration_hash(self.of_graph, *options, self.device.type, code)
+    def own(self, measured: pd.DataFrame) -> pd.DataFrame:
+        """The rows that the subject would measure in the same way."""
+        config, teacher = self.config, measured["teacher"]
+        where = {"dataset": config.dataset, "protocol": config.protocol, "setting": config.setting}
+        here = np.logical_and.reduce([measured[key] == part.name for key, part in where.items()])
+        graph = (teacher == "") & (measured["configuration"] == self.of_graph)
+        teachers = (teacher == config.teacher.name) & measured["seed"].isin(config.seeds)
+        return measured[
+            here & (graph | (teachers & (measured["configuration"] == self.of_teachers)))
+        ]
 
 
-def run(cases: Sequence[Case], lines: Lines[InfluenceLine]) -> Finding:
-    """Measure what the file does not have yet, and report on all that was asked for."""
-    console, found = make_console(), list[InfluenceLine]()
+def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+    """Measure what the file does not have yet; all measurements of the cases."""
+    console, parts = make_console(), list[pd.DataFrame]()
     origin = origin_columns(choose_device(cases[0].config.device))
     for config in (case.config for case in cases):
         subject = make_subject(config, origin)
-        fresh = list(_missing(subject, lines))
-        mine = [line for line in lines.read() if _belongs(line, subject)]
-        found += mine
-        what = f"{config.dataset.name}, {config.teacher.name}, {config.setting.name}"
-        console.print(f"{what}: {len(fresh)} measurements taken, {len(mine) - len(fresh)} known")
-    found = list(dict.fromkeys(found))  # GNNs share what was measured of their graph
-    return Finding(table(found), sentence(found))
+        known = subject.own(measurements.read())
+        measure_missing(subject, known, measurements)
+        mine = subject.own(measurements.read())
+        parts.append(mine)
+        name = f"{config.dataset.name}, {config.teacher.name}, {config.setting.name}"
+        taken = len(mine) - len(known)
+        console.print(f"{name}: {taken} measurements taken, {len(known)} known")
+    return pd.concat(parts).drop_duplicates()  # GNNs share what was measured of their graph
 
 
-def _missing(subject: Subject, lines: Lines[InfluenceLine]) -> Iterator[InfluenceLine]:
-    """Measure what is missing, and write it down at once."""
-    known = [line for line in lines.read() if _belongs(line, subject)]
-    if not any(line.teacher == "" for line in known):
-        fresh = list(measure_graph(subject))
-        lines.add(fresh)
-        yield from fresh
-    done = {(line.grouping, line.side, line.seed) for line in known}
+def measure_missing(subject: Subject, known: pd.DataFrame, measurements: Measurements) -> None:
+    """Take the measurements that are not ``known``, and write each down at once."""
+    if not (known["teacher"] == "").any():
+        measurements.add(measure_graph(subject))
     at_once = replicas_at_once(subject.config, subject.device)
-    for quarter in all_quarters():
-        side = (quarter.grouping, quarter.side)
-        missing = [seed for seed in subject.config.seeds if (*side, seed) not in done]
+    for subset in SUBSETS:
+        mine = (known["grouping"] == subset.grouping) & (known["side"] == subset.side)
+        missing = [seed for seed in subject.config.seeds if seed not in set(known["seed"][mine])]
         for chunk in chunks(missing, at_once):
-            fresh = list(train(subject, quarter, chunk))
-            lines.add(fresh)
-            yield from fresh
-
-
-def _belongs(line: InfluenceLine, subject: Subject) -> bool:
-    """Whether the subject would measure this line just so."""
-    config = subject.config
-    where = (config.dataset.name, config.protocol.name, config.setting.name)
-    if (line.dataset, line.protocol, line.setting) != where:
-        return False
-    if line.teacher == "":
-        return line.configuration == subject.of_graph
-    asked = line.teacher == config.teacher.name and line.seed in config.seeds
-    return asked and line.configuration == subject.of_teachers
+            measurements.add(train(subject, subset, chunk))
 
 
 def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:
@@ -132,44 +112,54 @@ def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:
             ["method.influence_graph=published looks at hidden nodes; this study does not, leave it"
              " out"]
         )  # fmt: skip
+    device, where = choose_device(config.device), ("dataset", "protocol", "setting")
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     tasks = [make_task(graph, config, seed) for seed in config.seeds]
     graphs = [task.training_graph for task in tasks]
-    influences = once_per_object(graphs, lambda g: node_influence(g, method.self_loops))
-    return Subject(config, choose_device(config.device), origin, tasks, influences)
+    code = code_version("gkd_runner.graph.influence")
+    of_graph = configuration_hash(graph.fingerprint, method.self_loops, code)
+    options = [asdict(part) for part in (config.protocol, config.teacher, config.training)]
+    code = code_version(
+        "gkd_runner.studies.training_subset",
+        "gkd_runner.training.teacher",
+        "gkd_runner.data.protocols",
+    )
+    return Subject(
+        config,
+        device,
+        {name: getattr(config, name).name for name in where} | dict(origin),
+        tasks,
+        once_per_object(graphs, lambda graph: node_influence(graph, method.self_loops)),
+        of_graph,
+        configuration_hash(of_graph, *options, device.type, code),
+    )
 
 
-def measure_graph(subject: Subject) -> Iterator[InfluenceLine]:
-    """Influence beside degree, and what it costs on the CPU."""
+def measure_graph(subject: Subject) -> pd.DataFrame:
+    """Rank correlation of influence with degree, and seconds for computing it on the CPU."""
     graph, self_loops = subject.graph, subject.self_loops
     rank = stats.spearmanr(subject.influences[0], degrees(graph)).statistic
     timing = measure(lambda _: node_influence(graph, self_loops), lambda: None, CPU)
-    found = (("influence_degree_spearman", rank, 1),
-             ("influence_seconds", timing.median, timing.repeats))  # fmt: skip
-    for name, value, repeats in found:
-        yield InfluenceLine(
-            **_columns(subject) | {"device": "cpu"},
-            teacher="",
-            layers=None,
-            hidden_dim=None,
-            grouping="",
-            side="",
-            nodes=graph.num_nodes,
-            classes=graph.num_classes,
-            seed=subject.config.seeds[0],
-            measure=name,
-            value=float(value),
-            repeats=repeats,
-            configuration=subject.of_graph,
-        )
+    common = {
+        **subject.columns,
+        **dict.fromkeys(("teacher", "grouping", "side"), ""),
+        "device": "cpu",
+        "nodes": graph.num_nodes,
+        "classes": graph.num_classes,
+        "seed": subject.config.seeds[0],
+        "configuration": subject.of_graph,
+    }
+    ranked = {"measure": "influence_degree_spearman", "value": rank, "repeats": 1}
+    timed = {"measure": "influence_seconds", "value": timing.median, "repeats": timing.repeats}
+    return FORM.table([common | ranked, common | timed])
 
 
-def train(subject: Subject, quarter: Quarter, seeds: Sequence[int]) -> Iterator[InfluenceLine]:
-    """Train the teachers of these seeds at once; test accuracy and epoch of each."""
+def train(subject: Subject, subset: TrainingSubset, seeds: Sequence[int]) -> pd.DataFrame:
+    """Train the teachers of these seeds at once; test accuracy and seconds per epoch of each."""
     config, now = subject.config, clock(subject.device)
     ends: list[float] = []
     tasks = [
-        quarter.of(task, influence)
+        subset.of(task, influence)
         for task, influence in zip(subject.tasks, subject.influences, strict=True)
         if task.seed in seeds
     ]
@@ -177,39 +167,30 @@ def train(subject: Subject, quarter: Quarter, seeds: Sequence[int]) -> Iterator[
         tasks, config.teacher, config.training, subject.device, lambda *_: ends.append(now())
     )
     epoch = float(np.median(np.diff(ends))) / len(tasks) if len(ends) > 1 else float("nan")
+    rows = []
     for task, teacher in zip(tasks, trained, strict=True):
         accuracy = scores(task, teacher.observed_logits, teacher.hidden_logits).test
-        for name, value in (("test_accuracy", accuracy), ("seconds_per_epoch", epoch)):
-            yield InfluenceLine(
-                **_columns(subject),
-                teacher=config.teacher.name,
-                layers=config.teacher.num_layers,
-                hidden_dim=config.teacher.hidden_dim,
-                grouping=quarter.grouping,
-                side=quarter.side,
-                nodes=len(task.split.train),
-                classes=len(np.unique(task.graph.labels[task.split.train])),
-                seed=task.seed,
-                measure=name,
-                value=value,
-                repeats=1,
-                configuration=subject.of_teachers,
-            )
-
-
-def _columns(subject: Subject) -> dict[str, Any]:
-    """The columns that all lines of a subject share."""
-    config = subject.config
-    return {
-        "dataset": config.dataset.name,
-        "protocol": config.protocol.name,
-        "setting": config.setting.name,
-        **subject.origin,
-    }
+        common = {
+            **subject.columns,
+            **asdict(subset),
+            "teacher": config.teacher.name,
+            "layers": config.teacher.num_layers,
+            "hidden_dim": config.teacher.hidden_dim,
+            "nodes": len(task.split.train),
+            "classes": len(np.unique(task.graph.labels[task.split.train])),
+            "seed": task.seed,
+            "repeats": 1,
+            "configuration": subject.of_teachers,
+        }
+        rows.append(common | {"measure": "test_accuracy", "value": accuracy})
+        rows.append(common | {"measure": "seconds_per_epoch", "value": epoch})
+    return FORM.table(rows)
 
 
 STUDY = Study(
     defaults=SHARED_DEFAULTS | {"teacher": "gcn,sage,gat", "method": "infgrand"},
-    line=InfluenceLine,
+    form=FORM,
     run=run,
+    table=table,
+    sentence=sentence,
 )
