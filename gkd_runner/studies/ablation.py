@@ -38,7 +38,7 @@ VARIANTS = {name: options for group in GROUPS.values() for name, options in grou
 
 def table(measured: pd.DataFrame) -> Table:
     """One row per variant, one column per graph and teacher."""
-    cells = wide(measured, "variant", list(VARIANTS)).groupby(PLACE).agg(percent).T
+    cells = wide(measured, "variant", list(VARIANTS)).groupby(level=PLACE).agg(percent).T
     cells = cells.reindex(columns=pd.MultiIndex.from_tuples(places(measured)))
     cells.columns = [f"{dataset}\n{teacher}" for dataset, _, teacher in cells.columns]
     return study_table(

@@ -47,7 +47,7 @@ def tables(measured: pd.DataFrame) -> Group:
     }  # fmt: skip
     shown = []
     for caption, (accuracy, wanted) in captions.items():
-        cells = accuracy.groupby([*PLACE, "method"]).agg(percent)
+        cells = accuracy.groupby(level=[*PLACE, "method"]).agg(percent)
         cells = cells.reindex(pd.MultiIndex.from_tuples(wanted)).droplevel(1)
         cells = cells.rename_axis(["dataset", "GNN", "method"])
         shown.append(study_table(caption, cells, ends=[wanted[-1][-1]]))

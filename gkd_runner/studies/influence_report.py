@@ -49,7 +49,7 @@ def accuracies(measured: pd.DataFrame) -> pd.DataFrame:
     sides = wide(measured, "side", SIDES, BY, "test_accuracy")
     both = sides.dropna().groupby(BY).size().index
     kept = sides[sides.index.droplevel("seed").isin(both)]
-    return in_rank(kept, ["grouping", "dataset", "setting", "teacher", "seed"])
+    return in_rank(kept, ["grouping", *PLACE, "seed"])
 
 
 def epochs(measured: pd.DataFrame) -> pd.Series:

@@ -36,7 +36,7 @@ def by_share(measured: pd.DataFrame) -> pd.DataFrame:
 def table(measured: pd.DataFrame) -> Table:
     """One row per graph, teacher and share of labels."""
     accuracy = by_share(measured)
-    cells = accuracy.groupby(BY).agg(percent)
+    cells = accuracy.groupby(level=BY).agg(percent)
     cells["infgrand - glnn"] = leads(accuracy, "glnn").apply(points, axis=1)
     rows = [(*place, share) for place in places(measured) for share in SHARES]
     cells = cells.reindex(pd.MultiIndex.from_tuples(rows)).droplevel(1)

@@ -156,7 +156,8 @@ def wide(
     keys = [*index, "seed"]
     rows = table[table["measure"] == measure].drop_duplicates([*keys, column], keep="last")
     pivoted = rows.pivot(index=keys, columns=column, values="value").reindex(columns=list(names))
-    return in_rank(pivoted, [*ORDER, "seed"])
+    order = in_rank(pivoted.index.to_frame(index=False), [*ORDER, "seed"]).index
+    return pivoted.iloc[order]
 
 
 def places(table: pd.DataFrame) -> list[tuple[str, str, str]]:
