@@ -23,9 +23,7 @@ BLOCK = 1024
 _EPS = 1e-12
 
 
-def node_influence(
-    graph: GraphData, self_loops: float, columns: int | None = None
-) -> FloatArray:
+def node_influence(graph: GraphData, self_loops: float, columns: int | None = None) -> FloatArray:
     """InfGraND's influence ``[n]`` of every node of ``graph``; ``columns`` as for ``influence``."""
     return influence(graph.features, symmetric(graph.adjacency, self_loops), columns)
 

@@ -56,8 +56,8 @@ def _influence(panel: Axes, table: pd.DataFrame) -> None:
     panel.scatter(degree, influence, s=8, color=BLUE, alpha=0.25, linewidths=0, rasterized=True)
     group = np.floor(np.log2(np.maximum(degree, 0.5)))  # 0, 1, 2 to 3, 4 to 7, and so on
     medians = nodes.groupby(group).median()
-    line = {"color": BLACK, "markersize": 4, "label": "median, by degree"}
-    panel.plot(medians["degree"], medians["influence"], "o-", **line)
+    line = panel.plot(medians["degree"], medians["influence"], "o-", color=BLACK, markersize=4)
+    line[0].set_label("median, by degree")
     _degree_axis(panel, degree)
     panel.set(xlabel="degree", ylabel="influence", ylim=(-0.03, 1.03))
     _legend_above(panel)

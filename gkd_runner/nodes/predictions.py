@@ -1,4 +1,4 @@
-"""Columns of a finished run: how sure and how right its teacher and its student are of each node."""
+"""Columns of a finished run: how sure and how right teacher and student are of each node."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def _split_table(table: pd.DataFrame) -> Table:
     parts = table.groupby("split")[["influence", "local_homophily"]]
     sizes, means = parts.size(), parts.mean()
     for part in (part for part in SPLIT if part in sizes):
-        shown.add_row(part, str(sizes[part]), *(_fixed(mean, missing="") for mean in means.loc[part]))
+        shown.add_row(
+            part, str(sizes[part]), *(_fixed(mean, missing="") for mean in means.loc[part])
+        )
     return shown
 
 

@@ -9,28 +9,114 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from rich.console import Group
+from rich.table import Table
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.nodes.predictions import run_columns
-from gkd_runner.nodes.quarters import accuracy_by_hardness
+from gkd_runner.nodes.quarters import QUARTERS, accuracy_by_hardness
 from gkd_runner.nodes.table import split_column
 from gkd_runner.options.schema import Config
 from gkd_runner.results.compare import PLACE
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch
-from gkd_runner.studies.hardness_report import (
-    BINS,
-    HARDNESSES,
-    HGMD,
-    METHODS,
-    sentence,
-    tables,
-    variant_of,
-)
 from gkd_runner.studies.measurements import Measurements, origin_columns
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study, Variant
-from gkd_runner.studies.sweep import FORM, TEACHER, accuracies, measured, run_cases
+from gkd_runner.studies.sweep import (
+    FORM,
+    TEACHER,
+    accuracies,
+    collapses,
+    places,
+    record,
+    run_cases,
+    wide,
+)
+from gkd_runner.studies.wording import gaps, mean_points, percent, standing, study_table, won
+
+HGMD = ("hgmd-weight", "hgmd-mixup")
+HARDNESSES = ("both", "knowledge", "distillation", "none")
+METHODS = ("mlp", "glnn", *HGMD, "infgrand")
+
+BINS = 20
+"""Bins of the histograms of hardness over [0, 1]; ``part`` is where a bin begins."""
+
+
+def variant_of(method: str) -> str:
+    """The variant in which a method is as its authors published it."""
+    return "both" if method in HGMD else ""
+
+
+def as_published(measured: pd.DataFrame) -> pd.DataFrame:
+    """The measurements of teachers, and of methods as their authors published them."""
+    return measured[measured["variant"] == measured["method"].map(variant_of)]
+
+
+def of_hgmd(measured: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy on all test nodes of each HGMD method, a column per hardness that draws edges."""
+    overall = measured[measured["part"] == ""]
+    return wide(overall, "variant", HARDNESSES, [*PLACE, "method"])
+
+
+def tables(measured: pd.DataFrame) -> Group:
+    """Accuracy by quarter of every method; HGMD by what it draws edges with."""
+    published = wide(as_published(measured), "part", (*QUARTERS, ""), [*PLACE, "method"])
+    hgmd = of_hgmd(measured)
+    rows = [(*place, method) for place in places(measured) for method in (TEACHER, *METHODS)]
+    return Group(
+        _by_method(
+            "test accuracy in % by quarter of the test nodes, mean ± population std over seeds",
+            published.rename(columns={"": "all"}),
+            rows,
+        ),
+        _by_method(
+            "test accuracy in %, mean ± population std over seeds, of HGMD that draws edges by both"
+            " hardnesses, one alone, or none",
+            hgmd,
+            [row for row in rows if row[-1] in HGMD],
+        ),
+    )
+
+
+def _by_method(caption: str, accuracy: pd.DataFrame, rows: Sequence[tuple[str, ...]]) -> Table:
+    cells = accuracy.groupby(level=[*PLACE, "method"]).agg(percent)
+    cells = cells.reindex(pd.MultiIndex.from_tuples(rows)).droplevel(1)
+    return study_table(caption, cells.rename_axis(["dataset", "GNN", "method"]), [rows[-1][-1]])
+
+
+def sentence(measured: pd.DataFrame) -> str:
+    """Gains on easy and hard nodes, the effect of each hardness, and the cost of subgraphs."""
+    by_quarter = wide(as_published(measured), "method", METHODS, [*PLACE, "part"])
+    ours, glnn = by_quarter["hgmd-mixup"], by_quarter["glnn"]
+    gains = gaps(ours, glnn, [*PLACE, "part"])
+    easy, hard = (gains[gains.index.get_level_values("part") == QUARTERS[end]] for end in (0, -1))
+    mixup = of_hgmd(measured).query("method == 'hgmd-mixup'")
+    others = {name: gaps(mixup["both"], mixup[name]) for name in HARDNESSES[1:]}
+    if hard.empty or easy.empty or any(gap.empty for gap in others.values()):
+        return "Not measured yet: GLNN and HGMD-mixup on all quarters, and HGMD-mixup's variants."
+    alone = ", ".join(f"{name} {mean_points(gap)}" for name, gap in others.items())
+    return (
+        f"On the hardest quarter HGMD-mixup is {standing(hard)} GLNN (better for {won(hard)} pairs"
+        f" of graph and teacher), on the easiest {standing(easy)} it. Both hardnesses instead of"
+        f" one alone or none change its accuracy by: {alone}."
+        f"{_costs(measured)}{collapses(measured)}"
+    )
+
+
+def _costs(measured: pd.DataFrame) -> str:
+    """The share of an epoch of HGMD that it takes beyond GLNN's, where both were timed."""
+    seconds = wide(measured, "method", METHODS, measure="seconds_per_epoch")
+    shares = {method: (1 - seconds["glnn"] / seconds[method]).dropna() for method in HGMD}
+    told = " and ".join(
+        f"{_range(share)} of an epoch of {name}" for name, share in shares.items() if len(share)
+    )
+    return f" Drawing subgraphs (time beyond GLNN's) takes {told}." if told else ""
+
+
+def _range(shares: pd.Series) -> str:
+    low, high = (f"{100 * end:.0f}" for end in (shares.min(), shares.max()))
+    return f"{low}%" if low == high else f"{low} to {high}%"
 
 
 def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
@@ -69,11 +155,11 @@ def look_at_nodes(runs: pd.DataFrame, config: Config) -> Iterator[pd.DataFrame]:
             stages[TEACHER] = ("teacher", "knowledge_hardness")
         for name, (stage, column) in stages.items():
             for quarter, accuracy in quarters[stage].items():
-                yield measured(run, "accuracy", accuracy, method=name, part=quarter)
+                yield record(run, "accuracy", accuracy, method=name, part=quarter)
             hardness = nodes[column].dropna().to_numpy(float).clip(0, 1)
             counts, edges = np.histogram(hardness, BINS, (0, 1))
             for share, edge in zip(counts / counts.sum(), edges[:-1], strict=True):
-                yield measured(run, column, share, method=name, part=f"{edge:.2f}")
+                yield record(run, column, share, method=name, part=f"{edge:.2f}")
 
 
 def extraction_costs(runs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
@@ -86,7 +172,7 @@ def extraction_costs(runs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
     seed = reload_run(glnn["folder"], glnn["seed"], _places(configs["glnn"]))
     methods = {name: config.method for name, config in configs.items()}
     seconds = seconds_per_epoch(seed, methods, device)
-    return measured(timed, "seconds_per_epoch", timed["method"].map(seconds), **origin)
+    return record(timed, "seconds_per_epoch", timed["method"].map(seconds), **origin)
 
 
 def _places(config: Config) -> Mapping[str, str]:

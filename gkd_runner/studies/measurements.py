@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,23 @@ from gkd_runner.results.frame import ReportError
 from gkd_runner.results.stored import provenance
 from gkd_runner.runs.environment import describe_environment
 
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "string": str,
-    "int64": int,
-    "float64": float,
-    "Int64": lambda text: int(text) if text else None,
-}
-"""By the pandas type of a column; only ``Int64`` allows missing values, which are written empty."""
+INTEGERS = {"layers", "hidden_dim", "nodes", "classes", "seed", "repeats", "threads", "peak_bytes"}
+"""Columns of integers in all studies; those that do not apply to a measurement are empty."""
+
+NUMBERS = {"value", "median_seconds_per_node", "low", "high", "nodes_read"}
+"""Columns of floating-point numbers in all studies. All others are text."""
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text else None
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {"Int64": _integer, "float64": float, "string": str}
+
+
+def type_of(column: str) -> str:
+    """The pandas type of a column."""
+    return "Int64" if column in INTEGERS else "float64" if column in NUMBERS else "string"
 
 
 @dataclass(frozen=True)
@@ -33,19 +43,24 @@ class Form:
     """The columns of a study's CSV.
 
     Attributes:
-        columns: the pandas type of each column. ``configuration`` is the hash of all options that
-            shaped the measurement, without the seed.
+        header: the first line. ``configuration`` is the hash of all options that shaped the
+            measurement, without the seed.
         scope: the columns that name what was measured. All rows of a scope have one configuration.
         index: the columns that tell the rows of one scope apart.
     """
 
-    columns: Mapping[str, str]
-    scope: tuple[str, ...]
-    index: tuple[str, ...]
+    header: str
+    scope: Sequence[str]
+    index: Sequence[str]
+
+    @property
+    def columns(self) -> list[str]:
+        return self.header.split(",")
 
     def table(self, rows: Any = ()) -> pd.DataFrame:
-        """The rows (dicts, sequences or a DataFrame) with these columns and types."""
-        return pd.DataFrame(rows, columns=list(self.columns)).astype(dict(self.columns))
+        """The rows (dicts, sequences or a DataFrame) with these columns and their types."""
+        types = {column: type_of(column) for column in self.columns}
+        return pd.DataFrame(rows, columns=self.columns).astype(types)
 
     def current(self, table: pd.DataFrame) -> pd.DataFrame:
         """Each scope's newest configuration, later rows replacing equal earlier ones."""
@@ -53,7 +68,7 @@ class Form:
         rows = table.assign(position=position).drop_duplicates("position", keep="last")
         newest = table.groupby(list(self.scope), dropna=False)["configuration"].transform("last")
         kept = rows[rows["configuration"] == newest.loc[rows.index]].sort_values("position")
-        return kept[list(self.columns)].reset_index(drop=True)
+        return kept[self.columns].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,7 @@ class Measurements:
             return self.form.table()
         with self.path.open(newline="", encoding="utf-8") as text:
             header, *rows = list(csv.reader(text)) or [[]]
-        if header != list(self.form.columns):
+        if header != self.form.columns:
             raise ReportError(
                 f"{self.path} has columns {', '.join(header)}, this version writes"
                 f" {', '.join(self.form.columns)}; move it away"
@@ -79,7 +94,9 @@ class Measurements:
     def add(self, rows: pd.DataFrame) -> None:
         """Write ``rows`` beside what the file has, in place of what they outdate."""
         with held(self.path.with_name(f".{self.path.name}.lock"), f"writes {self.path}"):
-            kept = self.form.current(pd.concat([self.read(), self.form.table(rows)], ignore_index=True))
+            kept = self.form.current(
+                pd.concat([self.read(), self.form.table(rows)], ignore_index=True)
+            )
             floats = {name: kept[name].map(repr) for name in kept.select_dtypes("float64")}
             with replacing(self.path) as part:
                 kept.assign(**floats).to_csv(part, index=False, lineterminator="\n")
@@ -88,8 +105,8 @@ class Measurements:
         try:
             if len(row) != len(self.form.columns):
                 raise ValueError(f"{len(row)} of {len(self.form.columns)} values")
-            kinds = self.form.columns.values()
-            return [PARSERS[kind](text) for kind, text in zip(kinds, row, strict=True)]
+            cells = zip(self.form.columns, row, strict=True)
+            return [PARSERS[type_of(column)](text) for column, text in cells]
         except ValueError as error:
             raise ReportError(
                 f"{self.path}, line {line} is broken ({error}); delete the line, and run the study"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,24 +24,8 @@ ORDER = ["setting", "teacher", "dataset"]
 """Places are sorted by these."""
 
 FORM = Form(
-    columns={
-        **dict.fromkeys(
-            ("dataset", "protocol", "setting", "teacher", "preset", "calibration"), "string"
-        ),
-        "layers": "int64",
-        "hidden_dim": "int64",
-        "method": "string",
-        "variant": "string",
-        "seed": "int64",
-        "measure": "string",
-        "part": "string",
-        "value": "float64",
-        "run": "string",
-        "threads": "Int64",
-        "device": "string",
-        "commit": "string",
-        "configuration": "string",
-    },
+    "dataset,protocol,setting,teacher,preset,calibration,layers,hidden_dim,method,variant,seed,"
+    "measure,part,value,run,threads,device,commit,configuration",
     scope=("dataset", "protocol", "setting", "teacher", "method", "variant"),
     index=("seed", "measure", "part"),
 )
@@ -104,12 +88,9 @@ def check_shared_teachers(cases: Sequence[Case]) -> None:
         raise ConfigError(mistakes)
 
 
-def measured(runs: pd.DataFrame, measure: str, value: Any, **columns: Any) -> pd.DataFrame:
-    """A measurement of each of these rows of ``run_cases``, of the student unless ``method`` is given.
-
-    ``columns`` replace those of the runs.
-    """
-    own: Mapping[str, Any] = {
+def record(runs: pd.DataFrame, measure: str, value: Any, **columns: Any) -> pd.DataFrame:
+    """A measurement of each row of ``run_cases``; ``columns`` replace those of the runs."""
+    own = {
         "measure": measure,
         "value": value,
         "part": "",
@@ -127,9 +108,9 @@ def accuracies(runs: pd.DataFrame) -> pd.DataFrame:
     """
     glnn = runs[runs["method"] == "glnn"]
     parts = [
-        measured(runs, "accuracy", runs["student_test"]),
-        measured(runs, "collapsed", runs["collapsed_student"].astype(float)),
-        measured(glnn, "accuracy", glnn["teacher_test"], method=TEACHER),
+        record(runs, "accuracy", runs["student_test"]),
+        record(runs, "collapsed", runs["collapsed_student"].astype(float)),
+        record(glnn, "accuracy", glnn["teacher_test"], method=TEACHER),
     ]
     return pd.concat(parts).sort_index(kind="stable")
 

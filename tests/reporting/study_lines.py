@@ -7,12 +7,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.nodes.quarters import QUARTERS
-from gkd_runner.studies import STUDIES, ablation, hardness_report, scarcity
 from gkd_runner.studies.inference_report import SIZES, InferenceLine
 from gkd_runner.studies.influence_report import InfluenceLine
 from gkd_runner.studies.lines import Line
 from gkd_runner.studies.quarters import GROUPINGS, SIDES
+
+from gkd_runner.nodes.quarters import QUARTERS
+from gkd_runner.studies import STUDIES, ablation, hardness_report, scarcity
 from gkd_runner.studies.sweep import TEACHER, SweepLine
 
 DATASETS = ("cora", "citeseer", "pubmed")

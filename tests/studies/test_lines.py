@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from gkd_runner.studies.lines import Line, Lines
 
 from gkd_runner.reporting.rows import ReportError
-from gkd_runner.studies.lines import Line, Lines
 
 
 @dataclass(frozen=True, kw_only=True)

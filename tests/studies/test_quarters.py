@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
 from support import config, dense_influence, dense_symmetric, small_graph, small_tasks
 
 from gkd_runner.data.task import Task
-from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
 
 
 def task_and_influence(setting: str) -> tuple[Task, np.ndarray]:

@@ -14,9 +14,7 @@ from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.studies.charts import Axis, Records, curves, dots, trend
 from gkd_runner.results.compare import DATASETS, PLACE, TEACHERS, in_order, in_rank
-from gkd_runner.studies import ablation, inference_report, scarcity
-from gkd_runner.studies import hardness_report as hardness
-from gkd_runner.studies import influence_report as influence
+from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
 from gkd_runner.studies.sweep import ORDER, TEACHER, wide
 from gkd_runner.studies.training_subset import GROUPINGS
 
@@ -116,9 +114,7 @@ def hardness_figures(measured: pd.DataFrame) -> Iterator[Figure]:
         "Edges drawn by both hardnesses as published, by one alone, or by neither; mean ±"
         " population std over seeds.",
         by_method(variants, hardness.HGMD, row=hardness.HARDNESSES),
-        lambda records: dots(
-            records, ACCURACY, hardness.HARDNESSES, kinds(records, hardness.HGMD)
-        ),
+        lambda records: dots(records, ACCURACY, hardness.HARDNESSES, kinds(records, hardness.HGMD)),
     )
 
 
@@ -174,9 +170,7 @@ def ablation_figures(measured: pd.DataFrame) -> Iterator[Figure]:
         ablation.sentence(measured),
         "Mean ± population std over seeds.",
         records.assign(kind=records["row"].map(groups)),
-        lambda records: dots(
-            records, ACCURACY, list(groups), list(ablation.GROUPS), beside=False
-        ),
+        lambda records: dots(records, ACCURACY, list(groups), list(ablation.GROUPS), beside=False),
     )
 
 
@@ -198,7 +192,7 @@ def scarcity_figures(measured: pd.DataFrame) -> Iterator[Figure]:
 
 def inference_figures(measured: pd.DataFrame) -> Iterator[Figure]:
     """How many times longer than the MLP the GNNs take, a figure per machine."""
-    machines = inference_report.machines(measured)
+    machines = inference.machines(measured)
     for machine in machines.unique():
         rows = measured[machines == machine]
         datasets = in_order(rows["dataset"], DATASETS)
@@ -206,7 +200,7 @@ def inference_figures(measured: pd.DataFrame) -> Iterator[Figure]:
         yield figure(
             f"inference-{machine.replace(' ', '-')}",
             f"How many times longer than the MLP GNNs take on {machine}",
-            inference_report.sentence(rows),
+            inference.sentence(rows),
             "Median and quartiles of the time per node over that of the MLP on raw features."
             " InfGraND's student reads features that were propagated before, or propagates them on"
             " request.",
@@ -224,9 +218,9 @@ def _times(measured: pd.DataFrame) -> pd.DataFrame:
     mlp = mlp.drop_duplicates(task, keep="last").rename(columns={"median_seconds_per_node": "mlp"})
     rows = measured[measured["model"] != "mlp"].merge(mlp, on=task)
     times = {name: (rows[column] / rows["mlp"]).round(3) for name, column in seconds.items()}
-    panels = {size: f"{size} nodes per request" for size in inference_report.SIZES} | {
+    panels = {size: f"{size} nodes per request" for size in inference.SIZES} | {
         "1": "one node per request",
-        inference_report.ALL: "all test nodes at once",
+        inference.ALL: "all test nodes at once",
     }
     records = rows[PLACE].assign(
         kind=rows["model"].replace(STUDENTS),
