@@ -57,7 +57,7 @@ def _facts(table: pd.DataFrame, graph: GraphData) -> Table:
 
 def rank_correlation(table: pd.DataFrame) -> float:
     """Spearman's, of influence and degree; NaN where one of them is the same for all nodes."""
-    return float(table["degree"].corr(table["influence"], method="spearman"))
+    return float(table[["degree", "influence"]].corr(method="spearman").iloc[0, 1])
 
 
 def _influence_text(options: InfgrandConfig) -> str:
