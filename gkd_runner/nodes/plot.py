@@ -27,26 +27,26 @@ CROWDED = 1000
 """Largest degree with ticks at 2 and 5 between the powers of ten."""
 
 
-def save_plot(found: Inspected, path: Path) -> None:
+def save_plot(inspected: Inspected, path: Path) -> None:
     """Draw the nodes to ``path``, atomically; its suffix is the format."""
     with replacing(path) as part:
-        figure(found).savefig(part, format=path.suffix[1:], dpi=150)
+        figure(inspected).savefig(part, format=path.suffix[1:], dpi=150)
 
 
-def figure(found: Inspected) -> Figure:
+def figure(inspected: Inspected) -> Figure:
     """Two panels on the graph; with a run two more, on the hardness of its test nodes."""
-    table, rows = found.table, 2 if found.of_run else 1
+    table, rows = inspected.table, 2 if inspected.of_run else 1
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
     canvas = Figure(figsize=(2 * PANEL[0], rows * PANEL[1]), layout=layout)
     panels = canvas.subplots(rows, 2).flat
     _influence(next(panels), table)
     _homophily(next(panels), table)
-    if found.of_run:
+    if inspected.of_run:
         _hardness(next(panels), table, "knowledge_hardness", "teacher")
         _hardness(next(panels), table, "distillation_hardness", "student")
     for panel in canvas.axes:
         panel.spines[["top", "right"]].set_visible(False)
-    canvas.suptitle(found.title)
+    canvas.suptitle(inspected.title)
     return canvas
 
 
@@ -64,7 +64,7 @@ def _influence(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def _degree_axis(panel: Axes, degree: npt.NDArray[np.int64]) -> None:
-    """Logarithmic; with isolated nodes the part below 1 is linear, so that 0 has a place."""
+    """A logarithmic axis; with isolated nodes it is linear below 1, so that 0 can be shown."""
     if (degree == 0).any():
         panel.set_xscale("symlog", linthresh=1, linscale=0.5)
     else:
@@ -82,7 +82,7 @@ def _homophily(panel: Axes, table: pd.DataFrame) -> None:
 
 
 def _hardness(panel: Axes, table: pd.DataFrame, column: str, stage: str) -> None:
-    """Stacked, so that the outline is that of all test nodes; hatched, for print in grey."""
+    """Right and wrong nodes are stacked, and hatched for print in grey."""
     test = table[table["split"] == "test"].dropna(subset=[column, f"{stage}_right"])
     hardness, right = test[column], test[f"{stage}_right"].astype(bool)
     groups: list[Any] = [hardness[right], hardness[~right]]

@@ -6,6 +6,7 @@ Quarters are of the test nodes, by the knowledge hardness of the teacher that al
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -146,20 +147,22 @@ def look_at_nodes(runs: pd.DataFrame, config: Config) -> Iterator[pd.DataFrame]:
     Nodes that are harder than any observed one, as hidden nodes may be, count as the hardest.
     """
     for number, method in enumerate(runs["method"]):
-        run = runs.iloc[[number]]
-        seed = reload_run(run["folder"].item(), run["seed"].item(), _places(config))
+        run = runs.iloc[number]
+        seed = reload_run(Path(run["folder"]), int(run["seed"]), _moved(config))
         nodes = pd.DataFrame({"split": split_column(seed.task), **run_columns(seed)})
         quarters = accuracy_by_hardness(nodes)
         stages = {method: ("student", "distillation_hardness")}
         if method == "glnn":  # all share its teacher
             stages[TEACHER] = ("teacher", "knowledge_hardness")
         for name, (stage, column) in stages.items():
-            for quarter, accuracy in quarters[stage].items():
-                yield record(run, "accuracy", accuracy, method=name, part=quarter)
             hardness = nodes[column].dropna().to_numpy(float).clip(0, 1)
             counts, edges = np.histogram(hardness, BINS, (0, 1))
-            for share, edge in zip(counts / counts.sum(), edges[:-1], strict=True):
-                yield record(run, column, share, method=name, part=f"{edge:.2f}")
+            bins = [f"{edge:.2f}" for edge in edges[:-1]]
+            shares = pd.Series(counts / counts.sum(), index=bins)
+            for measure, values in {"accuracy": quarters[stage], column: shares}.items():
+                rows = runs.iloc[[number] * len(values)]
+                parts = list(values.index)
+                yield record(rows, measure, values.to_numpy(float), method=name, part=parts)
 
 
 def extraction_costs(runs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
@@ -169,13 +172,13 @@ def extraction_costs(runs: pd.DataFrame, cases: Sequence[Case]) -> pd.DataFrame:
     configs = {row.method: cases[row.case].config for row in timed.itertuples()}
     device = choose_device(configs["glnn"].device)
     origin = origin_columns(device)
-    seed = reload_run(glnn["folder"], glnn["seed"], _places(configs["glnn"]))
+    seed = reload_run(Path(glnn["folder"]), int(glnn["seed"]), _moved(configs["glnn"]))
     methods = {name: config.method for name, config in configs.items()}
     seconds = seconds_per_epoch(seed, methods, device)
     return record(timed, "seconds_per_epoch", timed["method"].map(seconds), **origin)
 
 
-def _places(config: Config) -> Mapping[str, str]:
+def _moved(config: Config) -> Mapping[str, str]:
     """The folders of teachers and data now, wherever they lay when the run was made."""
     return {"cache_dir": config.cache_dir, "data_dir": config.data_dir}
 
