@@ -62,7 +62,7 @@ def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
         cases = study_cases(study, vars(options), overrides, options.max_width)
         output_dir = Path(cases[0].config.output_dir).expanduser()
         measurements = study.measurements(options.study, output_dir)
-        measured = study.run(cases, measurements)
+        measured = study.measure(cases, measurements)
     except Exception as failure:
         text = explain(failure)
         if text is None:

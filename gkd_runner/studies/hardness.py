@@ -120,25 +120,18 @@ def _range(shares: pd.Series) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
-def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+def run(cases: Sequence[Case], _: Measurements) -> Iterator[pd.DataFrame]:
     """Run what is missing, look at the nodes, time the methods."""
     config = cases[0].config
     if config.cache == "off":
         raise ConfigError(["cache=off: the study looks at the cached teachers; leave it out"])
     runs = run_cases(cases)
-    parts = list[pd.DataFrame]()
-
-    def keep(part: pd.DataFrame) -> None:
-        measurements.add(part)
-        parts.append(part)
-
-    keep(accuracies(runs))
+    yield accuracies(runs)
     published = runs[runs["variant"] == runs["method"].map(variant_of)]
     for _, of_case in published.groupby("case"):
-        keep(pd.concat(look_at_nodes(of_case, config)))
+        yield pd.concat(look_at_nodes(of_case, config))
     for _, here in published.groupby(PLACE, sort=False):
-        keep(extraction_costs(here, cases))
-    return pd.concat(parts)
+        yield extraction_costs(here, cases)
 
 
 def look_at_nodes(runs: pd.DataFrame, config: Config) -> Iterator[pd.DataFrame]:

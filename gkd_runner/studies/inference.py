@@ -151,19 +151,17 @@ FURTHER = 5
 """Requests whose peak memory (median) and nodes read (mean) are recorded."""
 
 
-def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+def run(cases: Sequence[Case], _: Measurements) -> Iterator[pd.DataFrame]:
     """Measure every model of every configuration, whatever was measured before."""
-    console, parts = make_console(), list[pd.DataFrame]()
-    configs = [case.config for case in cases]
+    console, configs = make_console(), [case.config for case in cases]
     if len(configs[0].seeds) > 1:
         raise ConfigError([f"seeds={configs[0].seeds}: time is measured with one; give one"])
     origin = origin_columns(choose_device(configs[0].device))
     for config in configs:
-        parts.append(FORM.table(row | origin for row in measure_config(config)))
-        measurements.add(parts[-1])
+        part = FORM.table(row | origin for row in measure_config(config))
+        yield part
         name = f"{config.dataset.name}, {config.teacher.name} and students, {config.setting.name}"
-        console.print(f"{name}: {len(parts[-1])} measurements")
-    return pd.concat(parts)
+        console.print(f"{name}: {len(part)} measurements")
 
 
 def measure_config(config: Config) -> Iterator[dict[str, Any]]:

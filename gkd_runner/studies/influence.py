@@ -6,7 +6,7 @@ computing influence beside those of the teachers' epochs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -170,32 +170,31 @@ class Subject:
         return measured[here & (graph | asked & (measured["configuration"] == self.of_teachers))]
 
 
-def run(cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
-    """Measure what the file does not have yet; all measurements of the cases."""
-    console, parts = make_console(), list[pd.DataFrame]()
+def run(cases: Sequence[Case], measurements: Measurements) -> Iterator[pd.DataFrame]:
+    """Measure what the file does not have yet."""
+    console = make_console()
     origin = origin_columns(choose_device(cases[0].config.device))
     for config in (case.config for case in cases):
         subject = make_subject(config, origin)
-        known = subject.own(measurements.read())
-        measure_missing(subject, known, measurements)
-        mine = subject.own(measurements.read())
-        parts.append(mine)
+        known, taken = subject.own(measurements.read()), 0
+        yield known
+        for fresh in measure_missing(subject, known):
+            taken += len(fresh)
+            yield fresh
         name = f"{config.dataset.name}, {config.teacher.name}, {config.setting.name}"
-        taken = len(mine) - len(known)
         console.print(f"{name}: {taken} measurements taken, {len(known)} known")
-    return pd.concat(parts).drop_duplicates()  # GNNs share what was measured of their graph
 
 
-def measure_missing(subject: Subject, known: pd.DataFrame, measurements: Measurements) -> None:
-    """Take the measurements that are not ``known``, and write each down at once."""
+def measure_missing(subject: Subject, known: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The measurements that are not ``known``."""
     if not (known["teacher"] == "").any():
-        measurements.add(measure_graph(subject))
+        yield measure_graph(subject)
     at_once = replicas_at_once(subject.config, subject.device)
     for subset in SUBSETS:
         mine = (known["grouping"] == subset.grouping) & (known["side"] == subset.side)
         missing = [seed for seed in subject.config.seeds if seed not in set(known["seed"][mine])]
         for chunk in chunks(missing, at_once):
-            measurements.add(train(subject, subset, chunk))
+            yield train(subject, subset, chunk)
 
 
 def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,8 @@ class Study:
         defaults: the gkd-train options that it starts from; ``dataset``, ``teacher`` and ``seeds``
             list their values with commas.
         form: the columns of its CSV.
-        run: adds to the CSV what the cases ask for, and returns all measurements of the cases.
+        run: yields all measurements of the cases, in parts that are written down at once. It may
+            read those that the CSV has.
         table: shows measurements in the terminal.
         sentence: judges the papers' claim by measurements.
         variants: the configurations that it compares on every dataset with every teacher.
@@ -45,7 +46,7 @@ class Study:
 
     defaults: Mapping[str, str]
     form: Form
-    run: Callable[[Sequence[Case], Measurements], pd.DataFrame]
+    run: Callable[[Sequence[Case], Measurements], Iterator[pd.DataFrame]]
     table: Callable[[pd.DataFrame], RenderableType]
     sentence: Callable[[pd.DataFrame], str]
     variants: Sequence[Variant] = (Variant(""),)
@@ -53,6 +54,14 @@ class Study:
     def measurements(self, name: str, output_dir: Path) -> Measurements:
         """The study's CSV in an output folder."""
         return Measurements(output_dir / "studies" / f"{name}.csv", self.form)
+
+    def measure(self, cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+        """Run the cases and add to the CSV; all measurements of the cases."""
+        parts = []
+        for part in self.run(cases, measurements):
+            measurements.add(part)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True).drop_duplicates()
 
 
 SHARED_DEFAULTS = {

@@ -45,9 +45,7 @@ def clock(device: torch.device) -> Callable[[], float]:
     return time.process_time if alone else time.perf_counter
 
 
-def measure(
-    call: Callable[[T], object], draw: Callable[[], T], device: torch.device
-) -> Timing:
+def measure(call: Callable[[T], object], draw: Callable[[], T], device: torch.device) -> Timing:
     """Time ``call(draw())`` repeatedly, each time on another draw; drawing is not timed."""
     for _ in range(WARM_UP):
         call(draw())
