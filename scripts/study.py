@@ -1,4 +1,4 @@
-"""Run one of the studies that the papers' claims rest on: what it found, and if the claim holds.
+"""Run one of the studies of the papers' claims: its measurements, and whether the claim holds.
 
     python scripts/study.py influence --teachers gcn --seeds 0,1,2
 
@@ -60,16 +60,17 @@ def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     try:
         study = find_study(options.study)
         cases = study_cases(study, vars(options), overrides, options.max_width)
-        lines = study.lines(options.study, Path(cases[0].config.output_dir).expanduser())
-        finding = study.run(cases, lines)
+        output_dir = Path(cases[0].config.output_dir).expanduser()
+        measurements = study.measurements(options.study, output_dir)
+        measured = study.measure(cases, measurements)
     except Exception as failure:
         text = explain(failure)
         if text is None:
             raise
         sys.exit(f"study: {text}")
     console = make_console()
-    console.print(finding.table, crop=False)
-    console.print(f"{finding.sentence}\n{lines.path}", soft_wrap=True)
+    console.print(study.table(measured), crop=False)
+    console.print(f"{study.sentence(measured)}\n{measurements.path}", soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

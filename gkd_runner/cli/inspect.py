@@ -84,7 +84,7 @@ def inspect(request: Request) -> None:
     write_csv(found.table, request.out)
     console = make_console()
     console.print(summary(found))
-    console.print(f"wrote    {request.out} ({found.table.num_nodes} rows)", soft_wrap=True)
+    console.print(f"wrote    {request.out} ({len(found.table)} rows)", soft_wrap=True)
     if request.plot:
         from gkd_runner.nodes.plot import save_plot
 

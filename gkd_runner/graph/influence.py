@@ -16,10 +16,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.graph.operators import symmetric
 
 BLOCK = 1024
 _EPS = 1e-12
+
+
+def node_influence(graph: GraphData, self_loops: float, columns: int | None = None) -> FloatArray:
+    """InfGraND's influence ``[n]`` of every node of ``graph``; ``columns`` as for ``influence``."""
+    return influence(graph.features, symmetric(graph.adjacency, self_loops), columns)
 
 
 def influence(

@@ -12,7 +12,7 @@ from gkd_runner.common.lazy import torch
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.influence import influence
+from gkd_runner.graph.influence import node_influence
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, take_rows
@@ -114,8 +114,7 @@ class InfGraND(Method[InfgrandConfig]):
         return weights / self.classroom.edges_of_replica
 
     def _influence(self, graph: GraphData, columns: int | None = None) -> FloatArray:
-        operator = symmetric(graph.adjacency, self.config.self_loops)
-        return influence(graph.features, operator, columns)
+        return node_influence(graph, self.config.self_loops, columns)
 
     def _published_influence(self, task: Task) -> FloatArray:
         """On the full graph, summed over its first nodes, as many as are observed."""

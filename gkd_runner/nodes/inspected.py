@@ -7,29 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import pandas as pd
+
 from gkd_runner.config.build import data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
 from gkd_runner.nodes.measures import influence_options
 from gkd_runner.nodes.predictions import run_columns
-from gkd_runner.nodes.table import NodeTable, graph_columns
+from gkd_runner.nodes.table import graph_columns
 from gkd_runner.options.schema import Config
 from gkd_runner.runs.reload import reload_run
 
 
 @dataclass(frozen=True, eq=False)
 class Inspected:
-    """A table of nodes and what it was made for; ``of_run`` tells whether predictions are in it."""
+    """A table of nodes and its origin; ``of_run`` tells whether predictions are in it."""
 
     config: Config
     task: Task
-    table: NodeTable
+    table: pd.DataFrame
     of_run: bool
 
     @property
     def title(self) -> str:
-        """What the numbers belong to, in a line."""
+        """The origin of the numbers, in a line."""
         config = self.config
         run = f" {config.teacher.name} teacher, {config.method.name};" if self.of_run else ""
         return (
@@ -39,17 +41,17 @@ class Inspected:
 
 
 def inspect_graph(config: Config, seed: int | None = None) -> Inspected:
-    """What needs no training, for ``seed`` (the first of the configuration's when ``None``)."""
+    """The nodes without predictions, for ``seed`` (by default the configuration's first)."""
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     task = make_task(graph, config, config.seeds[0] if seed is None else seed)
-    table = NodeTable(graph_columns(task, influence_options(config)))
-    return Inspected(config, task, table, of_run=False)
+    columns = graph_columns(task, influence_options(config))
+    return Inspected(config, task, pd.DataFrame(columns), of_run=False)
 
 
 def inspect_run(
     path: Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
 ) -> Inspected:
-    """The same and the predictions of the finished run in ``path``; arguments as ``reload_run``."""
-    found = reload_run(path, seed, moved)
-    columns = graph_columns(found.task, influence_options(found.config)) | run_columns(found)
-    return Inspected(found.config, found.task, NodeTable(columns), of_run=True)
+    """The nodes with the predictions of a finished run; arguments as for ``reload_run``."""
+    run = reload_run(path, seed, moved)
+    columns = graph_columns(run.task, influence_options(run.config)) | run_columns(run)
+    return Inspected(run.config, run.task, pd.DataFrame(columns), of_run=True)

@@ -1,4 +1,4 @@
-"""What a graph and its labels say of each node; nothing here is trained."""
+"""Measures of each node that need the graph and its labels, but no training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray
 from gkd_runner.data.task import Task
-from gkd_runner.graph.influence import influence
-from gkd_runner.graph.operators import symmetric
+from gkd_runner.graph.influence import node_influence
 from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.options.schema import Config
 
@@ -42,13 +41,16 @@ def local_homophily(graph: GraphData) -> DoubleArray:
 
 
 def edge_homophily(graph: GraphData) -> float:
-    """Share of edges with one label at both ends, of those with labels at both; NaN of none."""
+    """Share of edges with equal labels, of those with labels at both ends; NaN without any."""
     _, same = _labelled_edges(graph)
     return float(same.mean()) if len(same) else float("nan")
 
 
 def _labelled_edges(graph: GraphData) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """For each directed edge with labels at both ends: its first node, and if they are equal."""
+    """The first node of each edge with labels at both ends, and whether the labels are equal.
+
+    Each direction of an edge counts.
+    """
     nodes = np.repeat(np.arange(graph.num_nodes), degrees(graph))
     own, other = graph.labels[nodes], graph.labels[graph.adjacency.indices]
     known = (own != UNKNOWN_LABEL) & (other != UNKNOWN_LABEL)
@@ -56,7 +58,7 @@ def _labelled_edges(graph: GraphData) -> tuple[IntArray, npt.NDArray[np.bool_]]:
 
 
 def influence_options(config: Config) -> InfgrandConfig:
-    """The method's own options, or what ``method=infgrand`` would get beside the other choices."""
+    """The method's own options; of other methods, those of ``method=infgrand`` in their place."""
     if isinstance(config.method, InfgrandConfig):
         return config.method
     register_resolvers()
@@ -65,15 +67,13 @@ def influence_options(config: Config) -> InfgrandConfig:
     return InfgrandConfig(**OmegaConf.to_container(root.method, resolve=True))  # type: ignore[arg-type]
 
 
-def node_influence(task: Task, options: InfgrandConfig) -> tuple[IntArray, FloatArray]:
+def task_influence(task: Task, options: InfgrandConfig) -> tuple[IntArray, FloatArray]:
     """Node ids and their influence, as the infgrand method computes it.
 
     On the observed graph, of the observed nodes; the published variant on the whole graph, of all
     nodes, summed over its first columns, as many as nodes are observed.
     """
-    published = options.influence_graph == "published"
-    graph = task.graph if published else task.training_graph
-    columns = len(task.observed) if published else None
-    nodes = np.arange(graph.num_nodes) if published else task.observed
-    operator = symmetric(graph.adjacency, options.self_loops)
-    return nodes, influence(graph.features, operator, columns)
+    if options.influence_graph == "published":
+        nodes = np.arange(task.graph.num_nodes)
+        return nodes, node_influence(task.graph, options.self_loops, len(task.observed))
+    return task.observed, node_influence(task.training_graph, options.self_loops)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from gkd_runner.common.files import replacing
 from gkd_runner.nodes.inspected import Inspected
-from gkd_runner.nodes.table import NodeTable
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 BLUE, ORANGE, BLACK = "#0072B2", "#E69F00", "#000000"
@@ -27,42 +27,44 @@ CROWDED = 1000
 """Largest degree with ticks at 2 and 5 between the powers of ten."""
 
 
-def save_plot(found: Inspected, path: Path) -> None:
+def save_plot(inspected: Inspected, path: Path) -> None:
     """Draw the nodes to ``path``, atomically; its suffix is the format."""
     with replacing(path) as part:
-        figure(found).savefig(part, format=path.suffix[1:], dpi=150)
+        figure(inspected).savefig(part, format=path.suffix[1:], dpi=150)
 
 
-def figure(found: Inspected) -> Figure:
+def figure(inspected: Inspected) -> Figure:
     """Two panels on the graph; with a run two more, on the hardness of its test nodes."""
-    table, rows = found.table, 2 if found.of_run else 1
+    table, rows = inspected.table, 2 if inspected.of_run else 1
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
     canvas = Figure(figsize=(2 * PANEL[0], rows * PANEL[1]), layout=layout)
     panels = canvas.subplots(rows, 2).flat
     _influence(next(panels), table)
     _homophily(next(panels), table)
-    if found.of_run:
+    if inspected.of_run:
         _hardness(next(panels), table, "knowledge_hardness", "teacher")
         _hardness(next(panels), table, "distillation_hardness", "student")
     for panel in canvas.axes:
         panel.spines[["top", "right"]].set_visible(False)
-    canvas.suptitle(found.title)
+    canvas.suptitle(inspected.title)
     return canvas
 
 
-def _influence(panel: Axes, table: NodeTable) -> None:
-    degree, influence = table.together("degree", "influence")
+def _influence(panel: Axes, table: pd.DataFrame) -> None:
+    nodes = table[["degree", "influence"]].dropna()
+    degree, influence = nodes["degree"].to_numpy(), nodes["influence"].to_numpy()
     panel.scatter(degree, influence, s=8, color=BLUE, alpha=0.25, linewidths=0, rasterized=True)
-    panel.plot(
-        *_medians(degree, influence), "o-", color=BLACK, markersize=4, label="median, by degree"
-    )
+    group = np.floor(np.log2(np.maximum(degree, 0.5)))  # 0, 1, 2 to 3, 4 to 7, and so on
+    medians = nodes.groupby(group).median()
+    line = panel.plot(medians["degree"], medians["influence"], "o-", color=BLACK, markersize=4)
+    line[0].set_label("median, by degree")
     _degree_axis(panel, degree)
     panel.set(xlabel="degree", ylabel="influence", ylim=(-0.03, 1.03))
     _legend_above(panel)
 
 
 def _degree_axis(panel: Axes, degree: npt.NDArray[np.int64]) -> None:
-    """Logarithmic; with isolated nodes the part below 1 is linear, so that 0 has a place."""
+    """A logarithmic axis; with isolated nodes it is linear below 1, so that 0 can be shown."""
     if (degree == 0).any():
         panel.set_xscale("symlog", linthresh=1, linscale=0.5)
     else:
@@ -73,30 +75,19 @@ def _degree_axis(panel: Axes, degree: npt.NDArray[np.int64]) -> None:
     panel.set_xticks(ticks, labels=[str(tick) for tick in ticks])
 
 
-def _medians(
-    degree: npt.NDArray[np.int64], influence: npt.NDArray[np.float32]
-) -> tuple[list[float], list[float]]:
-    """Median degree and influence of the nodes with degree 0, 1, 2 to 3, 4 to 7, and so on."""
-    group = np.where(degree > 0, np.floor(np.log2(np.maximum(degree, 1))), -1)
-    members = [group == value for value in np.unique(group)]
-    return tuple(  # type: ignore[return-value]
-        [float(np.median(values[of])) for of in members] for values in (degree, influence)
-    )
-
-
-def _homophily(panel: Axes, table: NodeTable) -> None:
-    values = table["local_homophily"].compressed()
+def _homophily(panel: Axes, table: pd.DataFrame) -> None:
+    values = table["local_homophily"].dropna()
     panel.hist(values, bins=BINS, range=(0, 1), color=BLUE, edgecolor="white", linewidth=0.5)
     panel.set(xlabel="local homophily", ylabel="nodes")
 
 
-def _hardness(panel: Axes, table: NodeTable, column: str, stage: str) -> None:
-    """Stacked, so that the outline is that of all test nodes; hatched, for print in grey."""
-    hardness, split, right = table.together(column, "split", f"{stage}_right")
-    test = split == "test"
-    groups: list[Any] = [hardness[test & right], hardness[test & ~right]]
+def _hardness(panel: Axes, table: pd.DataFrame, column: str, stage: str) -> None:
+    """Right and wrong nodes are stacked, and hatched for print in grey."""
+    test = table[table["split"] == "test"].dropna(subset=[column, f"{stage}_right"])
+    hardness, right = test[column], test[f"{stage}_right"].astype(bool)
+    groups: list[Any] = [hardness[right], hardness[~right]]
     labels = [f"{stage} right ({len(groups[0])})", f"{stage} wrong ({len(groups[1])})"]
-    top = max(1.0, float(hardness[test].max()))
+    top = max(1.0, float(hardness.max()))
     panel.hist(
         groups,
         bins=BINS,
@@ -113,5 +104,5 @@ def _hardness(panel: Axes, table: NodeTable, column: str, stage: str) -> None:
 
 
 def _legend_above(panel: Axes) -> None:
-    """Where it covers no data."""
+    """Put the legend above the panel, where it covers no data."""
     panel.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0)

@@ -1,38 +1,34 @@
-"""What a finished run adds to each node: how sure and how right teacher and student are."""
+"""Columns of a finished run: how sure and how right teacher and student are of each node."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray
 from gkd_runner.graph.hardness import hardness
-from gkd_runner.nodes.table import Column, scattered
+from gkd_runner.nodes.table import node_column
 from gkd_runner.runs.reload import Logits, ReloadedSeed
 
 
-def run_columns(seed: ReloadedSeed) -> dict[str, Column]:
+def run_columns(seed: ReloadedSeed) -> dict[str, pd.Series]:
     """Hardness, confidence, prediction and whether it is right, of teacher and student.
 
-    Nodes without logits (neither observed nor hidden) have no value; nodes without a label are
-    neither right nor wrong. The teacher is taken as it taught, calibrated.
+    Values are missing for nodes without logits, which are neither observed nor hidden. Nodes
+    without a label are neither right nor wrong. The teacher is calibrated, as when it taught.
     """
-    n, labels = seed.task.graph.num_nodes, seed.task.graph.labels
     stages = {"teacher": seed.teacher, "student": seed.student}
-    predicted = {
-        name: scattered(n, seed.nodes, logits.all.argmax(1)) for name, logits in stages.items()
-    }
-    hard = {
+    values = {
         "knowledge_hardness": relative_hardness(seed.teacher),
         "distillation_hardness": relative_hardness(seed.student),
+        **{f"{name}_confidence": softmax(logits.all).max(1) for name, logits in stages.items()},
+        **{f"{name}_prediction": logits.all.argmax(1) for name, logits in stages.items()},
     }
-    sure = {f"{name}_confidence": softmax(logits.all).max(1) for name, logits in stages.items()}
-    values = {name: scattered(n, seed.nodes, value) for name, value in (hard | sure).items()}
-    right = {
-        f"{name}_right": np.ma.masked_where(labels == UNKNOWN_LABEL, column == labels)
-        for name, column in predicted.items()
-    }
-    return values | {f"{name}_prediction": column for name, column in predicted.items()} | right
+    columns = {name: node_column(seed.task, seed.nodes, value) for name, value in values.items()}
+    labels = pd.Series(seed.task.graph.labels, dtype="Int64").replace(UNKNOWN_LABEL, pd.NA)
+    right = {f"{name}_right": columns[f"{name}_prediction"] == labels for name in stages}
+    return columns | right
 
 
 def relative_hardness(logits: Logits) -> FloatArray:
@@ -48,11 +44,11 @@ def relative_hardness(logits: Logits) -> FloatArray:
 
 
 def _hardness(logits: FloatArray) -> FloatArray:
-    found: FloatArray = hardness(torch.from_numpy(softmax(logits)).unsqueeze(0))[0].numpy()
-    return found
+    values: FloatArray = hardness(torch.from_numpy(softmax(logits)).unsqueeze(0))[0].numpy()
+    return values
 
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities ``[k, C]`` at temperature 1."""
-    found: FloatArray = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-    return found
+    probabilities: FloatArray = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    return probabilities

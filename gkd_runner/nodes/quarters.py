@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-
-from gkd_runner.nodes.table import NodeTable
+import pandas as pd
 
 QUARTERS = ("easiest quarter", "second", "third", "hardest quarter")
 
 
-@dataclass(frozen=True)
-class Quarter:
-    """One quarter: its size, its largest hardness, and both accuracies in [0, 1]."""
+def accuracy_by_hardness(nodes: pd.DataFrame) -> pd.DataFrame:
+    """A row per quarter, by rising hardness; fewer than four test nodes give fewer.
 
-    name: str
-    nodes: int
-    top: float
-    teacher: float
-    student: float
-
-
-def accuracy_by_hardness(table: NodeTable) -> list[Quarter]:
-    """The quarters, by rising hardness; fewer than four test nodes give fewer."""
-    hardness, split, teacher, student = table.together(
-        "knowledge_hardness", "split", "teacher_right", "student_right"
+    ``nodes`` counts its nodes, ``up_to`` is their largest hardness, and ``teacher`` and
+    ``student`` are accuracies in [0, 1].
+    """
+    needed = ["knowledge_hardness", "teacher_right", "student_right"]
+    test = nodes[nodes["split"] == "test"].dropna(subset=needed)
+    ranked = test.sort_values("knowledge_hardness", kind="stable")
+    sizes = [len(part) for part in np.array_split(np.arange(len(ranked)), len(QUARTERS))]
+    quarters = ranked.groupby(np.repeat(QUARTERS, sizes), sort=False)
+    return quarters.agg(
+        nodes=("knowledge_hardness", "size"),
+        up_to=("knowledge_hardness", "max"),
+        teacher=("teacher_right", "mean"),
+        student=("student_right", "mean"),
     )
-    test = np.flatnonzero(split == "test")
-    order = test[np.argsort(hardness[test], kind="stable")]
-    return [
-        Quarter(
-            name,
-            len(part),
-            float(hardness[part].max()),
-            float(teacher[part].mean()),
-            float(student[part].mean()),
-        )
-        for name, part in zip(QUARTERS, np.array_split(order, len(QUARTERS)), strict=True)
-        if len(part)
-    ]

@@ -1,98 +1,61 @@
-"""One row per node: the columns, and the CSV file that holds them."""
+"""One row per node, as a DataFrame: node ``i`` is row ``i`` of the graph the protocol works on."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from gkd_runner.common.files import replacing
 from gkd_runner.data.graph import UNKNOWN_LABEL, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.methods.infgrand import InfgrandConfig
-from gkd_runner.nodes.measures import degrees, local_homophily, node_influence
-
-Column = np.ma.MaskedArray[Any, Any]
-"""``[n]`` of integers, numbers, truth values or text; masked where a node has no value."""
+from gkd_runner.nodes.measures import degrees, local_homophily, task_influence
 
 
-@dataclass(frozen=True, eq=False)
-class NodeTable:
-    """Columns by name, each ``[n]``: row ``i`` is node ``i`` of the graph the protocol works on."""
+def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Any]:
+    """The columns that need no training; ``hidden`` is missing unless the setting is inductive.
 
-    columns: Mapping[str, Column]
-
-    def __getitem__(self, name: str) -> Column:
-        return self.columns[name]
-
-    @property
-    def num_nodes(self) -> int:
-        return len(self["node"])
-
-    def together(self, *names: str) -> tuple[npt.NDArray[Any], ...]:
-        """These columns without the nodes that lack a value in one of them."""
-        missing = np.any([np.ma.getmaskarray(self[name]) for name in names], axis=0)
-        return tuple(self[name].data[~missing] for name in names)
-
-
-def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Column]:
-    """What needs no training; ``hidden`` is masked unless the setting is inductive.
-
-    Nodes that are neither observed nor hidden (in no split, under ``observe_unsplit: false``)
-    have no value there either.
+    It is missing too for nodes that are neither observed nor hidden (in no split, under
+    ``observe_unsplit: false``).
     """
-    n = task.graph.num_nodes
+    nodes = np.arange(task.graph.num_nodes)
+    known = np.flatnonzero(task.graph.labels != UNKNOWN_LABEL)
     inductive = len(task.hidden) > 0
     told = np.concatenate([task.observed, task.hidden]) if inductive else task.hidden
     return {
-        "node": np.ma.asarray(np.arange(n)),
-        "degree": np.ma.asarray(degrees(task.graph)),
-        "label": np.ma.masked_equal(task.graph.labels, UNKNOWN_LABEL),
+        "node": nodes,
+        "degree": degrees(task.graph),
+        "label": node_column(task, known, task.graph.labels[known]),
         "split": split_column(task),
-        "hidden": scattered(n, told, np.isin(told, task.hidden)),
-        "local_homophily": np.ma.masked_invalid(local_homophily(task.graph)),
-        "influence": scattered(n, *node_influence(task, options)),
+        "hidden": node_column(task, told, np.isin(told, task.hidden)),
+        "local_homophily": local_homophily(task.graph),
+        "influence": node_column(task, *task_influence(task, options)),
     }
 
 
-def split_column(task: Task) -> Column:
+def split_column(task: Task) -> npt.NDArray[np.object_]:
     """The part of the split that each node is in, or ``none``."""
-    split = np.full(task.graph.num_nodes, "none", dtype="<U5")
+    split = np.full(task.graph.num_nodes, "none", dtype=object)
     for part in ("train", "val", "test"):
         split[getattr(task.split, part)] = part
-    return np.ma.asarray(split)
+    return split
 
 
-def scattered(n: int, nodes: IntArray, values: npt.NDArray[Any]) -> Column:
-    """A column of ``n`` rows with ``values`` at ``nodes``, masked elsewhere."""
-    column = np.zeros(n, dtype=values.dtype)
-    column[nodes] = values
-    missing = np.ones(n, dtype=bool)
-    missing[nodes] = False
-    return np.ma.masked_array(column, missing)
+def node_column(task: Task, nodes: IntArray, values: npt.NDArray[Any]) -> pd.Series:
+    """A column with ``values`` at ``nodes``, missing elsewhere."""
+    kind: Any = {"f": values.dtype, "b": "boolean"}.get(values.dtype.kind, "Int64")
+    return pd.Series(values, index=nodes, dtype=kind).reindex(range(task.graph.num_nodes))
 
 
-def write_csv(table: NodeTable, path: Path) -> None:
-    """Write ``table`` to ``path``, atomically; numbers with 6 significant digits."""
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(zip(*map(_texts, table.columns.values()), strict=True))
-
-
-def _texts(column: Column) -> list[str]:
-    kind = column.dtype.kind
-    return [_text(value, kind) for value in column.tolist()]
-
-
-def _text(value: Any, kind: str) -> str:
-    if value is None:
-        return ""
-    if kind == "b":
-        return "true" if value else "false"
-    return f"{value:.6g}" if kind == "f" else str(value)
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write the nodes to ``path``, atomically; numbers have 6 significant digits."""
+    truths = {
+        name: table[name].map({True: "true", False: "false"})
+        for name in table.select_dtypes("boolean")
+    }
+    with replacing(path) as part:
+        table.assign(**truths).to_csv(part, index=False, float_format="%.6g", lineterminator="\n")

@@ -1,1 +1,1 @@
-"""Trained models answering requests for a few nodes, and what an answer takes."""
+"""Models that answer requests for a few nodes."""

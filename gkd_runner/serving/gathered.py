@@ -12,31 +12,31 @@ from torch import Tensor
 
 from gkd_runner.models.gnn import Gat
 from gkd_runner.models.inputs import SPARSE_COST
+from gkd_runner.serving.matrices import DenseMatrix, Layer, Matrix, SparseMatrix, layers_of
 from gkd_runner.serving.neighbourhood import Hop
-from gkd_runner.serving.rows import DenseRows, Layer, Rows, SparseRows, layers_of
 
 
-def convolved(layers: Sequence[Layer], hops: Sequence[Hop], inputs: Rows) -> Float[Tensor, "k C"]:
+def convolved(layers: Sequence[Layer], hops: Sequence[Hop], inputs: Matrix) -> Float[Tensor, "k C"]:
     """Logits of GCN or SAGE for the receivers of the last hop.
 
     ``inputs`` are the features of the first hop's senders.
     """
     for number, (hop, (weight, bias)) in enumerate(zip(hops, layers, strict=True)):
         if number:
-            inputs = DenseRows(torch.relu(h))
+            inputs = DenseMatrix(torch.relu(h))
         h: Tensor = _convolve(hop.rows, inputs, weight) + bias
     return h
 
 
-def _convolve(rows: SparseRows, x: Rows, weight: Float[Tensor, "i o"]) -> Float[Tensor, "r o"]:
+def _convolve(rows: SparseMatrix, x: Matrix, weight: Float[Tensor, "i o"]) -> Float[Tensor, "r o"]:
     """``M x W`` in the cheaper order: gathering first leaves fewer rows to multiply."""
-    if isinstance(x, DenseRows) and _gathers_first(rows, len(x.x), weight):
+    if isinstance(x, DenseMatrix) and _gathers_first(rows, len(x.x), weight):
         return rows.matmul(x.x) @ weight
     return rows.matmul(x.matmul(weight))
 
 
-def _gathers_first(rows: SparseRows, senders: int, weight: Float[Tensor, "i o"]) -> bool:
-    """By multiplications, those of a sparse product weighing more."""
+def _gathers_first(rows: SparseMatrix, senders: int, weight: Float[Tensor, "i o"]) -> bool:
+    """Whether gathering first takes fewer multiplications; those of a sparse product weigh more."""
     fan_in, fan_out = weight.shape
     edges = SPARSE_COST[weight.device.type] * len(rows.columns)
     receivers = len(rows.starts)
@@ -53,8 +53,8 @@ class Attention:
     receiver: Float[Tensor, "H d"]
     slope: float
 
-    def __call__(self, hop: Hop, inputs: Rows) -> Float[Tensor, "r Hd"]:
-        """Attention-weighted sums over what each receiver gathers from."""
+    def __call__(self, hop: Hop, inputs: Matrix) -> Float[Tensor, "r Hd"]:
+        """Attention-weighted sums over the senders of each receiver."""
         weight, bias = self.layer
         z = inputs.matmul(weight)
         heads = z.view(len(z), *self.sender.shape)
@@ -66,9 +66,9 @@ class Attention:
 
 
 def _softmax(
-    scores: Float[Tensor, "e H"], edges: SparseRows, rows: Int[Tensor, " e"]
+    scores: Float[Tensor, "e H"], edges: SparseMatrix, rows: Int[Tensor, " e"]
 ) -> Float[Tensor, "e H"]:
-    """Over the edges of each row, head by head."""
+    """Softmax over the edges of each row, for each head."""
     highest = torch.segment_reduce(scores, "max", lengths=edges.counts, axis=0)
     weights = (scores - highest.index_select(0, rows)).exp()
     total = torch.segment_reduce(weights, "sum", lengths=edges.counts, axis=0)
@@ -76,12 +76,12 @@ def _softmax(
 
 
 def _weighted(
-    edges: SparseRows, weights: Float[Tensor, "e H"], heads: Float[Tensor, "s H d"]
+    edges: SparseMatrix, weights: Float[Tensor, "e H"], heads: Float[Tensor, "s H d"]
 ) -> Float[Tensor, "r Hd"]:
-    """Sums of the senders with each head's own weights: one sparse product over all heads."""
+    """Weighted sums of the senders, with each head's own weights, as one sparse product."""
     count = heads.shape[1]
     head = torch.arange(count, device=heads.device).unsqueeze(1)
-    stacked = SparseRows(
+    stacked = SparseMatrix(
         (edges.starts + head * len(edges.columns)).flatten(),
         edges.counts.repeat(count),
         (edges.columns * count + head).flatten(),
@@ -101,11 +101,11 @@ def attentions_of(teacher: Gat) -> list[Attention]:
 
 
 def attended(
-    layers: Sequence[Attention], hops: Sequence[Hop], inputs: Rows
+    layers: Sequence[Attention], hops: Sequence[Hop], inputs: Matrix
 ) -> Float[Tensor, "k C"]:
     """Logits of GAT for the receivers of the last hop; ``inputs`` as in ``convolved``."""
     for number, (hop, layer) in enumerate(zip(hops, layers, strict=True)):
         if number:
-            inputs = DenseRows(torch.relu(h))
+            inputs = DenseMatrix(torch.relu(h))
         h: Tensor = layer(hop, inputs)
     return h.view(len(h), len(layers[-1].sender), -1).mean(1)

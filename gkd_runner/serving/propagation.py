@@ -1,4 +1,4 @@
-"""InfGraND's propagated features for a few nodes, made when they are asked for."""
+"""InfGraND's features of a few nodes, propagated on request."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gkd_runner.serving.matrices import Matrix
 from gkd_runner.serving.neighbourhood import Hop
-from gkd_runner.serving.rows import Rows
 
 SCATTER_COST = 32
-"""Time per value of a transposed sparse product over that of a plain one, wide and narrow.
+"""Time per value of a narrow transposed sparse product, relative to a wide plain one.
 
 On one core of an AMD EPYC the ratio is 10 to 100.
 """
 
 
 @dataclass(frozen=True, eq=False)
-class PropagatedRows:
-    """``mean(X, A X, ..., A^P X)`` of the nodes that ``hops`` end at, never multiplied out.
+class PropagatedFeatures:
+    """``mean(X, A X, ..., A^P X)`` of the last hop's receivers, without multiplying it out.
 
     ``outermost`` holds the raw features of all nodes that are read.
     """
 
     hops: Sequence[Hop]
-    outermost: Rows
+    outermost: Matrix
     num_nodes: int
     num_features: int
 
     def matmul(self, weight: Float[Tensor, "d h"]) -> Float[Tensor, "k h"]:
-        """Times ``weight``: propagated as wide as the nodes or the hidden layer, the cheaper."""
+        """The features times ``weight``, in the cheaper order of products."""
         narrow = SCATTER_COST * self.num_nodes <= weight.shape[1]
         product = self._weights_first(weight) if narrow else self._projected_first(weight)
         return product / (len(self.hops) + 1)
@@ -47,7 +47,7 @@ class PropagatedRows:
         return total
 
     def _weights_first(self, weight: Float[Tensor, "d h"]) -> Float[Tensor, "k h"]:
-        """``(sum_p A^p) X`` for each node as a weighted sum over all rows that it reads."""
+        """``(sum_p A^p) X`` first: each node's weighted sum over all rows that it reads."""
         power = torch.eye(self.num_nodes, device=weight.device)
         total = power
         for hop in reversed(self.hops):

@@ -1,4 +1,4 @@
-"""Models as they answer requests: the ids of some nodes in, their logits out."""
+"""Models that answer requests: ids of nodes in, their logits out."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.options.schema import Config
 from gkd_runner.serving.gathered import attended, attentions_of, convolved
-from gkd_runner.serving.neighbourhood import neighbourhood
-from gkd_runner.serving.propagation import PropagatedRows
-from gkd_runner.serving.rows import (
-    DenseRows,
+from gkd_runner.serving.matrices import (
+    DenseMatrix,
     Layer,
-    Rows,
-    SparseRows,
-    feature_rows,
+    Matrix,
+    SparseMatrix,
+    feature_matrix,
     layers_of,
 )
+from gkd_runner.serving.neighbourhood import neighbourhood
+from gkd_runner.serving.propagation import PropagatedFeatures
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Logits of the nodes of one request, and of how many nodes the features were read for it."""
+    """Logits of the nodes of one request, and the number of nodes whose features it read."""
 
     logits: Float[Tensor, "k C"]
     nodes_read: int
@@ -50,8 +50,8 @@ def make_servers(
 ) -> Mapping[str, Server]:
     """The teacher and the students of ``config`` with fresh weights, by their names in the CSV."""
     mlp = fresh_student(config, graph, device)
-    raw = feature_rows(Features(graph.features), device)
-    propagated = feature_rows(InfGraND(method).features(graph), device)
+    raw = feature_matrix(Features(graph.features), device)
+    propagated = feature_matrix(InfGraND(method).features(graph), device)
     return {
         config.teacher.name: serve_fresh_teacher(config, graph, raw, device),
         "mlp": serve_student(mlp, raw),
@@ -61,31 +61,31 @@ def make_servers(
 
 
 def fresh_student(config: Config, graph: GraphData, device: torch.device) -> list[Layer]:
-    """The layers of a student that has not learnt anything: it is as fast as one that has."""
+    """The layers of an untrained student, which is as fast as a trained one."""
     init = Initializer(config.seeds[:1], "student initialisation")
     student = build_student(config.student, graph.num_features, graph.num_classes, init)
     return layers_of(student.to(device))
 
 
 def serve_fresh_teacher(
-    config: Config, graph: GraphData, raw: Rows, device: torch.device
+    config: Config, graph: GraphData, raw: Matrix, device: torch.device
 ) -> Server:
-    """The same for the teacher, which reads the ``raw`` features of all nodes."""
+    """A server of an untrained teacher, on the ``raw`` features of all nodes."""
     init = Initializer(config.seeds[:1], "teacher initialisation")
     teacher = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
     return serve_teacher(teacher.to(device), config.teacher.num_layers, graph, raw, device)
 
 
 def serve_teacher(
-    teacher: Teacher, depth: int, graph: GraphData, raw: Rows, device: torch.device
+    teacher: Teacher, depth: int, graph: GraphData, raw: Matrix, device: torch.device
 ) -> Server:
-    """Gathers the neighbourhood of as many hops as there are layers and runs on just that."""
+    """A server that gathers as many hops as the teacher has layers, and runs on these alone."""
     if isinstance(teacher, Convolutional):
         matrix, run = teacher.matrix(graph.adjacency), partial(convolved, layers_of(teacher))
     else:
         assert isinstance(teacher, Gat)
         matrix, run = with_self_loops(graph.adjacency), partial(attended, attentions_of(teacher))
-    operator = SparseRows.of(matrix, device)
+    operator = SparseMatrix.of(matrix, device)
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
         hops = neighbourhood(operator, nodes, depth)
@@ -95,8 +95,8 @@ def serve_teacher(
     return answer
 
 
-def serve_student(layers: Sequence[Layer], rows: Rows) -> Server:
-    """Looks up the nodes' features, raw or propagated beforehand."""
+def serve_student(layers: Sequence[Layer], rows: Matrix) -> Server:
+    """A server that looks up the nodes' features, raw or propagated beforehand."""
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
         return Answer(classified(layers, rows.take(nodes)), len(nodes))
@@ -105,7 +105,7 @@ def serve_student(layers: Sequence[Layer], rows: Rows) -> Server:
 
 
 def classified(
-    layers: Sequence[Layer], inputs: SparseRows | DenseRows | PropagatedRows
+    layers: Sequence[Layer], inputs: SparseMatrix | DenseMatrix | PropagatedFeatures
 ) -> Float[Tensor, "k C"]:
     """The MLP's logits."""
     weight, bias = layers[0]
@@ -119,20 +119,20 @@ def serve_on_request(
     layers: Sequence[Layer],
     method: InfgrandConfig,
     graph: GraphData,
-    raw: Rows,
+    raw: Matrix,
     device: torch.device,
 ) -> Server:
-    """Gathers the neighbourhood of P hops and propagates raw features over it."""
+    """A server that gathers P hops and propagates raw features over them."""
     if method.pooling != "mean":
         raise ConfigError(
             [f"method.pooling={method.pooling}: on request only mean is measured; leave it out"]
         )
-    operator = SparseRows.of(symmetric(graph.adjacency, method.self_loops), device)
+    operator = SparseMatrix.of(symmetric(graph.adjacency, method.self_loops), device)
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
         hops = neighbourhood(operator, nodes, method.propagation_hops)
         read = hops[0].senders if hops else nodes
-        inputs = PropagatedRows(hops, raw.take(read), len(nodes), graph.num_features)
+        inputs = PropagatedFeatures(hops, raw.take(read), len(nodes), graph.num_features)
         return Answer(classified(layers, inputs), len(read))
 
     return answer

@@ -1,6 +1,11 @@
-"""The studies that the papers' claims rest on, by the names that ``scripts/study.py`` takes."""
+"""The studies of the papers' claims, by the names that ``scripts/study.py`` takes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
 
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
@@ -22,3 +27,13 @@ def find_study(name: str) -> Study:
             [f"study={name} is not one of {', '.join(STUDIES)}{nearest(name, STUDIES)}"]
         )
     return STUDIES[name]
+
+
+def read_study(name: str, output_dirs: Iterable[Path]) -> pd.DataFrame:
+    """A study's measurements in output folders; those of later folders replace earlier ones.
+
+    Raises ``ReportError`` for a file with other columns.
+    """
+    form = STUDIES[name].form
+    tables = [STUDIES[name].measurements(name, folder).read() for folder in output_dirs]
+    return form.current(pd.concat([form.table(), *tables], ignore_index=True))

@@ -1,4 +1,4 @@
-"""How a command line becomes the configurations that a study runs over."""
+"""The configurations that a study runs, from a command line."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def study_cases(
         _check_once(cells[0], " ".join(lines[0][1:]))
         cases = [
             Case(capped(cell.config, max_width) if max_width else cell.config, variant.name)
-            for variant, found in zip(study.variants, cells, strict=True)
-            for cell in found
+            for variant, of_variant in zip(study.variants, cells, strict=True)
+            for cell in of_variant
         ]
     except ConfigError as error:
         raise ConfigError([*refused.values(), *error.mistakes]) from None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-
-import numpy as np
+import pandas as pd
 from rich.table import Table
 
-from gkd_runner.reporting.compare import Difference, Place
-from gkd_runner.reporting.references import FEWEST_GRAPHS, TOLERANCE
-from gkd_runner.studies.differences import gaps, percent, points, standing, won
-from gkd_runner.studies.display import study_table
-from gkd_runner.studies.lines import Lines
-from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Finding, Study, Variant
-from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at, collapses, places, run_cases
+from gkd_runner.results.compare import PLACE, TOLERANCE
+from gkd_runner.studies.study import SHARED_DEFAULTS, Study, Variant
+from gkd_runner.studies.sweep import FORM, TEACHER, collapses, places, run_accuracies, wide
+from gkd_runner.studies.wording import (
+    gaps,
+    percent,
+    points,
+    standing,
+    study_table,
+    too_few_graphs,
+    won,
+)
 
 CLAIMED = 4.17
 """Points by which InfGraND beats GLNN in the article: average over three graphs and ``SCARCE``."""
@@ -22,82 +25,63 @@ SCARCE = ("10%", "20%", "40%")
 ALL = "100%"
 SHARES = {"10%": "0.1", "20%": "0.2", "40%": "0.4", ALL: "1"}
 METHODS = ("glnn", "hgmd-mixup", "infgrand")
+BY = [*PLACE, "variant"]
 
 
-def run(cases: Sequence[Case], lines: Lines[SweepLine]) -> Finding:
-    """Run what is missing and report on all that was asked for."""
-    found = [line for done in run_cases(cases) for line in done.accuracies()]
-    lines.add(found)
-    return Finding(table(found), sentence(found))
+def by_share(measured: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies of teachers and students, a row per place, share of the labels and seed."""
+    return wide(measured, "method", (TEACHER, *METHODS), BY)
 
 
-def table(lines: Sequence[SweepLine]) -> Table:
+def table(measured: pd.DataFrame) -> Table:
     """One row per graph, teacher and share of labels."""
-    shown = study_table(
+    accuracy = by_share(measured)
+    cells = accuracy.groupby(level=BY).agg(percent)
+    cells["infgrand - glnn"] = leads(accuracy, "glnn").apply(points, axis=1)
+    rows = [(*place, share) for place in places(measured) for share in SHARES]
+    cells = cells.reindex(pd.MultiIndex.from_tuples(rows)).droplevel(1)
+    return study_table(
         "test accuracy in %, mean ± population std over seeds; difference in points, * p < 0.05",
-        ("dataset", "GNN", "labels"),
-        (TEACHER, *METHODS, "infgrand - glnn"),
-    )
-    found = leads(lines, "glnn", SHARES)
-    for place in places(lines):
-        for share in SHARES:
-            cells = (percent(accuracies_at(lines, place, share, method))
-                     for method in (TEACHER, *METHODS))  # fmt: skip
-            shown.add_row(
-                place.dataset,
-                place.teacher,
-                share,
-                *cells,
-                points(found.get((place, share))),
-                end_section=share == ALL,
-            )
-    return shown
-
-
-def leads(
-    lines: Sequence[SweepLine], over: str, shares: Collection[str] = SCARCE
-) -> Mapping[tuple[Place, str], Difference]:
-    """InfGraND minus ``over`` for each place and share of the labels that both were run with."""
-    return gaps(
-        {
-            (place, share): (
-                accuracies_at(lines, place, share, "infgrand"),
-                accuracies_at(lines, place, share, over),
-            )
-            for place in places(lines)
-            for share in shares
-        }
+        cells.rename_axis(["dataset", "GNN", "labels"]),
+        ends=[ALL],
     )
 
 
-def sentence(lines: Sequence[SweepLine]) -> str:
+def leads(accuracy: pd.DataFrame, over: str) -> pd.DataFrame:
+    """InfGraND minus ``over`` for each place and share of the labels that has both."""
+    return gaps(accuracy["infgrand"], accuracy[over], BY)
+
+
+def sentence(measured: pd.DataFrame) -> str:
     """InfGraND's lead with few labels, beside the article's claim."""
-    glnn, hgmd = (leads(lines, over) for over in ("glnn", "hgmd-mixup"))
-    if not glnn or not hgmd:
+    accuracy = by_share(measured)
+    shares = accuracy.index.get_level_values("variant")
+    few, everything = accuracy[shares.isin(SCARCE)], leads(accuracy[shares == ALL], "glnn")
+    glnn, hgmd = (leads(few, over) for over in ("glnn", "hgmd-mixup"))
+    if glnn.empty or hgmd.empty:
         return "Not measured yet: InfGraND, GLNN and HGMD-mixup with few labels."
-    everything = leads(lines, "glnn", [ALL])
-    with_all = f"; with all labels it is {standing(everything.values())} GLNN" if everything else ""
+    with_all = "" if everything.empty else f"; with all labels it is {standing(everything)} GLNN"
     return (
-        f"With 10, 20 and 40% of the training labels InfGraND is {standing(glnn.values())} GLNN on"
-        f" average, better in {won(glnn.values())} cases, and {standing(hgmd.values())} HGMD-mixup,"
-        f" better in {won(hgmd.values())}{with_all}."
-        f" The {CLAIMED} points over GLNN that the InfGraND article claims {_verdict(glnn)}."
-        f"{collapses(lines)}"
+        f"With 10, 20 and 40% of the training labels InfGraND is {standing(glnn)} GLNN on average,"
+        f" better in {won(glnn)} cases, and {standing(hgmd)} HGMD-mixup, better in {won(hgmd)}"
+        f"{with_all}. The {CLAIMED} points over GLNN that the InfGraND article claims"
+        f" {_verdict(glnn)}.{collapses(measured)}"
     )
 
 
-def _verdict(found: Mapping[tuple[Place, str], Difference]) -> str:
-    """Within a point, as for the other averages that articles claim."""
-    if len({place.dataset for place, _ in found}) < FEWEST_GRAPHS:
-        return f"cannot be judged on fewer than {FEWEST_GRAPHS} graphs"
-    mean = 100 * float(np.mean([difference.mean for difference in found.values()]))
-    return f"{'are' if mean >= CLAIMED - TOLERANCE else 'are not'} reached here"
+def _verdict(glnn: pd.DataFrame) -> str:
+    """Whether the claim is reached within a point, as for the other averages of articles."""
+    reached = 100 * glnn["mean"].mean() >= CLAIMED - TOLERANCE
+    told = f"{'are' if reached else 'are not'} reached here"
+    return too_few_graphs(glnn.index.unique("dataset").size) or told
 
 
 STUDY = Study(
     defaults=SHARED_DEFAULTS,
-    line=SweepLine,
-    run=run,
+    form=FORM,
+    run=run_accuracies,
+    table=table,
+    sentence=sentence,
     variants=[
         Variant(share, {"method": method, "protocol.label_fraction": fraction})
         for share, fraction in SHARES.items()

@@ -1,21 +1,21 @@
-"""What a study is."""
+"""The parts of a study."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 from rich.console import RenderableType
 
 from gkd_runner.options.schema import Config
-from gkd_runner.studies.lines import Lines
+from gkd_runner.studies.measurements import Form, Measurements
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What a study changes of its options, and the name it has for that."""
+    """Options that a study changes, and its name for them."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
@@ -23,18 +23,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration of a study, and the name of the variant that it is."""
+    """One configuration of a study, and the name of its variant."""
 
     config: Config
     variant: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a study prints: tables, and a sentence on the claim, made from the numbers."""
-
-    table: RenderableType
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -44,19 +36,32 @@ class Study:
     Attributes:
         defaults: the gkd-train options that it starts from; ``dataset``, ``teacher`` and ``seeds``
             list their values with commas.
-        line: the dataclass of its CSV's lines.
-        run: measures what the cases ask for into the file and tells what it found.
-        variants: what it compares on every dataset with every teacher.
+        form: the columns of its CSV.
+        run: yields all measurements of the cases, in parts that are written down at once. It may
+            read those that the CSV has.
+        table: shows measurements in the terminal.
+        sentence: judges the papers' claim by measurements.
+        variants: the configurations that it compares on every dataset with every teacher.
     """
 
     defaults: Mapping[str, str]
-    line: type[Any]
-    run: Callable[[Sequence[Case], Lines[Any]], Finding]
+    form: Form
+    run: Callable[[Sequence[Case], Measurements], Iterator[pd.DataFrame]]
+    table: Callable[[pd.DataFrame], RenderableType]
+    sentence: Callable[[pd.DataFrame], str]
     variants: Sequence[Variant] = (Variant(""),)
 
-    def lines(self, name: str, output_dir: Path) -> Lines[Any]:
-        """The study's CSV."""
-        return Lines(output_dir / "studies" / f"{name}.csv", self.line)
+    def measurements(self, name: str, output_dir: Path) -> Measurements:
+        """The study's CSV in an output folder."""
+        return Measurements(output_dir / "studies" / f"{name}.csv", self.form)
+
+    def measure(self, cases: Sequence[Case], measurements: Measurements) -> pd.DataFrame:
+        """Run the cases and add to the CSV; all measurements of the cases."""
+        parts = []
+        for part in self.run(cases, measurements):
+            measurements.add(part)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True).drop_duplicates()
 
 
 SHARED_DEFAULTS = {
@@ -68,4 +73,4 @@ SHARED_DEFAULTS = {
     "preset": "common",
     "tracker": "none",
 }
-"""What most studies start from: all methods on the same teachers."""
+"""The options that most studies start from: all methods have the same teachers."""

@@ -1,4 +1,4 @@
-"""How long a call takes, and how much memory torch holds meanwhile."""
+"""Time and peak memory of a call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch._C._profiler import _EventType
 from torch.autograd.profiler import profile
 
 SECONDS = 2.0
-"""A call is repeated for this long, not counting what prepares it,"""
+"""Time for which a call is repeated, without the time for preparing it."""
 
 FEWEST = 5
-"""and at least this often, however long it takes."""
+"""Fewest repeats of a call, however long they take."""
 
 WARM_UP = 5
 """Calls before the first that counts."""
@@ -35,30 +35,22 @@ class Timing:
 
 
 def clock(device: torch.device) -> Callable[[], float]:
-    """What seconds are read from.
+    """The function that reads the seconds.
 
-    With one thread on the CPU the process's CPU time, which is that of a wall clock on an idle
-    machine, but stands still while another job has the core: on a busy machine long calls would
-    otherwise seem slower than they are and short ones would not. Else the wall clock.
+    With one thread on the CPU it is the process's CPU time. It equals the wall clock on an idle
+    machine and stands still while another job has the core; by the wall clock, long calls would
+    seem slower on a busy machine and short ones would not. Otherwise it is the wall clock.
     """
     alone = device.type == "cpu" and torch.get_num_threads() == 1
     return time.process_time if alone else time.perf_counter
 
 
-def measure(
-    call: Callable[[T], object],
-    draw: Callable[[], T],
-    device: torch.device,
-    at_least: float | None = None,
-) -> Timing:
-    """Time ``call(draw())`` over and over, each time on another draw; drawing is not timed.
-
-    It is repeated for ``at_least`` so many seconds, ``SECONDS`` when ``None``.
-    """
+def measure(call: Callable[[T], object], draw: Callable[[], T], device: torch.device) -> Timing:
+    """Time ``call(draw())`` repeatedly, each time on another draw; drawing is not timed."""
     for _ in range(WARM_UP):
         call(draw())
     seconds: list[float] = []
-    left, now = SECONDS if at_least is None else at_least, clock(device)
+    left, now = SECONDS, clock(device)
     while len(seconds) < FEWEST or left > 0:
         drawn = draw()
         _wait(device)
@@ -78,11 +70,11 @@ def _wait(device: torch.device) -> None:
 
 
 def peak_bytes(call: Callable[[], object], device: torch.device) -> int:
-    """The most that torch's allocator holds at once during ``call``, beyond what it held before.
+    """The most bytes that torch's allocator holds during ``call``, beyond those it held before.
 
-    On the CPU the running sum of the allocations and releases that torch's profiler records, on a
-    GPU the allocator's own count. The call's result is part of it; weights, graph and features,
-    which are there before, are not, nor are buffers that libraries such as MKL keep for themselves.
+    On the CPU it is the running sum of the allocations and releases that torch's profiler records,
+    on a GPU the allocator's own count. The call's result is included. Weights, graph and features
+    existed before and are not, nor are the buffers of libraries such as MKL.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

@@ -29,7 +29,7 @@ from gkd_runner.methods import METHODS
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
 from gkd_runner.nodes.inspected import inspect_graph, inspect_run
-from gkd_runner.nodes.measures import influence_options, node_influence
+from gkd_runner.nodes.measures import influence_options, task_influence
 from gkd_runner.nodes.predictions import relative_hardness
 from gkd_runner.nodes.quarters import accuracy_by_hardness
 from gkd_runner.nodes.summary import rank_correlation
@@ -209,7 +209,7 @@ def test_influence_is_what_the_method_weighs_labels_by(influence_graph: str) -> 
     method.prepare(Classroom([task], batch, torch.zeros(1, observed, 4), 10, no_answer))
     weighs = method.label_weights(torch.arange(observed).unsqueeze(0))[0].numpy() * observed
 
-    nodes, found = node_influence(task, influence_options(settings))
+    nodes, found = task_influence(task, influence_options(settings))
 
     assert set(task.observed) <= set(nodes)
     np.testing.assert_allclose(found[np.isin(nodes, task.observed)], weighs, atol=1e-6)
@@ -235,7 +235,7 @@ def test_node_ids_are_those_of_the_component_that_the_protocol_cuts_to() -> None
     found = inspect_graph(settings)
 
     assert found.task.seed == 7
-    assert found.table.num_nodes == found.task.graph.num_nodes == 2485
+    assert len(found.table) == found.task.graph.num_nodes == 2485
     np.testing.assert_array_equal(found.table["label"], found.task.graph.labels)
 
 
@@ -355,8 +355,7 @@ def test_nodes_of_unknown_label_are_neither_right_nor_wrong(tmp_path: Path) -> N
     table = inspect_run(path).table
 
     for stage in ("teacher", "student"):
-        missing = np.ma.getmaskarray(table[f"{stage}_right"])
-        np.testing.assert_array_equal(missing, labels == -1)
+        np.testing.assert_array_equal(table[f"{stage}_right"].isna(), labels == -1)
         assert table[f"{stage}_prediction"].count() == 300
 
 
@@ -369,10 +368,10 @@ def test_the_first_seed_is_the_default_and_quarters_of_test_nodes_are_told(
     test.sort(key=lambda row: float(row["knowledge_hardness"]))
     assert "gcn teacher, glnn; seed 3" in text
     quarters = accuracy_by_hardness(inspect_run(runs["inductive"]).table)
-    for k, quarter in enumerate(quarters):
+    for k, quarter in enumerate(quarters.itertuples()):
         part = test[25 * k : 25 * (k + 1)]
         assert quarter.nodes == 25
-        assert quarter.top == pytest.approx(float(part[-1]["knowledge_hardness"]), rel=1e-5)
+        assert quarter.up_to == pytest.approx(float(part[-1]["knowledge_hardness"]), rel=1e-5)
         assert quarter.teacher == np.mean([row["teacher_right"] == "true" for row in part])
         assert quarter.student == np.mean([row["student_right"] == "true" for row in part])
         assert f"{100 * quarter.teacher:.2f}" in text

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
 
 from gkd_runner.reporting.page.figures import WRITTEN, save
 from gkd_runner.reporting.page.studies import FIGURES as MAKERS
 from gkd_runner.reporting.page.studies import study_figures
-from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
 from gkd_runner.reporting.rows import ReportError
 from gkd_runner.studies import STUDIES
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
@@ -146,11 +145,14 @@ def test_a_teacher_stays_whichever_methods_are_kept(records: dict[str, Records])
 def test_a_study_that_stopped_anywhere_has_its_figures_or_says_why_not(
     name: str, seed: int, tmp_path: Path
 ) -> None:
-    """Whatever part of its lines was written when it stopped, and whichever part was deleted."""
+    """Whatever part of its rows was written when it stopped, and whichever part was deleted."""
     draw = random.Random(seed)
-    lines = [line for line in all_studies()[name] if line.setting == "transductive"]
-    some = lines[: draw.randrange(1, len(lines))] if seed % 2 else draw.sample(lines, 3 * seed + 1)
-    STUDIES[name].lines(name, tmp_path).add(some)
+    rows = all_studies()[name].query("setting == 'transductive'")
+    numbers = range(len(rows))
+    some = (
+        numbers[: draw.randrange(1, len(rows))] if seed % 2 else draw.sample(numbers, 3 * seed + 1)
+    )
+    STUDIES[name].measurements(name, tmp_path).add(rows.iloc[list(some)])
 
     found = study_figures([tmp_path])
 
@@ -160,16 +162,16 @@ def test_a_study_that_stopped_anywhere_has_its_figures_or_says_why_not(
 
 
 def test_protocols_are_not_mixed(tmp_path: Path) -> None:
-    lines = all_studies()["ablation"]
-    other = [replace(line, protocol="krd", value=0.1) for line in lines]
-    STUDIES["ablation"].lines("ablation", tmp_path).add([*lines, *other])
+    rows = all_studies()["ablation"]
+    other = rows.assign(protocol="krd", value=0.1)
+    STUDIES["ablation"].measurements("ablation", tmp_path).add(pd.concat([rows, other]))
     names = {figure.name for figure in study_figures([tmp_path])}
     assert {"ablation-infgrand-inductive", "ablation-krd-inductive"} < names
 
 
 def test_of_several_sources_the_last_counts(folder: Path, tmp_path: Path) -> None:
-    lines = [replace(line, value=0.9, configuration="d") for line in all_studies()["ablation"]]
-    STUDIES["ablation"].lines("ablation", tmp_path).add(lines)
+    rows = all_studies()["ablation"].assign(value=0.9, configuration="d")
+    STUDIES["ablation"].measurements("ablation", tmp_path).add(rows)
     found = {figure.name: figure.spec for figure in study_figures([folder, tmp_path])}
     assert found.keys() == set(FIGURES)
     spec = found["ablation-infgrand-inductive"]

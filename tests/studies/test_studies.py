@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import study
-from reporting.study_lines import inference_line
+from reporting.study_lines import inference_row
 from support import SMALL
 
-from gkd_runner.reporting.compare import Place
-from gkd_runner.studies import influence, timing
-from gkd_runner.studies.inference_report import STUDENTS, InferenceLine, sentence, speed_ups
-from gkd_runner.studies.influence_report import InfluenceLine, contests
-from gkd_runner.studies.influence_report import sentence as influence_sentence
+from gkd_runner.studies import inference, influence, timing
+from gkd_runner.studies.wording import gaps
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
 INFERENCE_COLUMNS = (
@@ -94,7 +90,7 @@ def test_inference_measures_every_model_at_every_batch_size_that_fits(
     assert measured == {
         (gnn, model, size, nodes)
         for gnn in ("gcn", "sage", "gat")
-        for model in (gnn, *STUDENTS)
+        for model in (gnn, *inference.STUDENTS)
         for size, nodes in (("1", 1), ("32", 32), ("all", 100))
     }
     for row in rows:
@@ -116,30 +112,30 @@ def test_inference_measured_again_replaces_its_lines_and_keeps_the_others(tmp_pa
     assert len(run("inference", tmp_path, "--teachers", "gcn", "--max-width", "4")) == len(after)
 
 
-def timed(dataset: str, model: str, size: str, seconds: float) -> InferenceLine:
-    return inference_line(
-        dataset, teacher="sage", model=model, size=size, median_seconds_per_node=seconds
-    )
-
-
 def test_the_speed_up_is_a_geometric_mean_over_graphs_held_against_the_claim() -> None:
     seconds = {"cora": (20.0, 6.0), "pubmed": (5.0, 3.0), "citeseer": (10.0, 3.0)}
-    lines = [
-        timed(dataset, model, size, taken)
+    rows = [
+        inference_row(
+            dataset, teacher="sage", model=model, size=size, median_seconds_per_node=taken
+        )
         for dataset, sizes in seconds.items()
         for size, of_gnn in zip(("1", "all"), sizes, strict=True)
         for model, taken in (("sage", of_gnn), ("mlp", 1.0), ("infgrand-mlp", 2.0))
     ]
-    assert speed_ups(lines, "sage", "1") == [20.0, 5.0, 10.0]
-    assert speed_ups(lines, "sage", "all", "infgrand-mlp") == [3.0, 1.5, 1.5]
-    told = sentence(lines)
+    measured = inference.FORM.table(rows)
+    ratios = inference.speed_ups(measured).reset_index().set_index(["size", "dataset"])
+    assert ratios.loc["1", "mlp"].to_dict() == {"cora": 20.0, "pubmed": 5.0, "citeseer": 10.0}
+    assert ratios.loc["all", "infgrand-mlp"].to_dict() == {
+        "cora": 3.0, "pubmed": 1.5, "citeseer": 1.5
+    }  # fmt: skip
+    told = inference.sentence(measured)
     assert (
         "one node at a time it is 10.0 times faster than sage (5.0), so that the claim holds"
         in told
     )
     assert "3.8 times faster than sage (1.9), so that the claim does not hold for sage" in told
-    few = [line for line in lines if line.dataset != "cora"]
-    assert "cannot be judged on fewer than 3 graphs" in sentence(few)
+    few = measured[measured["dataset"] != "cora"]
+    assert "cannot be judged on fewer than 3 graphs" in inference.sentence(few)
 
 
 def test_influence_trains_on_all_quarters_and_only_what_is_missing(
@@ -177,44 +173,43 @@ def test_what_was_measured_with_other_options_is_measured_anew(tmp_path: Path) -
     assert changed == ["test_accuracy", "seconds_per_epoch"] * 4
 
 
-def scored(dataset: str, grouping: str, side: str, seed: int, accuracy: float) -> InfluenceLine:
-    return InfluenceLine(
-        dataset=dataset, protocol="infgrand", setting="transductive", teacher="gcn", layers=2,
-        hidden_dim=8, grouping=grouping, side=side, nodes=5, classes=3 if side == "top" else 2,
-        seed=seed, measure="test_accuracy", value=accuracy, repeats=1, threads=1, device="cpu",
-        commit="", configuration="c",
-    )  # fmt: skip
-
-
-def contest_lines(dataset: str, quarter: str, gaps: list[float]) -> list[InfluenceLine]:
-    lines = [
-        scored(dataset, quarter, side, seed, 0.5 + (gap if side == "top" else 0.0))
-        for seed, gap in enumerate(gaps)
-        for side in ("top", "bottom")
+def both_sides(dataset: str, grouping: str, leads: list[float]) -> list[dict[str, Any]]:
+    """Rows of a GCN on the top and the bottom quarter; ``leads`` of the top one by seed."""
+    common = {
+        "dataset": dataset, "protocol": "infgrand", "setting": "transductive", "teacher": "gcn",
+        "layers": 2, "hidden_dim": 8, "grouping": grouping, "nodes": 5, "repeats": 1, "threads": 1,
+        "device": "cpu", "commit": "", "configuration": "c", "measure": "test_accuracy",
+    }  # fmt: skip
+    rows = [
+        common | {"side": side, "seed": seed, "value": value, "classes": classes}
+        for seed, lead in enumerate(leads)
+        for side, value, classes in (("top", 0.5 + lead, 3), ("bottom", 0.5, 2))
     ]
-    return [*lines, replace(lines[0], measure="seconds_per_epoch", value=0.1)]
+    return [*rows, rows[0] | {"measure": "seconds_per_epoch", "value": 0.1}]
 
 
 def test_top_and_bottom_are_paired_by_seed_and_counted_by_grouping() -> None:
-    lines = [
-        *contest_lines("cora", "overall", [0.10, 0.11, 0.12]),
-        *contest_lines("citeseer", "overall", [0.10, 0.11, 0.12]),
-        *contest_lines("pubmed", "overall", [-0.2, 0.1, 0.0]),
-        *contest_lines("cora", "per-class", [0.3, -0.1, 0.1]),
-        *contest_lines("pubmed", "per-class", [0.1, 0.1, 0.1]),
+    rows = [
+        *both_sides("cora", "overall", [0.10, 0.11, 0.12]),
+        *both_sides("citeseer", "overall", [0.10, 0.11, 0.12]),
+        *both_sides("pubmed", "overall", [-0.2, 0.1, 0.0]),
+        *both_sides("cora", "per-class", [0.3, -0.1, 0.1]),
+        *both_sides("pubmed", "per-class", [0.1, 0.1, 0.1]),
     ]
-    found = contests(lines)["overall", Place("cora", "transductive", "gcn")]
-    assert found.difference.mean == pytest.approx(0.11)
-    assert found.classes == (3, 2)
-    told = influence_sentence(lines)
+    measured = influence.FORM.table(rows)
+    accuracy = influence.accuracies(measured)
+    gap = gaps(accuracy["top"], accuracy["bottom"], influence.BY)
+    assert gap.loc["overall", "cora", "transductive", "gcn"]["mean"] == pytest.approx(0.11)
+    told = influence.sentence(measured)
     assert "for 2 of 3 (2 with p < 0.05) pairs of teacher and dataset" in told
     assert "for 2 of 2 (1 with p < 0.05) with quarters per class" in told
     assert told.endswith("is not confirmed here: 1 of 3 differences are ties.")
+    assert list(influence.table(measured).columns[6].cells) == ["3, 2"] * 5, "classes"
 
 
 def test_a_seed_of_one_side_alone_is_no_pair() -> None:
-    lines = contest_lines("cora", "overall", [0.10, 0.11, 0.12])
-    half = [line for line in lines if (line.side, line.seed) != ("bottom", 0)]
-    found = contests(half)["overall", Place("cora", "transductive", "gcn")]
-    assert found.difference.n == 2
-    assert contests([line for line in lines if line.side == "top"]) == {}
+    measured = influence.FORM.table(both_sides("cora", "overall", [0.10, 0.11, 0.12]))
+    half = measured[(measured["side"] != "bottom") | (measured["seed"] != 0)]
+    accuracy = influence.accuracies(half)
+    assert gaps(accuracy["top"], accuracy["bottom"], influence.BY)["n"].tolist() == [2]
+    assert influence.accuracies(measured[measured["side"] == "top"]).empty

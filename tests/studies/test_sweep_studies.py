@@ -1,17 +1,16 @@
-"""Studies that are sweeps: every case runs once, its line is its run's, and sentences add up."""
+"""Studies that are sweeps: every case runs once, its rows are its run's, and sentences add up."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
 import study
 from reporting.study_lines import all_studies
@@ -20,21 +19,12 @@ from support import CPU, SMALL, config
 
 from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.options.schema import MethodConfig
-from gkd_runner.reporting.compare import Place
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
-from gkd_runner.studies import (
-    ablation,
-    extraction,
-    find_study,
-    hardness,
-    hardness_report,
-    scarcity,
-)
-from gkd_runner.studies.sweep import TEACHER, SweepLine, accuracies_at
+from gkd_runner.studies import ablation, extraction, find_study, hardness, scarcity
+from gkd_runner.studies.sweep import TEACHER
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
-PLACE = Place("synthetic", "transductive", "gcn")
 CASES = {"ablation": 9 + 1, "scarcity": 4 * 3, "hardness": 3 + 2 * 4}
 """Distinct configurations of each study."""
 
@@ -60,8 +50,8 @@ def run(name: str, folder: Path) -> None:
     study.main([name, "--seeds", "0,1", *where, "training.max_epochs=8"])
 
 
-def lines_of(name: str, folder: Path) -> list[SweepLine]:
-    return find_study(name).lines(name, folder).read()
+def measured(name: str, folder: Path) -> pd.DataFrame:
+    return find_study(name).measurements(name, folder).read()
 
 
 def runs_in(folder: Path) -> set[Path]:
@@ -73,43 +63,42 @@ def test_every_case_runs_once_and_its_accuracy_is_that_of_its_run(
     name: str, studied: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = studied(name)
-    first, runs = lines_of(name, folder), runs_in(folder)
+    first, runs = measured(name, folder), runs_in(folder)
     run(name, folder)
-    again = lines_of(name, folder)
+    again = measured(name, folder)
 
     assert runs_in(folder) == runs
     assert len(runs) == CASES[name]
-    assert {folder / line.run for line in first} == runs
-    stable = [line for line in first if line.measure != "seconds_per_epoch"]
-    assert [line for line in again if line.measure != "seconds_per_epoch"] == stable
-    for line in first:
-        if line.measure == "accuracy" and not line.part:
-            seeds = json.loads((folder / line.run / "result.json").read_text())["seeds"]
-            stage = "teacher" if line.method == TEACHER else "student"
-            (mine,) = (seed for seed in seeds if seed["seed"] == line.seed)
-            assert line.value == mine[stage]["scores"]["test"]
+    assert {folder / path for path in first["run"]} == runs
+    pd.testing.assert_frame_equal(*(t[t["measure"] != "seconds_per_epoch"] for t in (first, again)))
+    overall = first[(first["measure"] == "accuracy") & (first["part"] == "")]
+    assert len(overall) == 2 * first.groupby(["method", "variant"]).ngroups
+    for row in overall.itertuples():
+        seeds = json.loads((folder / row.run / "result.json").read_text())["seeds"]
+        stage = "teacher" if row.method == TEACHER else "student"
+        (mine,) = (seed for seed in seeds if seed["seed"] == row.seed)
+        assert row.value == mine[stage]["scores"]["test"]
     assert f"{name}.csv" in capsys.readouterr().out
 
 
 def test_hardness_looks_at_the_nodes_of_every_published_method(
     studied: Callable[[str], Path],
 ) -> None:
-    lines = lines_of("hardness", studied("hardness"))
+    table = hardness.as_published(measured("hardness", studied("hardness")))
 
-    for method in (TEACHER, *hardness_report.METHODS):
-        variant = "" if method == TEACHER else hardness_report.variant_of(method)
-        quarters = [accuracies_at(lines, PLACE, variant, method, part) for part in QUARTERS]
-        overall = accuracies_at(lines, PLACE, variant, method)
-        for seed in (0, 1):  # quarters of 100 test nodes weigh alike
-            assert np.mean([found[seed] for found in quarters]) == pytest.approx(overall[seed])
-        column = "knowledge_hardness" if method == TEACHER else "distillation_hardness"
-        shares = [
-            line.value
-            for line in lines
-            if (line.method, line.variant, line.measure) == (method, variant, column)
-        ]
-        assert np.sum(shares) == pytest.approx(2.0), "a histogram per seed"
-    seconds = {line.method for line in lines if line.measure == "seconds_per_epoch"}
+    accuracy = table[table["measure"] == "accuracy"]
+    by_part = accuracy.pivot(index=["method", "seed"], columns="part", values="value")
+    assert set(by_part.index) == {(m, s) for m in (TEACHER, *hardness.METHODS) for s in (0, 1)}
+    quarters = by_part[list(QUARTERS)].mean(axis=1)  # quarters of 100 test nodes weigh alike
+    pd.testing.assert_series_equal(quarters, by_part[""], check_names=False)
+    columns = (
+        table["method"]
+        .eq(TEACHER)
+        .map({True: "knowledge_hardness", False: "distillation_hardness"})
+    )
+    shares = table[table["measure"] == columns].groupby(["method", "seed"])["value"]
+    assert shares.sum().to_list() == pytest.approx([1.0] * len(by_part)), "a histogram per seed"
+    seconds = set(table.loc[table["measure"] == "seconds_per_epoch", "method"])
     assert seconds == {"glnn", "hgmd-weight", "hgmd-mixup"}
 
 
@@ -136,82 +125,77 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     assert turns == list(paces) * extraction.TURNS
 
 
-LINES = {name: [each for each in lines if each.setting == "transductive"]
-         for name, lines in all_studies().items()}  # fmt: skip
-CORA = Place("cora", "transductive", "gcn")
+MADE_UP = {name: table[table["setting"] == "transductive"] for name, table in all_studies().items()}
 
 
-def printed(found: Any) -> str:
+def printed(shown: Any) -> str:
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(found)
+    console.print(shown)
     return " ".join(console.export_text().split())
 
 
-def without(dataset: str, lines: Sequence[Any]) -> list[Any]:
-    return [each for each in lines if each.dataset != dataset]
+def without(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["dataset"] != dataset]
 
 
 def test_both_parts_are_held_against_each_alone() -> None:
-    lines = LINES["ablation"]
-    told = ablation.sentence(lines)
+    table = MADE_UP["ablation"]
+    told = ablation.sentence(table)
     assert "influence adds +1.00 points of test accuracy on average" in told
     assert "helps for 3 of 3 (3 with p < 0.05) pairs" in told
     assert "propagation adds +4.00" in told
     assert told.endswith("holds here.")
-    worse = [replace(each, value=0.9) if each.variant == "influence only" else each
-             for each in lines]  # fmt: skip
+    others = table["variant"] != "influence only"
+    worse = table.assign(value=table["value"].where(others, 0.9))
     assert ablation.sentence(worse).endswith("does not hold here.")
-    unclear = [replace(each, value=0.75 + each.seed / 10) if each.variant == "influence only"
-               else each for each in lines]  # fmt: skip
+    unclear = table.assign(value=table["value"].where(others, 0.75 + table["seed"] / 10))
     assert "is not confirmed here" in ablation.sentence(unclear)
-    assert ablation.sentence(without("cora", lines)).endswith("fewer than 3 graphs.")
-    assert "propagation only 79.00±0.82 69.00±0.82" in printed(ablation.table(lines))
+    assert ablation.sentence(without("cora", table)).endswith("fewer than 3 graphs.")
+    assert "propagation only 79.00±0.82 69.00±0.82" in printed(ablation.table(table))
 
 
 @pytest.mark.parametrize(("more", "verdict"), [(0.0, "are reached"), (-0.01, "are not reached")])
 def test_infgrands_lead_with_few_labels_is_held_against_the_claim(
     more: float, verdict: str
 ) -> None:
-    gained = [replace(each, value=each.value + more) if each.method == "infgrand" else each
-              for each in LINES["scarcity"]]  # fmt: skip
-    told = scarcity.sentence(gained)
-    assert told.endswith(f"{verdict} here.")
+    table = MADE_UP["scarcity"]
+    gained = table.assign(value=table["value"] + more * (table["method"] == "infgrand"))
+    assert scarcity.sentence(gained).endswith(f"{verdict} here.")
     assert scarcity.sentence(without("cora", gained)).endswith("fewer than 3 graphs.")
 
 
 def test_collapsed_students_are_told() -> None:
-    lines = LINES["ablation"]
-    told = [
-        replace(each, measure="collapsed", value=float(each.variant == "mlp")) for each in lines
-    ]
-    students = len(lines)
-    assert f" {len(told) // 13} of the {students} students" in ablation.sentence([*lines, *told])
+    table = MADE_UP["ablation"]
+    collapsed = table.assign(measure="collapsed", value=(table["variant"] == "mlp").astype(float))
+    told = ablation.sentence(pd.concat([table, collapsed]))
+    assert f" {len(table) // 13} of the {len(table)} students" in told
 
 
 def test_one_seed_has_no_spread_and_no_test() -> None:
-    one = [each for each in LINES["ablation"] if each.seed == 0]
+    one = MADE_UP["ablation"].query("seed == 0")
     assert "3 of 3 (one seed, not tested)" in ablation.sentence(one)
     assert "propagation only 78.00 68.00" in printed(ablation.table(one))
 
 
 def test_the_lead_is_that_of_each_share() -> None:
-    leads = scarcity.leads(LINES["scarcity"], "glnn", list(scarcity.SHARES))
-    assert [round(100 * leads[CORA, share].mean, 6) for share in scarcity.SHARES] == [5, 4, 3, 2]
-    told = scarcity.sentence(LINES["scarcity"])
+    table = MADE_UP["scarcity"]
+    leads = scarcity.leads(scarcity.by_share(table), "glnn")["mean"].loc["cora"].droplevel([0, 1])
+    assert (100 * leads).round(6).to_dict() == {"10%": 5, "20%": 4, "40%": 3, "100%": 2}
+    told = scarcity.sentence(table)
     assert "is 4.00 points ahead of GLNN on average, better in 9 of 9 (9 with p < 0.05)" in told
     assert "and 3.00 points ahead of HGMD-mixup, better in 9 of 9" in told
     assert "with all labels it is 2.00 points ahead of GLNN" in told
     row = "cora gcn 10% 60.00±0.82 61.00±0.82 62.00±0.82 66.00±0.82 +5.00 *"
-    assert row in printed(scarcity.table(LINES["scarcity"]))
+    assert row in printed(scarcity.table(table))
 
 
 def test_hardness_tells_gains_by_quarter_variants_and_costs() -> None:
-    told = hardness_report.sentence(LINES["hardness"])
+    told = hardness.sentence(MADE_UP["hardness"])
     assert "On the hardest quarter HGMD-mixup is 3.00 points ahead of GLNN" in told
     assert "on the easiest 6.00 points ahead of it" in told
     assert "knowledge +1.00, distillation +2.00, none +3.00" in told
     assert "takes 50% of an epoch of hgmd-weight and 75% of an epoch of hgmd-mixup" in told
-    shown = printed(hardness_report.tables(LINES["hardness"]))
+    shown = printed(hardness.tables(MADE_UP["hardness"]))
     easiest_to_all = "82.00±0.82 79.00±0.82 76.00±0.82 73.00±0.82 77.50±0.82"
     assert f"cora gcn hgmd-mixup {easiest_to_all}" in shown
     assert "cora gcn hgmd-weight 76.50±0.82 75.50±0.82 74.50±0.82 73.50±0.82" in shown
@@ -227,6 +211,6 @@ def test_an_interrupted_study_of_hardness_keeps_what_it_has(
     with pytest.raises(SystemExit, match="130"):
         run("hardness", tmp_path)
     assert "what was measured is kept" in capsys.readouterr().err
-    found = lines_of("hardness", tmp_path)
-    assert {line.measure for line in found} == {"accuracy", "collapsed"}
-    assert len({(line.method, line.variant) for line in found}) == CASES["hardness"] + 1
+    table = measured("hardness", tmp_path)
+    assert set(table["measure"]) == {"accuracy", "collapsed"}
+    assert table.groupby(["method", "variant"]).ngroups == CASES["hardness"] + 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from gkd_runner.reporting.page.lines import Series
-from gkd_runner.studies import find_study
-from gkd_runner.studies.inference_report import InferenceLine
-from gkd_runner.studies.lines import current
+from gkd_runner.studies import read_study
+from gkd_runner.studies.inference import machines
 
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
@@ -16,19 +18,18 @@ HOW = "python scripts/study.py inference"
 FILE = Path("studies") / "inference.csv"
 
 
-def read_inference(sources: Sequence[Path]) -> list[InferenceLine]:
+def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
     """The measurements in output folders, the last source counting.
 
     Raises ``ReportError`` for a file of another form.
     """
-    study = find_study("inference")
-    return current(line for source in sources for line in study.lines("inference", source).read())
+    return read_study("inference", sources)
 
 
-def costs(series: Sequence[Series], measured: Sequence[InferenceLine]) -> list[dict[str, object]]:
+def costs(series: Sequence[Series], measured: pd.DataFrame) -> list[dict[str, object]]:
     """One record per series, batch size (nodes per call) and machine that it was measured with."""
-    times: dict[tuple[str, ...], list[InferenceLine]] = {}
-    for line in measured:
+    times: dict[tuple[str, ...], list[Any]] = {}
+    for line in measured.assign(machine=machines(measured)).itertuples():
         key = (line.dataset, line.setting, line.teacher, line.model)
         times.setdefault(key, []).append(line)
     return [
@@ -46,7 +47,7 @@ def _key(series: Series) -> tuple[str, ...]:
     return (*where, "infgrand-mlp" if series.kind == "infgrand" else "mlp")
 
 
-def _record(series: Series, line: InferenceLine) -> dict[str, object]:
+def _record(series: Series, line: Any) -> dict[str, object]:
     mean = 100 * (series.result.mean(series.stage, series.part) or 0)
     std = 100 * series.result.std(series.stage, series.part)
     return series.fields | {

@@ -5,23 +5,14 @@ Protocols and settings have figures of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from gkd_runner.config.presets import all_labels
 from gkd_runner.reporting.page.figure import Figure
-from gkd_runner.reporting.page.studies import ablation, hardness, inference, influence, scarcity
-from gkd_runner.reporting.page.studies.frame import Where
-from gkd_runner.studies import STUDIES
-from gkd_runner.studies.lines import current
-
-FIGURES: Mapping[str, Callable[[Any, Where], Iterator[Figure]]] = {
-    "hardness": hardness.figures,
-    "influence": influence.figures,
-    "ablation": ablation.figures,
-    "scarcity": scarcity.figures,
-    "inference": inference.figures,
-}
+from gkd_runner.reporting.page.studies.figures import FIGURES
+from gkd_runner.studies import STUDIES, read_study
 
 
 def study_figures(sources: Sequence[Path]) -> list[Figure]:
@@ -29,9 +20,17 @@ def study_figures(sources: Sequence[Path]) -> list[Figure]:
 
     Raises ``ReportError`` for measurements of another form.
     """
-    found = list[Figure]()
-    for name, study in STUDIES.items():
-        lines = current(line for source in sources for line in study.lines(name, source).read())
-        for where in dict.fromkeys(map(Where.of, lines)):
-            found += FIGURES[name]([line for line in lines if Where.of(line) == where], where)
-    return found
+    figures = list[Figure]()
+    for study in STUDIES:
+        measured = read_study(study, sources)
+        protocols = measured["protocol"].map(all_labels)
+        for (protocol, setting), rows in measured.groupby([protocols, "setting"], sort=False):
+            figures += [
+                replace(
+                    figure,
+                    name=f"{figure.name}-{protocol}-{setting}",
+                    title=f"{figure.title} ({protocol} protocol, {setting})",
+                )
+                for figure in FIGURES[study](rows)
+            ]
+    return figures

@@ -1,8 +1,7 @@
-"""The charts that studies are shown by, small multiples of records with the same few columns.
+"""The charts of studies: small multiples of records with the same few columns.
 
 A record has its ``panel``, its ``kind`` (by colour), ``value``, ``low`` and ``high``, and ``row``
-(:func:`dots`) or ``x`` (:func:`trend`, :func:`curves`); what else it has, the page's filters act
-on.
+(:func:`dots`) or ``x`` (:func:`trend`, :func:`curves`). The page's filters act on the others.
 """
 
 from __future__ import annotations
@@ -13,40 +12,45 @@ from typing import Any, Literal
 
 import altair as alt
 
-from gkd_runner.reporting.page.charts import COLOURS, COLUMNS, PANEL, colours
+from gkd_runner.methods import METHODS
 
 Records = Sequence[Mapping[str, Any]]
 
-STUDY_COLOURS = {
+COLOURS = {name: method.colour for name, method in METHODS.items()} | {
+    "teacher": "#8a8a8a",
     "top quarter": "#d55e00",
     "bottom quarter": "#56b4e9",
     "gcn": "#009e73",
     "sage": "#cc79a7",
     "gat": "#a96b59",
-    "infgrand, propagated before": COLOURS["infgrand"],
-    "infgrand, on request": COLOURS["mlp"],
+    "infgrand, propagated before": METHODS["infgrand"].colour,
+    "infgrand, on request": METHODS["mlp"].colour,
     "parts": "#d55e00",
     "pooling": "#7a21dd",
     "hops": "#009e73",
 }
 
+SPARE = "#009e73"
+"""For GNNs that are not listed above."""
+
+PANEL = 230
+COLUMNS = 4
+"""Width of a small multiple in pixels, and their number per row at most, in files for papers."""
+
 
 @dataclass(frozen=True)
 class Axis:
-    """What ``value`` is; ``rule`` is a value to mark, and what it means stands in ``title``."""
+    """The axis of ``value``; ``rule`` is a value to mark, which ``title`` explains."""
 
     title: str
     log: bool = False
     rule: float | None = None
 
 
-ACCURACY = Axis("test accuracy, %")
-
-
 def dots(
     records: Records, axis: Axis, rows: Sequence[str], kinds: Sequence[str], *, beside: bool = True
 ) -> alt.FacetChart:
-    """A mean per row and kind, with what it spreads over; kinds of a row ``beside`` each other."""
+    """A mean per row and kind, with its spread; kinds of a row stand ``beside`` each other."""
     x = alt.X("value:Q", title=axis.title, scale=_scale(axis), axis=alt.Axis(tickCount=5))
     base = alt.Chart().encode(
         y=alt.Y("row:N", sort=list(rows), title=None, axis=alt.Axis(labelLimit=260)),
@@ -102,7 +106,7 @@ def _rule(axis: Axis, channel: str) -> list[alt.Chart]:
 
 
 def _colour(kinds: Sequence[str]) -> alt.Color:
-    shown = [STUDY_COLOURS.get(kind, colour) for kind, colour in colours(kinds).items()]
+    shown = [COLOURS.get(kind, SPARE) for kind in kinds]
     legend = alt.Legend(title=None, symbolOpacity=1) if len(kinds) > 1 else None
     return alt.Color("kind:N", scale=alt.Scale(domain=list(kinds), range=shown), legend=legend)
 

@@ -5,7 +5,8 @@ import pytest
 from support import config, dense_influence, dense_symmetric, small_graph, small_tasks
 
 from gkd_runner.data.task import Task
-from gkd_runner.studies.quarters import Quarter, all_quarters, node_influence
+from gkd_runner.graph.influence import node_influence
+from gkd_runner.studies.training_subset import SUBSETS, TrainingSubset
 
 
 def task_and_influence(setting: str) -> tuple[Task, np.ndarray]:
@@ -26,7 +27,7 @@ def test_influence_is_that_of_the_training_graph_with_the_methods_self_loops() -
 def test_a_quarter_of_all_training_nodes_is_the_extreme_one(setting: str, side: str) -> None:
     task, influence = task_and_influence(setting)
     ranked = sorted(task.seen.train, key=lambda node: influence[node], reverse=side == "top")
-    quarter = Quarter("overall", side).of(task, influence.astype(np.float32))
+    quarter = TrainingSubset("overall", side).of(task, influence.astype(np.float32))
 
     assert set(quarter.seen.train) == set(ranked[: round(len(ranked) / 4)])
     assert set(quarter.split.train) <= set(task.split.train)
@@ -38,7 +39,7 @@ def test_a_quarter_of_all_training_nodes_is_the_extreme_one(setting: str, side: 
 def test_a_quarter_per_class_is_extreme_within_each_class(side: str) -> None:
     task, influence = task_and_influence("transductive")
     labels = task.graph.labels
-    quarter = Quarter("per-class", side).of(task, influence.astype(np.float32))
+    quarter = TrainingSubset("per-class", side).of(task, influence.astype(np.float32))
 
     for label in range(task.graph.num_classes):
         mine = [node for node in task.split.train if labels[node] == label]
@@ -50,8 +51,8 @@ def test_a_quarter_per_class_is_extreme_within_each_class(side: str) -> None:
 def test_equal_influence_goes_by_id_and_a_class_keeps_at_least_one_node() -> None:
     (task,) = small_tasks(config("protocol.train_per_class=1"), [0])
     same = np.ones(small_graph().num_nodes, dtype=np.float32)
-    chosen = {quarter: list(quarter.of(task, same).split.train) for quarter in all_quarters()}
+    chosen = {subset: list(subset.of(task, same).split.train) for subset in SUBSETS}
     assert len(chosen) == 4
-    for quarter, nodes in chosen.items():
+    for subset, nodes in chosen.items():
         every = list(task.split.train)
-        assert nodes == (every if quarter.grouping == "per-class" else every[:1])
+        assert nodes == (every if subset.grouping == "per-class" else every[:1])

@@ -18,10 +18,10 @@ from gkd_runner.models.mlp import Mlp
 
 
 @dataclass(frozen=True, eq=False)
-class SparseRows:
+class SparseMatrix:
     """A CSR matrix ``[n, m]``: row ``i`` is ``counts[i]`` values from ``starts[i]`` on.
 
-    Rows follow each other without gaps; ``m`` is known to whoever multiplies with it.
+    Rows follow each other without gaps. The class does not store ``m``.
     """
 
     starts: Int[Tensor, " n"]
@@ -30,26 +30,26 @@ class SparseRows:
     values: Float[Tensor, " nnz"]
 
     @staticmethod
-    def of(matrix: sp.csr_array, device: torch.device) -> SparseRows:
-        """The whole of ``matrix``."""
+    def of(matrix: sp.csr_array, device: torch.device) -> SparseMatrix:
+        """``matrix`` on the device."""
         offsets, columns = (
             torch.from_numpy(part.astype(np.int64)).to(device)
             for part in (matrix.indptr, matrix.indices)
         )
         values = torch.from_numpy(matrix.data.astype(np.float32)).to(device)
-        return SparseRows(offsets[:-1].contiguous(), offsets.diff(), columns, values)
+        return SparseMatrix(offsets[:-1].contiguous(), offsets.diff(), columns, values)
 
-    def take(self, ids: Int[Tensor, " k"]) -> SparseRows:
+    def take(self, ids: Int[Tensor, " k"]) -> SparseMatrix:
         """Rows ``ids`` ``[k, m]``."""
         counts = self.counts.index_select(0, ids)
         starts = counts.cumsum(0) - counts
         shift = torch.repeat_interleave(self.starts.index_select(0, ids) - starts, counts)
         where = shift.add_(torch.arange(len(shift), device=ids.device))
         columns, values = (x.index_select(0, where) for x in (self.columns, self.values))
-        return SparseRows(starts, counts, columns, values)
+        return SparseMatrix(starts, counts, columns, values)
 
     def matmul(self, x: Float[Tensor, "m h"]) -> Float[Tensor, "n h"]:
-        """The matrix times ``x``; as a sum of embeddings, which beats the CSR product on a CPU."""
+        """The matrix times ``x``, as a sum of embeddings: faster than the CSR product on a CPU."""
         return F.embedding_bag(
             self.columns, x, self.starts, mode="sum", per_sample_weights=self.values
         )
@@ -62,13 +62,13 @@ class SparseRows:
 
 
 @dataclass(frozen=True, eq=False)
-class DenseRows:
+class DenseMatrix:
     """A dense matrix ``[n, m]``."""
 
     x: Float[Tensor, "n m"]
 
-    def take(self, ids: Int[Tensor, " k"]) -> DenseRows:
-        return DenseRows(self.x.index_select(0, ids))
+    def take(self, ids: Int[Tensor, " k"]) -> DenseMatrix:
+        return DenseMatrix(self.x.index_select(0, ids))
 
     def matmul(self, x: Float[Tensor, "m h"]) -> Float[Tensor, "n h"]:
         return self.x @ x
@@ -77,7 +77,7 @@ class DenseRows:
         return self.x.T @ x
 
 
-Rows = SparseRows | DenseRows
+Matrix = SparseMatrix | DenseMatrix
 
 Layer = tuple[Tensor, Tensor]
 """Weight ``[i, o]`` and bias ``[1, o]``."""
@@ -86,16 +86,16 @@ Layer = tuple[Tensor, Tensor]
 def layers_of(model: Mlp | Convolutional | Gat) -> list[Layer]:
     """The layers of the model's only replica.
 
-    Plain tensors, since looking parameters up in a module takes longer than a small product.
+    They are plain tensors, since a module's lookup of parameters takes longer than a small product.
     """
     pairs = zip(model.weights, model.biases, strict=True)
     return [(weight.detach()[0], bias.detach()[0]) for weight, bias in pairs]
 
 
-def feature_rows(features: Features, device: torch.device) -> Rows:
-    """The features multiplied out, sparse where the models keep them sparse too."""
+def feature_matrix(features: Features, device: torch.device) -> Matrix:
+    """The features multiplied out; sparse if the models keep them sparse too."""
     base = features.multiplied_out().base
     n, d = features.shape
     if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
-        return SparseRows.of(base, device)
-    return DenseRows(torch.from_numpy(Features(base).dense()).to(device))
+        return SparseMatrix.of(base, device)
+    return DenseMatrix(torch.from_numpy(Features(base).dense()).to(device))
