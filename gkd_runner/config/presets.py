@@ -88,6 +88,12 @@ def find_preset(cell: Cell) -> Preset:
     return Preset(values, tuple(used))
 
 
+def lacks_row(cell: Cell) -> bool:
+    """Whether the method's paper has a table of hyperparameters, but no row for ``cell``."""
+    has_table = cell.is_hgmd or cell.method == "infgrand"
+    return has_table and not (cell.published and find_preset(cell).rows)
+
+
 @dataclass(frozen=True)
 class Hyperparameters:
     """Where the hyperparameters of a configuration come from.
