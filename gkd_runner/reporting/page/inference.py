@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from gkd_runner.reporting.page.lines import Series
+import pandas as pd
+
+from gkd_runner.reporting.page.series import FIELDS, percent, records
 from gkd_runner.studies import find_study
 from gkd_runner.studies.inference_report import InferenceLine
 from gkd_runner.studies.lines import current
@@ -16,48 +20,43 @@ HOW = "python scripts/study.py inference"
 FILE = Path("studies") / "inference.csv"
 
 
-def read_inference(sources: Sequence[Path]) -> list[InferenceLine]:
+def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
     """The measurements in output folders, the last source counting.
 
     Raises ``ReportError`` for a file of another form.
     """
     study = find_study("inference")
-    return current(line for source in sources for line in study.lines("inference", source).read())
+    lines: list[InferenceLine] = current(
+        line for source in sources for line in study.lines("inference", source).read()
+    )
+    return pd.DataFrame(
+        [asdict(line) | {"machine": line.machine} for line in lines],
+        columns=[*InferenceLine.__dataclass_fields__, "machine"],
+    )
 
 
-def costs(series: Sequence[Series], measured: Sequence[InferenceLine]) -> list[dict[str, object]]:
+def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per series, batch size (nodes per call) and machine that it was measured with."""
-    times: dict[tuple[str, ...], list[InferenceLine]] = {}
-    for line in measured:
-        key = (line.dataset, line.setting, line.teacher, line.model)
-        times.setdefault(key, []).append(line)
-    return [
-        _record(each, line)
-        for each in series
-        for line in times.get(_key(each), ())
-        if each.result.values(each.stage, each.part)
+    seeds = series.dropna(subset="accuracy").groupby(FIELDS, sort=False)["accuracy"]
+    means, stds = seeds.mean(), seeds.std(ddof=0)
+    accuracies = pd.DataFrame({
+        "accuracy": percent(means), "below": percent(means - stds), "above": percent(means + stds),
+    }).reset_index()  # fmt: skip
+    accuracies["model"] = [
+        teacher if kind == "teacher" else model_of(kind, measured)
+        for kind, teacher in zip(accuracies["kind"], accuracies["teacher"], strict=True)
     ]
+    times = measured.rename(columns={
+        "median_seconds_per_node": "seconds", "low": "fast", "high": "slow",
+        "hidden_dim": "width", "size": "batch",
+    }).assign(megabytes=(measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1)))  # fmt: skip
+    place = ["dataset", "setting", "teacher", "model"]
+    shown = ["seconds", "fast", "slow", "megabytes", "width", "batch", "machine"]
+    beside = accuracies.merge(times[[*place, *shown]], on=place)
+    return records(beside[[*FIELDS, *shown, "accuracy", "below", "above"]])
 
 
-def _key(series: Series) -> tuple[str, ...]:
-    where = tuple(series.identity[name] for name in ("dataset", "setting", "teacher"))
-    if series.kind == "teacher":
-        return (*where, series.identity["teacher"])
-    return (*where, "infgrand-mlp" if series.kind == "infgrand" else "mlp")
-
-
-def _record(series: Series, line: InferenceLine) -> dict[str, object]:
-    mean = 100 * (series.result.mean(series.stage, series.part) or 0)
-    std = 100 * series.result.std(series.stage, series.part)
-    return series.fields | {
-        "seconds": line.median_seconds_per_node,
-        "fast": line.low,
-        "slow": line.high,
-        "megabytes": round(line.peak_bytes / 1e6, 1),
-        "width": line.hidden_dim,
-        "batch": line.size,
-        "machine": line.machine,
-        "accuracy": round(mean, 2),
-        "below": round(mean - std, 2),
-        "above": round(mean + std, 2),
-    }
+def model_of(method: str, measured: pd.DataFrame) -> str:
+    """The measured model that a method's student is: its own, or the MLP on raw features."""
+    own = f"{method}-mlp"
+    return own if (measured["model"] == own).any() else "mlp"
