@@ -26,6 +26,8 @@ from gkd_runner.results.compare import (
     Comparison,
     differences,
     in_order,
+    mean,
+    std,
 )
 
 HERE = Path(__file__).parent
@@ -95,17 +97,17 @@ def _row_of(known: Mapping[str, Any]) -> dict[str, str]:
 def _beside(
     known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    accuracy, std = known["accuracy"], known["std"]
+    accuracy, spread = known["accuracy"], known["std"]
     return {
         "graph": {"text": known["dataset"]},
         "teacher": {"text": known["teacher"]},
-        "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(std) else f"±{std:.2f}")},
+        "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(spread) else f"±{spread:.2f}")},
         "here": {
-            "text": accuracy_text(ours.mean(), ours.std(ddof=0), len(ours), with_n=True),
+            "text": accuracy_text(mean(ours), std(ours), len(ours), with_n=True),
             "notes": notes_on(facts),
             "runs": facts["runs"],
         },
-        "verdict": {"text": verdict(list(100 * ours), accuracy, std, known["n"])},
+        "verdict": {"text": verdict(list(100 * ours), accuracy, spread, known["n"])},
     }
 
 
@@ -154,7 +156,7 @@ def _of_group(comparison: Comparison, base: str, group: Mapping[str, str]) -> pd
 def _gain(
     claim: Mapping[str, Any], setting: str, teachers: Sequence[str], gaps: pd.DataFrame
 ) -> dict[str, str]:
-    points, graphs = float((100 * gaps["mean"]).mean()), gaps["dataset"].nunique()
+    points, graphs = mean(100 * gaps["mean"]), gaps["dataset"].nunique()
     side = _side(points - claim["points"], TOLERANCE)
     return {
         "label": f"{claim['method']} - {claim['over']} ({claim['source']})",

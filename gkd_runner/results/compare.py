@@ -66,21 +66,28 @@ class Difference(NamedTuple):
 
 def paired(differences: Iterable[float]) -> Difference:
     """Summary of paired differences, one per seed."""
-    values = np.round(np.fromiter(differences, dtype=np.float64), _DECIMALS)
+    values = np.round(np.fromiter(differences, dtype=np.float64), 12)  # 0.8 - 0.7 is 0.1
     n, mean, std = len(values), float(values.mean()), float(values.std())
-    return Difference(mean, std, int((values > 0).sum()), n, float(_p(mean, std, n)))
+    if n < 2:
+        p = float("nan")
+    elif std == 0:
+        p = 0.0 if mean else 1.0
+    else:
+        t = abs(mean) / (std / np.sqrt(n - 1))
+        p = float(2 * stdtr(n - 1, -t))  # as scipy.stats, which takes a second to import
+    return Difference(mean, std, int((values > 0).sum()), n, p)
 
 
-_DECIMALS = 12
-"""Differences are rounded, so that 0.8 - 0.7 is as large as 0.2 - 0.1."""
+def mean(values: pd.Series) -> float:
+    """The mean of the values that are there, as NumPy sums them (pandas differs in the last bit)."""
+    there = values.dropna().to_numpy(dtype=np.float64)
+    return float(there.mean()) if len(there) else float("nan")
 
 
-def _p(mean: Any, std: Any, n: Any) -> Any:
-    """p of the paired t test, from the mean, population std and number of differences."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.abs(mean) / (std / np.sqrt(np.subtract(n, 1)))
-        p = 2 * stdtr(np.subtract(n, 1), -t)  # scipy.stats takes a second to import
-    return np.where(np.greater(n, 1) & np.equal(mean, 0), 1.0, p)  # 0 / 0 where all are zero
+def std(values: pd.Series) -> float:
+    """The population standard deviation of the values that are there."""
+    there = values.dropna().to_numpy(dtype=np.float64)
+    return float(there.std()) if len(there) else float("nan")
 
 
 def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -225,12 +232,12 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
     }
     for stage in ("teacher", "student"):
         accuracy = by[f"{stage}_accuracy"]
-        columns[f"{stage}_mean"] = accuracy.mean()
-        columns[f"{stage}_std"] = accuracy.std(ddof=0)
+        columns[f"{stage}_mean"] = accuracy.agg(mean)
+        columns[f"{stage}_std"] = accuracy.agg(std)
         columns[f"{stage}_n"] = accuracy.count()
     facts = by[["hyperparameters", "changed", "others"]].first()
     marks = emphasis(selected).reindex(facts.index).fillna("").rename("mark")
-    means = by[list(AVERAGED)].mean()
+    means = by[list(AVERAGED)].agg(mean)
     return pd.concat([pd.DataFrame(columns), facts, means, marks], axis=1)
 
 
@@ -271,15 +278,10 @@ def _gaps(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
 
 def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
     """``paired`` for each configuration."""
-    gaps = gaps.dropna(subset="gap").assign(gap=lambda rows: rows["gap"].round(_DECIMALS))
-    by = gaps.groupby(CONFIGURATION, sort=False)["gap"]
-    table = pd.DataFrame({
-        "mean": by.mean(),
-        "std": by.std(ddof=0),
-        "won": by.agg(lambda values: int((values > 0).sum())),
-        "n": by.size(),
-    })  # fmt: skip
-    return table.assign(p=_p(table["mean"], table["std"], table["n"]))
+    by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
+    rows = {names: paired(values) for names, values in by}
+    index = pd.MultiIndex.from_tuples(rows, names=CONFIGURATION) if rows else None
+    return pd.DataFrame(rows.values(), index=index, columns=Difference._fields)
 
 
 def emphasis(selected: pd.DataFrame) -> pd.Series:

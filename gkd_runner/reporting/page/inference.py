@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.reporting.page.series import FIELDS, percent, records
+from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import find_study
 from gkd_runner.studies.inference_report import InferenceLine
 from gkd_runner.studies.lines import current
@@ -38,7 +39,7 @@ def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
 def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per series, batch size (nodes per call) and machine that it was measured with."""
     seeds = series.dropna(subset="accuracy").groupby(FIELDS, sort=False)["accuracy"]
-    means, stds = seeds.mean(), seeds.std(ddof=0)
+    means, stds = seeds.agg(mean), seeds.agg(std)
     accuracies = pd.DataFrame({
         "accuracy": percent(means), "below": percent(means - stds), "above": percent(means + stds),
     }).reset_index()  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.reporting.text import group_name, own_teacher
-from gkd_runner.results.compare import GROUP, ORDERS, PLACE, Comparison, distils, in_order
+from gkd_runner.results.compare import GROUP, ORDERS, PLACE, Comparison, distils, in_order, mean
 
 FIELDS = ["group", *PLACE, "method", "series", "kind", "panel"]
 """The columns that name a series. The page's filters act on the first five."""
@@ -88,7 +88,7 @@ def _teachers(students: pd.DataFrame) -> pd.DataFrame:
 def seed_records(series: pd.DataFrame) -> list[dict[str, Any]]:
     """The accuracy of each seed, and the mean of its series, in %."""
     seeds = series.dropna(subset="accuracy")
-    means = seeds.groupby(FIELDS, sort=False)["accuracy"].transform("mean")
+    means = seeds.groupby(FIELDS, sort=False)["accuracy"].transform(mean)
     seeds = seeds.assign(accuracy=percent(seeds["accuracy"]), mean=percent(means))
     return records(seeds[[*FIELDS, "seed", "accuracy", "mean"]])
 
