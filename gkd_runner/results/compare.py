@@ -79,7 +79,10 @@ def paired(differences: Iterable[float]) -> Difference:
 
 
 def mean(values: pd.Series) -> float:
-    """The mean of the values that are there, as NumPy sums them (pandas differs in the last bit)."""
+    """The mean of the values that are there.
+
+    NumPy's sum, as for differences; that of pandas may differ in the last digit shown.
+    """
     there = values.dropna().to_numpy(dtype=np.float64)
     return float(there.mean()) if len(there) else float("nan")
 
@@ -280,7 +283,8 @@ def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
     """``paired`` for each configuration."""
     by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
     rows = {names: paired(values) for names, values in by}
-    index = pd.MultiIndex.from_tuples(rows, names=CONFIGURATION) if rows else None
+    levels = list(zip(*rows, strict=True)) or [[]] * len(CONFIGURATION)
+    index = pd.MultiIndex.from_arrays(levels, names=CONFIGURATION)
     return pd.DataFrame(rows.values(), index=index, columns=Difference._fields)
 
 

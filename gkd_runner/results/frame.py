@@ -169,7 +169,8 @@ def _of_run(run: StoredRun) -> dict[str, Any]:
 
 
 def _of_seed(seed: SeedResult) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(seed).items() if name in COLUMNS}
+    fields = asdict(seed).items()
+    row = {name: value for name, value in fields if name in COLUMNS and name not in STAGES}
     for stage in STAGES:
         result = getattr(seed, stage)
         row |= {f"{stage}_{part}": value for part, value in asdict(result.scores).items()}

@@ -12,7 +12,9 @@ from gkd_runner.runs.train import train
 from tests.results.runs import run, seeds, table
 from tests.support import config
 
-SOME = table([*seeds("glnn", [0.80, 0.1 + 0.2]), *seeds("mlp", [0.7], changed={"method.x": "a, b"})])
+SOME = table(
+    [*seeds("glnn", [0.80, 0.1 + 0.2]), *seeds("mlp", [0.7], changed={"method.x": "a, b"})]
+)
 
 
 def write(path: Path, text: str) -> Path:
@@ -42,6 +44,7 @@ def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
     runs = load_runs([tmp_path])
 
     assert list(runs["seed"]) == [0, 1]
+    assert set(runs["teacher"]) == {"gcn"}
     assert list(runs["student_test"]) == [seed.student.scores.test for seed in result.seeds]
     assert list(runs["agreement"]) == [seed.diagnostics.agreement for seed in result.seeds]
     assert set(map(Path, runs["folder"])) == {result.path}

@@ -21,6 +21,16 @@ HOW = "python scripts/study.py inference"
 FILE = Path("studies") / "inference.csv"
 
 
+SHOWN_AS = {
+    "median_seconds_per_node": "seconds",
+    "low": "fast",
+    "high": "slow",
+    "hidden_dim": "width",
+    "size": "batch",
+}
+"""Columns of the measurements, by other names in the figure."""
+
+
 def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
     """The measurements in output folders, the last source counting.
 
@@ -47,10 +57,8 @@ def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str,
         teacher if kind == "teacher" else model_of(kind, measured)
         for kind, teacher in zip(accuracies["kind"], accuracies["teacher"], strict=True)
     ]
-    times = measured.rename(columns={
-        "median_seconds_per_node": "seconds", "low": "fast", "high": "slow",
-        "hidden_dim": "width", "size": "batch",
-    }).assign(megabytes=(measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1)))  # fmt: skip
+    megabytes = (measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1))
+    times = measured.assign(megabytes=megabytes).rename(columns=SHOWN_AS)
     place = ["dataset", "setting", "teacher", "model"]
     shown = ["seconds", "fast", "slow", "megabytes", "width", "batch", "machine"]
     beside = accuracies.merge(times[[*place, *shown]], on=place)

@@ -9,6 +9,7 @@ from typing import Any
 from gkd_runner.reporting.table import lettered
 from gkd_runner.reporting.text import Facts, gap_text, group_name, notes_on, stage_text
 from gkd_runner.results.compare import CONFIGURATION, PLACE, Comparison
+from gkd_runner.results.scores import STAGES
 
 DIMENSIONS = (*PLACE, "method")
 
@@ -37,17 +38,18 @@ MEANS = {
 
 def columns(comparison: Comparison) -> list[dict[str, str]]:
     """Each column: its key in the page's address, heading above, heading, meaning, class."""
-    rows = [(name, "", name, "", "") for name in DIMENSIONS]
-    rows.append(("seeds", "", "n", "number of seeds", "number"))
-    for stage in ("teacher", "student"):
-        meaning = "mean ± population std over seeds"
-        rows.append((f"{stage}-accuracy", "test accuracy, %", stage, meaning, "number"))
-    meaning = "paired over seeds: mean ± population std, * where p < 0.05 (seeds won of all)"
-    for base in comparison.gaps:
-        rows.append((f"minus-{base}", "student minus, points", base, meaning, "number"))
-    for name, (above, heading, meaning, _) in MEANS.items():
-        told = f"{meaning}; mean over seeds"
-        rows.append((name.replace("_", "-"), above, heading, told, "number"))
+    accuracy = "mean ± population std over seeds"
+    gap = "paired over seeds: mean ± population std, * where p < 0.05 (seeds won of all)"
+    rows = [
+        *((name, "", name, "", "") for name in DIMENSIONS),
+        ("seeds", "", "n", "number of seeds", "number"),
+        *((f"{s}-accuracy", "test accuracy, %", s, accuracy, "number") for s in STAGES),
+        *((f"minus-{b}", "student minus, points", b, gap, "number") for b in comparison.gaps),
+        *(
+            (name.replace("_", "-"), above, heading, f"{meaning}; mean over seeds", "number")
+            for name, (above, heading, meaning, _) in MEANS.items()
+        ),
+    ]
     names = ("key", "above", "name", "meaning", "kind")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -80,7 +82,7 @@ def _cells(row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]]) -> I
     """The text of each cell, and the number that it is sorted by as text; names have none."""
     yield from ((row[name], "") for name in DIMENSIONS)
     yield str(row["seeds"]), str(row["seeds"])
-    for stage in ("teacher", "student"):
+    for stage in STAGES:
         yield stage_text(row, stage), _sortable(row[f"{stage}_mean"])
     for gap in (
         of_base.get(tuple(row[name] for name in CONFIGURATION)) for of_base in gaps.values()
