@@ -52,4 +52,5 @@ def read_all_failures(sources: Iterable[Path]) -> pd.DataFrame:
         for sweep in sorted(source.glob("sweeps/*"))
         for failure in read_failures(sweep)
     ]
-    return pd.DataFrame(failures, columns=[*NAMES, "seeds", "cause", "time", "log"])
+    frame = pd.DataFrame(failures, columns=[*NAMES, "seeds", "cause", "time", "log"])
+    return frame.astype(dict.fromkeys(NAMES, "string"))

@@ -117,11 +117,10 @@ def average_gains(comparison: Comparison, group: Mapping[str, str]) -> Table | N
         "Average gains in points that the papers claim over their own datasets and teachers, and"
         " the mean of the paired differences here; within means within 1 point."
     )
-    rows = gains(comparison, group)
     columns = ["setting", "teachers", "graphs", "claimed", "here", "verdict"]
     cells = [
         {"block": "", "label": row["label"], "row": number, "column": column, "text": row[column]}
-        for number, row in enumerate(rows)
+        for number, row in enumerate(gains(comparison, group))
         for column in columns
     ]
     return make_table("Average gains", caption, cells, columns)

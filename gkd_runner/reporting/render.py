@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 from markupsafe import Markup
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
@@ -38,22 +38,22 @@ def terminal(tables: Tables, width: int) -> Group:
 def _terminal(table: Table, width: int) -> Iterator[RenderableType]:
     """One table per block, all with the same column widths; wide ones in several parts."""
     written = table.written(_rich)
-    labels = written.index.get_level_values("label")
-    widths = [max(map(len, labels))]
-    widths += [max(len(name), *(text.cell_len for text in written[name])) for name in written]
+    written.insert(0, "", [Text(label) for label in written.index.get_level_values("label")])
+    widths = [max(len(name), *(text.cell_len for text in written[name])) for name in written]
     yield Text(f"\n{table.title}")
     for heading, block in written.groupby(level="block", sort=False):
         yield Text(f"\n{heading}".rstrip(), style="italic")
-        columns = [[Text(label) for label in block.index.get_level_values("label")]]
-        columns += [list(block[name]) for name in block]
         for part in _parts(widths, width):
             grid = plain_table()
             for number in part:
-                name, justify = (
-                    ("", "left") if number == 0 else (block.columns[number - 1], "right")
+                justify: JustifyMethod = "right" if number else "left"
+                grid.add_column(
+                    written.columns[number],
+                    justify=justify,
+                    min_width=widths[number],
+                    no_wrap=True,
                 )
-                grid.add_column(name, justify=justify, min_width=widths[number], no_wrap=True)
-            for row in zip(*(columns[number] for number in part), strict=True):
+            for row in block.iloc[:, part].itertuples(index=False):
                 grid.add_row(*row)
             yield grid
     yield Text(table.caption, style="dim")

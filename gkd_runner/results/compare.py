@@ -283,7 +283,7 @@ def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
     """``paired`` for each configuration."""
     by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
     rows = {names: paired(values) for names, values in by}
-    levels = list(zip(*rows, strict=True)) or [[]] * len(CONFIGURATION)
+    levels: list[Any] = list(zip(*rows, strict=True)) or [[]] * len(CONFIGURATION)
     index = pd.MultiIndex.from_arrays(levels, names=CONFIGURATION)
     return pd.DataFrame(rows.values(), index=index, columns=Difference._fields)
 

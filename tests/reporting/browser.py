@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from playwright.sync_api import Browser, Page
 
-from gkd_runner.reporting.page.build import make_report, page
-from tests.reporting.folder import write_failure, write_metrics
+from tests.reporting.folder import html_of, write_failure, write_metrics
 from tests.reporting.study_lines import write_studies
 
 COMPLAINTS: dict[Page, list[str]] = {}
@@ -24,9 +22,7 @@ def write(folder: Path, runs: pd.DataFrame) -> Path:
     runs = write_metrics(folder, runs)
     write_failure(folder, runs.iloc[0].to_dict(), [7], 1)
     write_studies(folder)
-    report = make_report(runs, [folder], "test_hidden")
-    text = page(report, folder, datetime.now(timezone.utc))
-    (folder / "report.html").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(html_of(runs, folder), encoding="utf-8")
     return folder / "report.html"
 
 

@@ -1,4 +1,4 @@
-"""A made-up output folder: runs, and the metrics and failures beside them."""
+"""A made-up output folder: runs, the metrics and failures beside them, and its page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from gkd_runner.reporting.page.build import page
+from gkd_runner.reporting.page.figures import own_figures
+from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.provenance import read_all_failures
+from gkd_runner.results.compare import compare
 from gkd_runner.results.identity import NAMES
 from tests.results.runs import Run, run, table
 
@@ -73,3 +78,10 @@ def write_failure(folder: Path, failed: Run, seeds: Sequence[int], number: int) 
         "traceback": ["x"],
     }
     (sweep / f"failed-{number}.json").write_text(json.dumps(failure), encoding="utf-8")
+
+
+def html_of(runs: pd.DataFrame, folder: Path) -> str:
+    """The page of ``runs``, with the studies and failures in ``folder``."""
+    comparison = compare(runs)
+    figures = own_figures(comparison, [folder]), study_figures([folder])
+    return page(comparison, *figures, read_all_failures([folder]), folder)

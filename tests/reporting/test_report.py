@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import datetime, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,22 +14,16 @@ import pytest
 
 from gkd_runner.cli.report import main
 from gkd_runner.reporting.page import build
-from gkd_runner.reporting.page.build import make_report, page, write
+from gkd_runner.reporting.page.build import write
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.provenance import read_all_failures
 from gkd_runner.reporting.tables import make_tables
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import to_csv
 from gkd_runner.runs.train import train
-from tests.reporting.folder import grid, write_failure
+from tests.reporting.folder import grid, html_of, write_failure
 from tests.results.runs import run, seeds, table
 from tests.support import config
-
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
-
-
-def html_of(runs: pd.DataFrame, folder: Path) -> str:
-    return page(make_report(runs, [folder], "test_hidden"), folder, NOW)
 
 
 def payload(text: str) -> dict[str, dict[str, dict[str, object]]]:

@@ -20,7 +20,10 @@ from tests.reporting.study_lines import FIGURES as STUDIES
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 RUNS = grid().query("not (dataset == 'citeseer' and setting == 'inductive' and teacher == 'sage')")
-GROUPS = {group_name(rows.iloc[0]): rows for _, rows in grouped(RUNS).groupby(GROUP)}
+GROUPS = {
+    group_name(dict(zip(GROUP, names, strict=True))): runs
+    for names, runs in grouped(RUNS).groupby(GROUP)
+}
 FIRST = next(iter(GROUPS.values()))
 DIMENSIONS = ("dataset", "setting", "teacher", "method")
 CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()]

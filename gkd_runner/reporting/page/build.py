@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,71 +30,52 @@ BUNDLE = "window.vegaEmbed = vegaEmbed;"
 """What the page uses of Vega."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """All that the page is made of."""
-
-    comparison: Comparison
-    failures: pd.DataFrame
-    own: tuple[Figure, ...]
-    studies: tuple[Figure, ...]
-
-
-def make_report(runs: pd.DataFrame, sources: Sequence[Path], inductive_part: str) -> Report:
-    """Select what is compared, and gather its figures."""
-    comparison = compare(runs, inductive_part)
-    own = own_figures(comparison, sources)
-    failures = read_all_failures(sources)
-    return Report(comparison, failures, tuple(own), tuple(study_figures(sources)))
-
-
 def write(
     runs: pd.DataFrame, out: Path, sources: Sequence[Path], inductive_part: str = "test_hidden"
 ) -> list[Path]:
     """Write ``report.html`` and ``figures/`` into folder ``out``; the files written."""
-    report = make_report(runs, sources, inductive_part)
+    comparison = compare(runs, inductive_part)
+    own, studies = own_figures(comparison, sources), study_figures(sources)
+    text = page(comparison, own, studies, read_all_failures(sources), out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
-    path.write_text(page(report, out, datetime.now().astimezone()), encoding="utf-8")
-    return [path, *save((*report.own, *report.studies), out / "figures")]
+    path.write_text(text, encoding="utf-8")
+    return [path, *save((*own, *studies), out / "figures")]
 
 
-def page(report: Report, out: Path, made: datetime) -> str:
+def page(
+    comparison: Comparison,
+    own: Sequence[Figure],
+    studies: Sequence[Figure],
+    failures: pd.DataFrame,
+    out: Path,
+) -> str:
     """The page as it is to lie in folder ``out``."""
-    comparison, names = report.comparison, names_of(report.comparison)
-    columns = table.columns(comparison)
-    return (
-        templates()
-        .get_template("page/page.html")
-        .render(
-            about=_about(comparison.runs, names, made),
-            groups=_groups(comparison),
-            filters=dict(
-                zip(
-                    table.DIMENSIONS,
-                    (names.datasets, names.settings, names.teachers, names.methods),
-                    strict=True,
-                )
-            ),
-            colours=charts.colours(names.methods),
-            dimensions=table.DIMENSIONS,
-            bases=list(comparison.gaps),
-            columns=columns,
-            headings=Counter(column["above"] for column in columns),
-            rows=table.rows(comparison),
-            notes=table.footnotes(comparison),
-            over=_over(names, comparison.inductive_part),
-            own=report.own,
-            studies=report.studies,
-            failures=_failures(report.failures, comparison.runs, out),
-            warnings=_warnings(comparison.runs),
-            runs=provenance(comparison.runs, out),
-            data=_data((*report.own, *report.studies)),
-            style=_asset("page.css"),
-            vega=_script(vl_convert.javascript_bundle(BUNDLE, VEGALITE)),
-            figures_script=_asset("figures.js"),
-            script=_asset("page.js"),
-        )
+    names, columns = names_of(comparison), table.columns(comparison)
+    shown = (names.datasets, names.settings, names.teachers, names.methods)
+    template = templates().get_template("page/page.html")
+    return template.render(
+        about=_about(comparison.runs, names),
+        groups=_groups(comparison),
+        filters=dict(zip(table.DIMENSIONS, shown, strict=True)),
+        colours=charts.colours(names.methods),
+        dimensions=table.DIMENSIONS,
+        bases=list(comparison.gaps),
+        columns=columns,
+        headings=Counter(column["above"] for column in columns),
+        rows=table.rows(comparison),
+        notes=table.footnotes(comparison),
+        over=PARTS[comparison.inductive_part] if "inductive" in names.settings else "",
+        own=own,
+        studies=studies,
+        failures=_failures(failures, comparison.runs, out),
+        warnings=_warnings(comparison.runs),
+        runs=provenance(comparison.runs, out),
+        data=_data((*own, *studies)),
+        style=_asset("page.css"),
+        vega=_script(vl_convert.javascript_bundle(BUNDLE, VEGALITE)),
+        figures_script=_asset("figures.js"),
+        script=_asset("page.js"),
     )
 
 
@@ -108,11 +88,12 @@ def _script(code: str) -> Markup:
     return Markup(code.replace("</script", r"<\/script"))
 
 
-def _about(runs: pd.DataFrame, names: Names, made: datetime) -> str:
+def _about(runs: pd.DataFrame, names: Names) -> str:
     seeds = sorted(runs["seed"].unique())
     listed = ", ".join(map(str, seeds))
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
         listed = f"{seeds[0]} to {seeds[-1]}"
+    made = datetime.now().astimezone()
     return (
         f"{_count(runs['run'].nunique(), 'run')} on {_count(len(names.datasets), 'graph')}"
         f" ({', '.join(names.datasets)}), seeds {listed}; made {made:%Y-%m-%d %H:%M} by gkd-runner"
@@ -122,11 +103,6 @@ def _about(runs: pd.DataFrame, names: Names, made: datetime) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _over(names: Names, inductive_part: str) -> str:
-    over = f" Inductive accuracies are over the {PARTS[inductive_part]}."
-    return over if "inductive" in names.settings else ""
 
 
 def _groups(comparison: Comparison) -> list[tuple[str, str]]:

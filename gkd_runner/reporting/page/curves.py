@@ -77,4 +77,4 @@ def _metrics(folder: str) -> Metrics:
     names = ["stage", "seed", "epoch", "val_accuracy"]
     entries = pd.DataFrame(map(json.loads, lines), columns=names).sort_values("epoch")
     by_seed = entries.groupby(["stage", "seed"])["val_accuracy"]
-    return {names: list(values) for names, values in by_seed}
+    return {(str(stage), int(seed)): list(values) for (stage, seed), values in by_seed}
