@@ -38,7 +38,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Block:
-    """What stands under one heading: methods by graphs, in one setting and with one teacher."""
+    """The methods and graphs under one heading, in one setting and with one teacher."""
 
     group: Names
     setting: str

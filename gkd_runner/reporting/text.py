@@ -21,7 +21,7 @@ Facts = Mapping[str, Any]
 
 
 def group_name(row: Facts) -> str:
-    """A group as in ``infgrand/common/temperature``."""
+    """A group as the page's address names it: ``<protocol>/<preset>/<calibration>``."""
     return f"{row['protocol']}/{row['preset']}/{row['calibration']}"
 
 

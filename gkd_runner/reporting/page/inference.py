@@ -12,13 +12,16 @@ import pandas as pd
 from gkd_runner.reporting.page.series import FIELDS, percent, records
 from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import find_study
-from gkd_runner.studies.inference_report import InferenceLine
+from gkd_runner.studies.inference_report import STUDENTS, InferenceLine
 from gkd_runner.studies.lines import current
 
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
 
 FILE = Path("studies") / "inference.csv"
+
+PLAIN = STUDENTS[0]
+"""The model of all students that read the raw features."""
 
 
 SHOWN_AS = {
@@ -68,4 +71,4 @@ def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str,
 def model_of(method: str, measured: pd.DataFrame) -> str:
     """The measured model that a method's student is: its own, or the MLP on raw features."""
     own = f"{method}-mlp"
-    return own if (measured["model"] == own).any() else "mlp"
+    return own if (measured["model"] == own).any() else PLAIN
