@@ -60,14 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [text for text in overrides if text.startswith("-")]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)}")
-    from gkd_runner.cli.tables import write
     from gkd_runner.cli.train import let_waiting_threads_sleep
     from gkd_runner.common.console import make_console, show_log
     from gkd_runner.common.errors import ConfigError
     from gkd_runner.config.build import capped
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.presets import register_resolvers
-    from gkd_runner.reporting.rows import read_rows
+    from gkd_runner.reporting.provenance import read_all_failures
+    from gkd_runner.reporting.render import write_tables
+    from gkd_runner.results.compare import compare
+    from gkd_runner.results.frame import load_runs
     from gkd_runner.sweeps.report import plan_text
     from gkd_runner.sweeps.run import run_all
     from gkd_runner.sweeps.survey import survey
@@ -91,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     finally:
         output_dir = Path(cells[0].config.output_dir).expanduser()
-        rows = read_rows([output_dir]) if (output_dir / "runs").is_dir() else []
-        for path in write(rows, output_dir / "tables", [output_dir]) if rows else ():
-            print(path)
+        if (output_dir / "runs").is_dir() and len(runs := load_runs([output_dir])):
+            failures = read_all_failures([output_dir])
+            for path in write_tables(compare(runs), failures, output_dir / "tables"):
+                print(path)
 
 
 def _overrides(options: argparse.Namespace) -> list[str]:

@@ -6,8 +6,8 @@ import argparse
 import importlib
 from pathlib import Path
 
-from gkd_runner.reporting.command_line import answer, load, make_parser
-from gkd_runner.reporting.rows import ReportError
+from gkd_runner.cli.sources import answer, load, make_parser
+from gkd_runner.results.frame import ReportError
 
 NEEDED = ("altair", "vl_convert")
 
@@ -31,11 +31,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    rows = load(arguments)
+    runs = load(arguments)
     require()
     from gkd_runner.reporting.page.build import write
 
-    for path in write(rows, arguments.out, arguments.sources, arguments.accuracy):
+    for path in write(runs, arguments.out, arguments.sources, arguments.accuracy):
         print(path)
 
 

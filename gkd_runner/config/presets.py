@@ -96,6 +96,12 @@ def find_preset(cell: Cell) -> Preset:
     return Preset(values, rows, kind if rows else "defaults", unsupported)
 
 
+def lacks_row(cell: Cell) -> bool:
+    """True if the method's paper has a table of hyperparameters, but no row for ``cell``."""
+    method = METHODS.get(cell.method)
+    return bool(method and method.presets) and find_preset(cell).kind != "published"
+
+
 @dataclass(frozen=True)
 class Hyperparameters:
     """Where the hyperparameters of a configuration come from.

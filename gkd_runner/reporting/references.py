@@ -1,108 +1,63 @@
 """What the papers say and what their code gave, beside what was measured here.
 
-``references.csv`` holds accuracies, ``claims.csv`` the papers' average gains; no other figure
-is ever shown as published.
+``references.csv`` holds accuracies in %, ``claims.csv`` the papers' average gains in points. No
+other figure is ever shown as published.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from gkd_runner.reporting.compare import Difference, Group, Place, Result, Results, difference
+from gkd_runner.reporting.table import Table, make_table
+from gkd_runner.reporting.text import accuracy_text, notes_on, own_teacher, setting_text
+from gkd_runner.results.compare import (
+    CONFIGURATION,
+    FEWEST_GRAPHS,
+    PLACE,
+    SETTINGS,
+    TEACHERS,
+    TOLERANCE,
+    Comparison,
+    differences,
+    in_order,
+    mean,
+    std,
+)
 
-TOLERANCE = 1.0
-"""Points within which two accuracies agree, whatever their spread."""
-
-FEWEST_GRAPHS = 3
-"""Graphs below which an average says nothing about a claim over six or seven."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One accuracy (in %) of ``stage`` (teacher or student), published or from released code."""
-
-    source: str
-    kind: str
-    protocol: str
-    setting: str
-    part: str
-    dataset: str
-    teacher: str
-    method: str
-    stage: str
-    accuracy: float
-    std: float | None
-    seeds: str
-    n: int
-
-    @property
-    def place(self) -> Place:
-        """The column and block that it stands beside."""
-        return Place(self.dataset, self.setting, self.teacher)
+HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A paper's average gain of ``method`` over ``over``, in points, in a setting or ``both``."""
-
-    source: str
-    method: str
-    over: str
-    setting: str
-    points: float
-
-
-def references(group: Group) -> list[Reference]:
+def references(group: Mapping[str, str]) -> pd.DataFrame:
     """The accuracies known for the group's protocol; released code ran with ``preset=paper``."""
-    found = []
-    for row in _read("references.csv"):
-        std = float(row.pop("std") or "nan")
-        reference = Reference(
-            **{  # type: ignore[arg-type]
-                **row,
-                "accuracy": float(row["accuracy"]),
-                "std": None if math.isnan(std) else std,
-                "n": int(row["n"]),
-            }
-        )
-        fits = reference.kind == "published" or group.preset == "paper"
-        if reference.protocol == group.protocol and fits:
-            found.append(reference)
-    return found
+    known = pd.read_csv(HERE / "references.csv")
+    fits = (known["kind"] == "published") | (group["preset"] == "paper")
+    return known[fits & (known["protocol"] == group["protocol"])]
 
 
-def claims() -> list[Claim]:
-    """The papers' average gains."""
-    return [
-        Claim(**{**row, "points": float(row["points"])})  # type: ignore[arg-type]
-        for row in _read("claims.csv")
-    ]
+def claims() -> pd.DataFrame:
+    """The papers' average gains of ``method`` over ``over``, in a setting or in ``both``."""
+    return pd.read_csv(HERE / "claims.csv")
 
 
-def _read(name: str) -> list[dict[str, str]]:
-    with (Path(__file__).parent / name).open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
-
-
-def verdict(ours: Sequence[float], reference: Reference) -> str:
-    """``within``, ``above`` or ``below``: our accuracies (in %) against the reference.
+def verdict(ours: Sequence[float], accuracy: float, std: float, n: int) -> str:
+    """``within``, ``above`` or ``below``: our accuracies (in %) against a reference.
 
     Within means 1 point, or two standard errors of the difference where both spreads are known;
-    one seed alone has no verdict.
+    ``std`` may be NaN. One seed alone has no verdict.
     """
     if len(ours) < 2:
         return "one seed"
     tolerance = TOLERANCE
-    if reference.std is not None:
-        squares = float(np.var(ours)) / (len(ours) - 1), reference.std**2 / (reference.n - 1)
+    if not math.isnan(std):
+        squares = float(np.var(ours)) / (len(ours) - 1), std**2 / (n - 1)
         tolerance = max(tolerance, 2 * math.sqrt(sum(squares)))
-    return _side(float(np.mean(ours)) - reference.accuracy, tolerance)
+    return _side(float(np.mean(ours)) - accuracy, tolerance)
 
 
 def _side(gap: float, tolerance: float) -> str:
@@ -111,45 +66,103 @@ def _side(gap: float, tolerance: float) -> str:
     return "above" if gap > 0 else "below"
 
 
-@dataclass(frozen=True)
-class Gain:
-    """A claim beside the mean of our paired differences, in points, over places of a setting."""
+def single_accuracies(comparison: Comparison, group: Mapping[str, str]) -> Table | None:
+    """Published accuracies, and those of released code, beside ours; a block per source."""
+    caption = (
+        "Published accuracies, and what the papers' released code gave, beside ours; within means"
+        " 1 point or two standard errors, whichever is more."
+    )
+    summary = comparison.summary.to_dict("index")
+    selected = comparison.selected.set_index(CONFIGURATION).sort_index()
+    cells: list[dict[str, Any]] = []
+    for number, known in enumerate(references(group).to_dict("records")):
+        names = (*group.values(), *(known[name] for name in (*PLACE, "method")))
+        if names in summary:
+            ours = selected.loc[[names], f"{known['stage']}_{known['part']}"].dropna()
+            for column, cell in _beside(known, ours, summary[names]).items():
+                cells.append(_row_of(known) | {"row": number, "column": column} | cell)
+    columns = ("graph", "teacher", "theirs", "here", "verdict")
+    return make_table("Published accuracies and released code", caption, cells, columns)
 
-    claim: Claim
-    setting: str
-    points: float
-    per_place: tuple[tuple[Place, Difference], ...]
 
-    @property
-    def verdict(self) -> str:
-        """Within a point of the claim, above or below; none on a graph or two."""
-        if len({place.dataset for place, _ in self.per_place}) < FEWEST_GRAPHS:
-            return "too few graphs"
-        return _side(self.points - self.claim.points, TOLERANCE)
+def _row_of(known: Mapping[str, Any]) -> dict[str, str]:
+    over = setting_text(known["setting"], known["part"])
+    method = known["method"]
+    return {
+        "block": f"{known['source']}; {known['seeds']}; {over}",
+        "label": method if known["stage"] == "student" else own_teacher(method),
+    }
 
 
-def gains(results: Results, parts: dict[str, str], teachers: Sequence[str]) -> list[Gain]:
-    """Each claim with what was measured in its setting; none where nothing was.
+def _beside(
+    known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    accuracy, spread = known["accuracy"], known["std"]
+    return {
+        "graph": {"text": known["dataset"]},
+        "teacher": {"text": known["teacher"]},
+        "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(spread) else f"±{spread:.2f}")},
+        "here": {
+            "text": accuracy_text(mean(ours), std(ours), len(ours), with_n=True),
+            "notes": notes_on(facts),
+            "runs": facts["runs"],
+        },
+        "verdict": {"text": verdict(list(100 * ours), accuracy, spread, known["n"])},
+    }
 
-    ``parts`` names the accuracy of each setting. A claim for both settings is shown for each.
+
+def average_gains(comparison: Comparison, group: Mapping[str, str]) -> Table | None:
+    """The papers' average gains beside ours, over all teachers and with each alone."""
+    caption = (
+        "Average gains in points that the papers claim over their own datasets and teachers, and"
+        " the mean of the paired differences here; within means within 1 point."
+    )
+    columns = ["setting", "teachers", "graphs", "claimed", "here", "verdict"]
+    cells = [
+        {"block": "", "label": row["label"], "row": number, "column": column, "text": row[column]}
+        for number, row in enumerate(gains(comparison, group))
+        for column in columns
+    ]
+    return make_table("Average gains", caption, cells, columns)
+
+
+def gains(comparison: Comparison, group: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Each claim with what was measured, as texts; none where nothing was measured.
+
+    A claim for both settings is compared with each.
     """
-    found = []
-    for claim in claims():
-        for setting in parts if claim.setting == "both" else (claim.setting,):
-            measured = [
-                (place, gap)
-                for place, methods in results.items()
-                if place.teacher in teachers and place.setting == setting
-                if (gap := _gain(methods, claim, parts[setting]))
-            ]
-            if measured:
-                mean = float(np.mean([100 * gap.mean for _, gap in measured]))
-                found.append(Gain(claim, setting, mean, tuple(measured)))
-    return found
+    known = claims()
+    measured = {base: _of_group(comparison, base, group) for base in known["over"].unique()}
+    here = comparison.summary.xs(tuple(group.values()), level=list(group))
+    present = in_order(here.index.get_level_values("teacher"), TEACHERS)
+    for teachers in dict.fromkeys([tuple(present), *((teacher,) for teacher in present)]):
+        for claim in known.to_dict("records"):
+            gaps = measured[claim["over"]]
+            gaps = gaps[(gaps["method"] == claim["method"]) & gaps["teacher"].isin(teachers)]
+            for setting in SETTINGS if claim["setting"] == "both" else (claim["setting"],):
+                of_setting = gaps[gaps["setting"] == setting]
+                if len(of_setting):
+                    yield _gain(claim, setting, teachers, of_setting)
 
 
-def _gain(methods: Mapping[str, Result], claim: Claim, part: str) -> Difference | None:
-    mine = methods.get(claim.method)
-    to_teacher = claim.over == "teacher"
-    other = mine if to_teacher else methods.get(claim.over)
-    return difference(mine, other, part, to_teacher=to_teacher) if mine and other else None
+def _of_group(comparison: Comparison, base: str, group: Mapping[str, str]) -> pd.DataFrame:
+    gaps = comparison.gaps.get(base)
+    gaps = differences(comparison.selected, base) if gaps is None else gaps
+    rows = gaps.reset_index()
+    return rows[(rows[list(group)] == pd.Series(group)).all(axis=1)]
+
+
+def _gain(
+    claim: Mapping[str, Any], setting: str, teachers: Sequence[str], gaps: pd.DataFrame
+) -> dict[str, str]:
+    points, graphs = mean(100 * gaps["mean"]), gaps["dataset"].nunique()
+    side = _side(points - claim["points"], TOLERANCE)
+    return {
+        "label": f"{claim['method']} - {claim['over']} ({claim['source']})",
+        "setting": setting,
+        "teachers": ", ".join(teachers),
+        "graphs": str(graphs),
+        "claimed": f"{claim['points']:+.2f}",
+        "here": f"{points:+.2f}",
+        "verdict": side if graphs >= FEWEST_GRAPHS else "too few graphs",
+    }

@@ -2,63 +2,62 @@
 
 from __future__ import annotations
 
+import functools
 import html
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+import jinja2
+import pandas as pd
+from markupsafe import Markup
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
-from gkd_runner.reporting.document import Document, Line, Section, Value, letters
-from gkd_runner.reporting.rows import Row
+from gkd_runner.reporting.provenance import provenance
+from gkd_runner.reporting.table import Table
+from gkd_runner.reporting.tables import make_tables
+from gkd_runner.results.compare import Comparison
+from gkd_runner.results.frame import to_csv
+
+Tables = Mapping[str, Sequence[Table]]
+"""Tables that belong together, by their common heading."""
 
 STYLES = {"best": "bold", "second": "underline", "": ""}
 
 
-def terminal(documents: Iterable[Document], width: int) -> Group:
+def terminal(tables: Tables, width: int) -> Group:
     """All tables for a terminal of ``width`` characters."""
     parts: list[RenderableType] = []
-    for document in documents:
-        parts.append(Text(f"\n{document.title}", style="bold"))
-        parts += [part for section in document.sections for part in _terminal(section, width)]
+    for heading, of_group in tables.items():
+        parts.append(Text(f"\n{heading}", style="bold"))
+        parts += [part for table in of_group for part in _terminal(table, width)]
     return Group(*parts)
 
 
-def _terminal(section: Section, width: int) -> Iterator[RenderableType]:
+def _terminal(table: Table, width: int) -> Iterator[RenderableType]:
     """One table per block, all with the same column widths; wide ones in several parts."""
-    footnotes = section.footnotes()
-    blocks = [
-        (
-            block.heading,
-            [
-                [Text(line.label), *(_rich(value, footnotes) for value in line.values)]
-                for line in block.lines
-            ],
-        )
-        for block in section.blocks
-    ]
-    cells = zip(*itertools.chain(*(rows for _, rows in blocks)), strict=True)
-    headings = ("", *section.columns)
-    widths = [
-        max(len(heading), *(cell.cell_len for cell in column))
-        for heading, column in zip(headings, cells, strict=True)
-    ]
-    yield Text(f"\n{section.title}")
-    for heading, rows in blocks:
+    written = table.written(_rich)
+    written.insert(0, "", [Text(label) for label in written.index.get_level_values("label")])
+    widths = [max(len(name), *(text.cell_len for text in written[name])) for name in written]
+    yield Text(f"\n{table.title}")
+    for heading, block in written.groupby(level="block", sort=False):
         yield Text(f"\n{heading}".rstrip(), style="italic")
         for part in _parts(widths, width):
-            table = plain_table()
-            for column in part:
-                justify: JustifyMethod = "right" if column else "left"
-                table.add_column(
-                    headings[column], justify=justify, min_width=widths[column], no_wrap=True
+            grid = plain_table()
+            for number in part:
+                justify: JustifyMethod = "right" if number else "left"
+                grid.add_column(
+                    written.columns[number],
+                    justify=justify,
+                    min_width=widths[number],
+                    no_wrap=True,
                 )
-            for row in rows:
-                table.add_row(*(row[column] for column in part))
-            yield table
-    yield Text(section.caption, style="dim")
-    for note, letter in footnotes.items():
+            for row in block.iloc[:, part].itertuples(index=False):
+                grid.add_row(*row)
+            yield grid
+    yield Text(table.caption, style="dim")
+    for note, letter in table.footnotes().items():
         yield Text(f"{letter}: {note}", style="dim")
 
 
@@ -74,44 +73,39 @@ def _parts(widths: Sequence[int], width: int) -> list[list[int]]:
     return parts
 
 
-def _rich(value: Value, footnotes: dict[str, str]) -> Text:
-    marks = letters(value, footnotes)
-    return Text.assemble((value.text, STYLES[value.mark]), f" {marks}" if marks else "")
+def _rich(text: str, mark: str, letters: str, runs: Sequence[str]) -> Text:
+    return Text.assemble((text, STYLES[mark]), f" {letters}" if letters else "")
 
 
-def markdown(documents: Iterable[Document]) -> str:
+def markdown(tables: Tables) -> str:
     """All tables as GitHub-flavoured Markdown."""
     lines: list[str] = []
-    for document in documents:
-        lines += [f"## {document.title}", ""]
-        for section in document.sections:
-            lines += _markdown(section)
+    for heading, of_group in tables.items():
+        lines += [f"## {heading}", ""]
+        lines += [line for table in of_group for line in _markdown(table)]
     return "\n".join(lines)
 
 
-def _markdown(section: Section) -> Iterator[str]:
-    footnotes = section.footnotes()
-    yield f"### {section.title}\n"
-    yield _piped(("", *section.columns))
-    yield _piped(("---", *("---:" for _ in section.columns)))
-    for block in section.blocks:
-        if block.heading:
-            yield _piped((f"*{block.heading}*", *("" for _ in section.columns)))
-        for line in block.lines:
-            yield _piped((line.label, *(_marked_down(value, footnotes) for value in line.values)))
-    notes = "".join(f"<br><sup>{letter}</sup> {note}" for note, letter in footnotes.items())
-    yield f"\n{section.caption}{notes}\n"
+def _markdown(table: Table) -> Iterator[str]:
+    parts = []
+    for heading, block in table.written(_marked_down).groupby(level="block", sort=False):
+        if heading:
+            parts.append(pd.DataFrame("", index=[f"*{heading}*"], columns=table.columns))
+        parts.append(block.droplevel("block"))
+    rows = (
+        pd.concat(parts).rename_axis("").reset_index().map(lambda text: text.replace("|", "&#124;"))
+    )
+    align = ("left", *("right" for _ in table.columns))
+    yield f"### {table.title}\n"
+    yield rows.to_markdown(index=False, disable_numparse=True, colalign=align)
+    notes = "".join(f"<br><sup>{letter}</sup> {n}" for n, letter in table.footnotes().items())
+    yield f"\n{table.caption}{notes}\n"
 
 
-def _marked_down(value: Value, footnotes: dict[str, str]) -> str:
-    text = value.text.replace("*", r"\*")
-    text = {"best": f"**{text}**", "second": f"<ins>{text}</ins>"}.get(value.mark, text)
-    marks = letters(value, footnotes)
-    return f"{text}<sup>{marks}</sup>" if marks else text
-
-
-def _piped(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+def _marked_down(text: str, mark: str, letters: str, runs: Sequence[str]) -> str:
+    text = text.replace("*", r"\*")
+    text = {"best": f"**{text}**", "second": f"<ins>{text}</ins>"}.get(mark, text)
+    return f"{text}<sup>{letters}</sup>" if letters else text
 
 
 LATEX_HEAD = r"""\documentclass{article}
@@ -128,147 +122,94 @@ LATEX_SPECIAL = {
 }  # fmt: skip
 
 
-def latex(documents: Iterable[Document]) -> str:
+def latex(tables: Tables) -> str:
     """A document that compiles as it is; each table between its own rules (booktabs) for papers."""
     lines = [LATEX_HEAD]
-    for document in documents:
-        lines.append(rf"\section*{{{_tex(document.title)}}}")
-        for section in document.sections:
-            lines += _latex(section)
+    for heading, of_group in tables.items():
+        lines.append(rf"\section*{{{_tex(heading)}}}")
+        lines += [line for table in of_group for line in _latex(table)]
     return "\n".join([*lines, r"\end{document}", ""])
 
 
-def _latex(section: Section) -> Iterator[str]:
+def _latex(table: Table) -> Iterator[str]:
     """One tabular per block, so that each fits a page."""
-    footnotes = section.footnotes()
-    yield rf"\subsection*{{{_tex(section.title)}}}"
-    for block in section.blocks:
-        yield rf"\noindent\begin{{tabular}}{{l{'r' * len(section.columns)}}}"
-        yield r"\toprule"
-        yield _row([rf"\emph{{{_tex(block.heading)}}}", *map(_tex, section.columns)])
-        yield r"\midrule"
-        for line in block.lines:
-            yield _row([_tex(line.label), *(_tex_value(value, footnotes) for value in line.values)])
-        yield r"\bottomrule"
-        yield r"\end{tabular}\par\medskip"
-    notes = "".join(rf"\\ $^{{{letter}}}$ {_tex(note)}" for note, letter in footnotes.items())
-    yield rf"\noindent {_tex(section.caption)}{notes}"
+    yield rf"\subsection*{{{_tex(table.title)}}}"
+    written = table.written(_tex_cell).rename(columns=_tex, index=_tex)
+    for heading, block in written.groupby(level="block", sort=False):
+        rows = block.droplevel("block").rename_axis(rf"\emph{{{heading}}}").reset_index()
+        align = f"l{'r' * len(table.columns)}"
+        tabular = rows.style.hide(axis="index").to_latex(column_format=align, hrules=True)
+        yield rf"\noindent{tabular.strip()}\par\medskip"
+    notes = "".join(rf"\\ $^{{{letter}}}$ {_tex(n)}" for n, letter in table.footnotes().items())
+    yield rf"\noindent {_tex(table.caption)}{notes}"
     yield r"\par\bigskip"
 
 
-def _row(cells: Sequence[str]) -> str:
-    return rf"{' & '.join(cells)} \\"
-
-
-def _tex_value(value: Value, footnotes: dict[str, str]) -> str:
+def _tex_cell(text: str, mark: str, letters: str, runs: Sequence[str]) -> str:
     commands = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
-    text = commands[value.mark] % _tex(value.text)
-    marks = letters(value, footnotes)
-    return rf"{text}$^{{{marks}}}$" if marks else text
+    text = commands[mark] % _tex(text)
+    return rf"{text}$^{{{letters}}}$" if letters else text
 
 
 def _tex(text: str) -> str:
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)
 
 
-HTML_HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>gkd-runner: tables</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem;
-  padding: 0 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
-th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 1px solid; }
-tr.block th { font-style: italic; font-weight: 400; text-align: left; padding-top: .6rem; }
-tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
-tbody tr:target { background: color-mix(in srgb, orange 30%, transparent); }
-.note, p { opacity: .8; max-width: 60rem; margin: .2rem 0; }
-tbody th { font-weight: 400; }
-sup { line-height: 0; }
-td a { color: inherit; text-decoration: none; }
-td a.more { opacity: .6; padding-left: .15em; }
-td a:hover, td a:focus { outline: 2px solid; }
-</style></head><body>
-<h1>gkd-runner: tables</h1>
-<p>Each number leads to the runs that it was made of.</p>
-"""
+@functools.cache
+def templates() -> jinja2.Environment:
+    """The HTML templates; what they insert is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
-def html_page(
-    documents: Iterable[Document], rows: Sequence[Row], folders: Mapping[str, str]
-) -> str:
-    """One page, without scripts. ``folders`` has the path from the page to each run's folder."""
-    lines = [HTML_HEAD]
-    for document in documents:
-        lines.append(f"<h2>{html.escape(document.title)}</h2>")
-        for section in document.sections:
-            lines += _html(section)
-    lines += ["<h2>Runs</h2>", *provenance(rows, folders), "</body></html>", ""]
-    return "\n".join(lines)
+def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> list[Path]:
+    """Write all forms of the tables, and the runs, into folder ``out``; the files written."""
+    made = make_tables(comparison, failures)
+    texts = {
+        "tables.md": markdown(made),
+        "tables.tex": latex(made),
+        "tables.html": html_page(made, comparison.runs, out),
+        "runs.csv": to_csv(comparison.runs),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
+    return [out / name for name in texts]
 
 
-def _html(section: Section) -> Iterator[str]:
-    footnotes = section.footnotes()
-    yield f'<h3>{html.escape(section.title)}</h3><div class="scroll"><table>'
-    yield _html_head(("", *section.columns))
-    for block in section.blocks:
-        if block.heading:
-            span = len(section.columns) + 1
-            yield f'<tr class="block"><th colspan="{span}">{html.escape(block.heading)}</th></tr>'
-        for line in block.lines:
-            yield _html_line(line, footnotes)
-    yield f"</tbody></table></div><p>{html.escape(section.caption)}</p>"
-    for note, letter in footnotes.items():
-        yield f'<p class="note"><sup>{letter}</sup> {html.escape(note)}</p>'
+def html_page(tables: Tables, runs: pd.DataFrame, out: Path) -> str:
+    """One page without scripts, which is to lie in folder ``out``."""
+    groups = {
+        heading: [(table, Markup(_html(table))) for table in of_group]
+        for heading, of_group in tables.items()
+    }
+    template = templates().get_template("tables.html")
+    return template.render(groups=groups, runs=provenance(runs, out))
 
 
-def _html_head(columns: Sequence[str]) -> str:
-    cells = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in columns)
-    return f"<thead><tr>{cells}</tr></thead><tbody>"
+def _html(table: Table) -> str:
+    written = table.written(_html_cell).rename(columns=html.escape, index=html.escape)
+    blocks = [
+        block.droplevel("block")
+        .rename_axis(None)
+        .style.set_caption(heading)
+        .to_html(exclude_styles=True)
+        for heading, block in written.groupby(level="block", sort=False)
+    ]
+    return "".join(blocks)
 
 
-def _html_line(line: Line, footnotes: dict[str, str]) -> str:
-    cells = "".join(f"<td>{_html_value(value, footnotes)}</td>" for value in line.values)
-    return f'<tr><th scope="row">{html.escape(line.label)}</th>{cells}</tr>'
-
-
-def _html_value(value: Value, footnotes: dict[str, str]) -> str:
-    text = html.escape(value.text)
-    if value.runs:
-        first, *others = (html.escape(run) for run in value.runs)
+def _html_cell(text: str, mark: str, letters: str, runs: Sequence[str]) -> str:
+    text = html.escape(text)
+    if runs:
+        first, *others = (html.escape(run) for run in runs)
         text = f'<a href="#{first}" title="{first}">{text}</a>' + "".join(
             f'<a class="more" href="#{run}" title="{run}">+</a>' for run in others
         )
-    text = {"best": f"<b>{text}</b>", "second": f"<u>{text}</u>"}.get(value.mark, text)
-    marks = letters(value, footnotes)
-    return f"{text}<sup>{marks}</sup>" if marks else text
-
-
-def provenance(rows: Sequence[Row], folders: Mapping[str, str]) -> Iterator[str]:
-    """Every run behind the tables: seeds, commit, seconds, and the command that made it."""
-    columns = ("run", "seeds", "seconds", "commit", "hyperparameters", "command")
-    yield f'<div class="scroll"><table>{_html_head(columns)}'
-    runs: dict[str, list[Row]] = {}
-    for row in rows:
-        runs.setdefault(row.run, []).append(row)
-    for run, mine in runs.items():
-        name = html.escape(run)
-        seconds = sum(row.teacher_seconds + row.student_seconds for row in mine)
-        where = name
-        if run in folders:
-            where = f'<a href="{html.escape(folders[run])}/result.json">{name}</a>'
-        cells = (
-            ", ".join(str(row.seed) for row in mine),
-            f"{seconds:.0f}",
-            mine[0].commit[:12],
-            mine[0].preset_source,
-            mine[0].command,
-        )
-        rest = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        yield f'<tr id="{name}"><td>{where}</td>{rest}</tr>'
-    yield "</tbody></table></div>"
+    text = {"best": f"<b>{text}</b>", "second": f"<u>{text}</u>"}.get(mark, text)
+    return f"{text}<sup>{letters}</sup>" if letters else text

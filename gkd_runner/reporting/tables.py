@@ -1,143 +1,177 @@
-"""From rows to the tables of a comparison: accuracies, paired differences, published figures."""
+"""The tables of a comparison: accuracies, paired differences, published figures."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from gkd_runner.config.presets import Cell, find_preset
-from gkd_runner.methods import METHODS
-from gkd_runner.reporting.compare import Difference, Place, emphasis
-from gkd_runner.reporting.document import Block, Document, Line, Section, Value
-from gkd_runner.reporting.published import average_gains, single_accuracies
-from gkd_runner.reporting.rows import Row
-from gkd_runner.reporting.view import BASES, PARTS, View, mean_std, notes_on, runs_of, views
+import pandas as pd
+
+from gkd_runner.config.presets import Cell, lacks_row
+from gkd_runner.reporting.references import average_gains, single_accuracies
+from gkd_runner.reporting.table import Table, make_table
+from gkd_runner.reporting.text import (
+    Facts,
+    gap_text,
+    group_title,
+    notes_on,
+    own_teacher,
+    setting_text,
+    stage_text,
+    teacher_notes,
+)
+from gkd_runner.results.compare import (
+    DATASETS,
+    GROUP,
+    PLACE,
+    Comparison,
+    distils,
+    in_order,
+    in_rank,
+)
+
+Names = tuple[str, ...]
+"""A configuration by its names, in the order of ``CONFIGURATION``."""
 
 
-def documents(
-    rows: Sequence[Row], inductive_part: str = "ind", failed: Iterable[tuple[str, ...]] = ()
-) -> list[Document]:
-    """One document per protocol, preset and calibration. ``failed`` are identities of failures."""
-    found = []
-    for view in views(rows, inductive_part, failed):
-        sections = (
-            _accuracies(view),
-            _differences(view),
-            average_gains(view),
-            single_accuracies(view),
+@dataclass(frozen=True)
+class Block:
+    """The methods and graphs under one heading, in one setting and with one teacher."""
+
+    group: Names
+    setting: str
+    teacher: str
+    heading: str
+    methods: list[str]
+    datasets: list[str]
+
+    def names(self, dataset: str, method: str) -> Names:
+        """The names of the configuration in one cell."""
+        return (*self.group, dataset, self.setting, self.teacher, method)
+
+
+def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[Table]]:
+    """The tables of each protocol, preset and calibration, by their common heading.
+
+    ``failed`` has the names of the configurations of which a run failed.
+    """
+    of_groups = {}
+    for names, summary in comparison.summary.groupby(level=GROUP, sort=False):
+        group = dict(zip(GROUP, names, strict=True))
+        same = (failed["protocol"] == group["protocol"]) & (failed["preset"] == group["preset"])
+        here = failed.loc[same, [*PLACE, "method"]]
+        blocks = list(
+            _blocks(comparison, names, pd.concat([summary.reset_index()[here.columns], here]))
         )
-        filled = tuple(section for section in sections if section.blocks)
-        found.append(Document(view.group.title, filled))
-    return found
+        made = (
+            _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
+            _differences(blocks, comparison),
+            average_gains(comparison, group),
+            single_accuracies(comparison, group),
+        )
+        of_groups[group_title(group)] = [table for table in made if table]
+    return of_groups
 
 
-def _heading(view: View, setting: str, teacher: str) -> str:
-    over = f", {PARTS[view.part(setting)]}" if setting == "inductive" else ""
-    return f"{setting}{over}; {teacher} teacher"
+def _blocks(comparison: Comparison, group: Names, tried: pd.DataFrame) -> Iterator[Block]:
+    """A block per setting and teacher that was ``tried``, with success or not."""
+    datasets = in_order(tried["dataset"], DATASETS)
+    ranked = in_rank(tried, ["setting", "teacher", "method"])
+    for (setting, teacher), here in ranked.groupby(["setting", "teacher"], sort=False):
+        over = setting_text(setting, comparison.part(setting))
+        methods = list(here["method"].unique())
+        yield Block(group, setting, teacher, f"{over}; {teacher} teacher", methods, datasets)
 
 
-def _accuracies(view: View) -> Section:
-    blocks = []
-    for setting, teacher, methods in view.blocks():
-        places = [Place(dataset, setting, teacher) for dataset in view.datasets]
-        counts = {
-            len(result.rows) for place in places for result in view.results.get(place, {}).values()
-        }
-        seeds = f"; {next(iter(counts))} seeds" if len(counts) == 1 else ""
-        lines = _accuracy_lines(view, places, methods, show_n=len(counts) > 1)
-        blocks.append(Block(_heading(view, setting, teacher) + seeds, tuple(lines)))
+def _accuracies(blocks: list[Block], comparison: Comparison, failures: set[Names]) -> Table | None:
     caption = (
         "Test accuracy in %, mean ± population std over seeds (n where it differs). The best method"
         " is bold and the second underlined, unless a paired t test over seeds cannot tell them"
         " from the next (p >= 0.05)."
     )
-    return Section("Accuracy", caption, tuple(view.datasets), tuple(blocks))
+    shown = comparison.summary.to_dict("index")
+    cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
+    return make_table("Accuracy", caption, cells, blocks[0].datasets)
 
 
-def _accuracy_lines(
-    view: View, places: Sequence[Place], methods: Sequence[str], *, show_n: bool
-) -> Iterator[Line]:
-    def line(label: str, cells: Iterable[Value]) -> Line:
-        return Line(label, tuple(cell if show_n else _without_n(cell) for cell in cells))
+def _accuracy_cells(
+    block: Block, shown: Mapping[Names, Facts], failures: set[Names]
+) -> Iterator[dict[str, Any]]:
+    """Students, and the teacher that they share or each method's own."""
+    places = list(itertools.product(block.methods, block.datasets))
+    rows = {(m, d): row for m, d in places if (row := shown.get(block.names(d, m)))}
+    counts = {row["seeds"] for row in rows.values()}
+    with_n = len(counts) > 1
+    heading = block.heading + (f"; {counts.pop()} seeds" if len(counts) == 1 else "")
+    common = block.group[GROUP.index("preset")] == "common"
 
-    marks = {
-        place: emphasis(view.results.get(place, {}), view.part(place.setting)) for place in places
-    }
-    if view.group.preset == "common":
-        yield line("teacher", (_teacher(view, place, methods) for place in places))
-    for method in methods:
-        cells = (_student(view, place, method, marks[place].get(method, "")) for place in places)
-        yield line(method, cells)
-        if view.group.preset != "common" and method != "mlp":
-            yield line(f"{method}'s teacher", (_teacher(view, place, [method]) for place in places))
+    def cell(label: str, dataset: str, **fields: Any) -> dict[str, Any]:
+        return {"block": heading, "label": label, "column": dataset, **fields}
 
-
-def _without_n(value: Value) -> Value:
-    return replace(value, text=value.text.partition(" (")[0])
-
-
-def _teacher(view: View, place: Place, methods: Sequence[str]) -> Value:
-    """The teacher of the methods' runs; of several, of that with the most seeds."""
-    found = [r for m in methods if (r := view.results.get(place, {}).get(m))]
-    if not found:
-        return Value("")
-    best = max(found, key=lambda result: len(result.rows))
-    changed = [c for c in best.rows[0].changed if c.startswith(("teacher.", "training."))]
-    notes = (f"changed: {', '.join(changed)}",) if changed else ()
-    text = mean_std(best, "teacher", view.part(place.setting))
-    return Value(text, notes=notes, runs=runs_of(best.rows))
+    for dataset in block.datasets if common else ():
+        here = [row for method in block.methods if (row := rows.get((method, dataset)))]
+        most_seeds = max(here, key=lambda row: row["seeds"], default=None)
+        yield cell("teacher", dataset, **_teacher(most_seeds, with_n))
+    for method in block.methods:
+        for dataset in block.datasets:
+            row = rows.get((method, dataset))
+            why = "" if row else _why_empty(block, dataset, method, failures)
+            yield cell(method, dataset, **(_student(row, with_n) if row else {"text": why}))
+        for dataset in block.datasets if distils(method) and not common else ():
+            row = rows.get((method, dataset))
+            yield cell(own_teacher(method), dataset, **_teacher(row, with_n))
 
 
-def _student(view: View, place: Place, method: str, mark: str) -> Value:
-    result = view.results.get(place, {}).get(method)
-    if result is None:
-        return Value(_why_empty(view, place, method))
-    text = mean_std(result, "student", view.part(place.setting))
-    return Value(text, mark, notes_on(result), runs_of(result.rows))
+def _student(row: Facts, with_n: bool) -> dict[str, Any]:
+    text = stage_text(row, "student", with_n=with_n)
+    return {"text": text, "mark": row["mark"], "notes": notes_on(row), "runs": row["runs"]}
 
 
-def _why_empty(view: View, place: Place, method: str) -> str:
-    group = view.group
-    identity = (place.dataset, group.protocol, place.setting, place.teacher, method)
-    if (*identity, group.preset) in view.failed:
+def _teacher(row: Facts | None, with_n: bool) -> dict[str, Any]:
+    if row is None:
+        return {}
+    text = stage_text(row, "teacher", with_n=with_n)
+    return {"text": text, "notes": teacher_notes(row), "runs": row["runs"]}
+
+
+def _why_empty(block: Block, dataset: str, method: str, failures: set[Names]) -> str:
+    if (dataset, block.setting, block.teacher, method) in failures:
         return "failed"
-    cell = Cell(group.preset, None, place.dataset, place.teacher, place.setting, method)
-    has_table = method in METHODS and METHODS[method].presets
-    if group.preset == "paper" and has_table and find_preset(cell).kind != "published":
-        return "not published"
-    return "not run"
+    preset = block.group[GROUP.index("preset")]
+    cell = Cell(preset, None, dataset, block.teacher, block.setting, method)
+    return "not published" if preset == "paper" and lacks_row(cell) else "not run"
 
 
-def _differences(view: View) -> Section:
-    blocks = []
-    for setting, teacher, methods in view.blocks():
-        lines = []
-        for method, base in itertools.product(methods, BASES):
-            places = [Place(dataset, setting, teacher) for dataset in view.datasets]
-            cells = tuple(_gap(view, place, method, base) for place in places)
-            if any(cell.text for cell in cells):
-                lines.append(Line(f"{method} - {base}", cells))
-        if lines:
-            blocks.append(Block(_heading(view, setting, teacher), tuple(lines)))
+def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     caption = (
         "Difference in points, paired over the same seeds and splits: mean ± population std, seeds"
         " won of all; * where a paired t test has p < 0.05."
     )
-    return Section("Differences", caption, tuple(view.datasets), tuple(blocks))
+    gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
+    runs = comparison.summary["runs"].to_dict()
+    cells = (
+        {"block": block.heading, "label": f"{method} - {base}", "column": dataset, **cell}
+        for block in blocks
+        for method, base in itertools.product(block.methods, gaps)
+        for dataset, cell in _gaps(block, method, base, gaps[base], runs).items()
+    )
+    return make_table("Differences", caption, cells, blocks[0].datasets)
 
 
-def _gap(view: View, place: Place, method: str, base: str) -> Value:
-    gap = view.gap(place, method, base)
-    if gap is None:
-        return Value("")
-    found = view.results[place]
-    others = () if base == "teacher" else found[base].rows
-    return Value(gap_text(gap), runs=runs_of((*found[method].rows, *others)))
-
-
-def gap_text(gap: Difference) -> str:
-    """``+1.20±0.30* (5/5)``: points, population std, star of a difference, seeds won of all."""
-    spread = f"±{100 * gap.std:.2f}" if gap.n > 1 else ""
-    star = "" if gap.is_tie else "*"
-    return f"{100 * gap.mean:+.2f}{spread}{star} ({gap.won}/{gap.n})"
+def _gaps(
+    block: Block,
+    method: str,
+    base: str,
+    gaps: Mapping[Names, Facts],
+    runs: Mapping[Names, tuple[str, ...]],
+) -> dict[str, dict[str, Any]]:
+    """A line's cells by graph; nothing if no graph has the difference."""
+    cells: dict[str, dict[str, Any]] = {dataset: {} for dataset in block.datasets}
+    for dataset in block.datasets:
+        names = block.names(dataset, method)
+        if names in gaps:
+            behind = (*runs[names], *runs.get(block.names(dataset, base), ()))
+            cells[dataset] = {"text": gap_text(gaps[names]), "runs": tuple(dict.fromkeys(behind))}
+    return cells if any(cells.values()) else {}

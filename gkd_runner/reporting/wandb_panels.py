@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 
@@ -13,7 +14,7 @@ from gkd_runner.tracking import metrics
 from gkd_runner.tracking.metrics import IDENTITY, STUDENT, TEACHER
 
 Where = Mapping[str, Sequence[str]]
-"""The runs to compare: for names in ``IDENTITY`` the values that they may have."""
+"""The runs to compare: allowed values of names in ``IDENTITY``."""
 
 SHOWN = 100
 """Runs or groups in a panel; W&B's own limit of 10 is two configurations of five seeds."""
@@ -38,7 +39,7 @@ SUMMARIES = (
 
 
 def accuracy_panels() -> list[wr.BarPlot]:
-    """What the methods reach; hidden nodes are there in the inductive setting alone."""
+    """Accuracies of student and teacher; only inductive runs have hidden nodes."""
     return [
         bars("Test accuracy", STUDENT.test_accuracy, TEACHER.test_accuracy),
         bars(
@@ -50,7 +51,7 @@ def accuracy_panels() -> list[wr.BarPlot]:
 
 
 def scatter_panels() -> list[wr.ScatterPlot]:
-    """The student beside its own teacher."""
+    """The student against its own teacher."""
     return [
         scatter("Student against teacher", TEACHER.test_accuracy, STUDENT.test_accuracy),
         scatter("Flat teachers, collapsed students", metrics.TEACHER_CONFIDENCE,
@@ -70,7 +71,7 @@ def curve_panels() -> list[wr.LinePlot]:
 
 
 def diagnostic_panels() -> list[wr.BarPlot]:
-    """How far the student follows, and how well both know what they know."""
+    """Agreement of student and teacher, and their calibration errors."""
     return [
         bars("Agreement with the teacher", metrics.AGREEMENT),
         bars("KL divergence from teacher to student (nats)", metrics.KL),
@@ -83,42 +84,31 @@ def diagnostic_panels() -> list[wr.BarPlot]:
     ]
 
 
+GROUPS: dict[str, Any] = {
+    "groupby_aggfunc": "mean",
+    "groupby_rangefunc": "stddev",
+    "max_runs_to_show": SHOWN,
+}
+"""Panels show means and standard deviations, as the run set groups the runs."""
+
+
 def bars(title: str, *names: str) -> wr.BarPlot:
-    """Means with their standard deviations, as the run set groups the runs."""
+    """A bar per metric and group of runs."""
     return wr.BarPlot(
-        title=title,
-        metrics=list(names),
-        groupby_aggfunc="mean",
-        groupby_rangefunc="stddev",
-        max_runs_to_show=SHOWN,
-        max_bars_to_show=SHOWN,
-        layout=_half(),
+        title=title, metrics=list(names), max_bars_to_show=SHOWN, layout=_half(), **GROUPS
     )
 
 
 def curves(title: str, epoch: str, *names: str) -> wr.LinePlot:
-    """Means with a band of standard deviations, as the run set groups the runs."""
+    """A line per metric and group of runs, with a band."""
     return wr.LinePlot(
-        title=title,
-        x=epoch,
-        y=list(names),
-        title_x="epoch",
-        groupby_aggfunc="mean",
-        groupby_rangefunc="stddev",
-        max_runs_to_show=SHOWN,
-        layout=_half(),
+        title=title, x=epoch, y=list(names), title_x="epoch", layout=_half(), **GROUPS
     )
 
 
-def scatter(title: str, x: str, y: str, *, log_x: bool = False) -> wr.ScatterPlot:
+def scatter(title: str, x: str, y: str) -> wr.ScatterPlot:
     """A point per run, or per group of runs."""
-    return wr.ScatterPlot(
-        title=title,
-        x=wr.SummaryMetric(x),
-        y=wr.SummaryMetric(y),
-        log_x=log_x,
-        layout=_half(),
-    )
+    return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y), layout=_half())
 
 
 def _half() -> wr.Layout:
@@ -126,7 +116,7 @@ def _half() -> wr.Layout:
 
 
 def grouped(where: Where) -> wr.Runset:
-    """The runs, grouped by method and by all else that ``where`` does not fix to one value."""
+    """The runs, grouped by method and by the names that ``where`` leaves several values."""
     keys = [name for name in IDENTITY if name == "method" or len(where.get(name, ())) != 1]
     return wr.Runset(
         name="Over seeds",
@@ -151,13 +141,13 @@ def runs(where: Where) -> wr.Runset:
 
 
 def filters(where: Where) -> str:
-    """``where`` as W&B filters runs."""
+    """``where`` in the language of W&B's filters."""
     return " and ".join(
         f'Config("{_stored(IDENTITY[name])}") in {list(values)}' for name, values in where.items()
     )
 
 
 def _stored(path: str) -> str:
-    """Where W&B stores a config value: ``method.name`` is in ``method.value.name``."""
+    """The path by which W&B stores a config value: ``method.name`` is ``method.value.name``."""
     first, *rest = path.split(".")
     return ".".join((first, "value", *rest))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from gkd_runner.methods import METHODS
 
@@ -67,11 +68,29 @@ def paired(differences: Iterable[float]) -> Difference:
     """Summary of paired differences, one per seed."""
     values = np.round(np.fromiter(differences, dtype=np.float64), 12)  # 0.8 - 0.7 is 0.1
     n, mean, std = len(values), float(values.mean()), float(values.std())
-    if n > 1 and std == 0:
+    if n < 2:
+        p = float("nan")
+    elif std == 0:
         p = 0.0 if mean else 1.0
     else:
-        p = float(stats.ttest_1samp(values, 0.0).pvalue) if n > 1 else float("nan")
+        t = abs(mean) / (std / np.sqrt(n - 1))
+        p = float(2 * stdtr(n - 1, -t))  # as scipy.stats, which takes a second to import
     return Difference(mean, std, int((values > 0).sum()), n, p)
+
+
+def mean(values: pd.Series) -> float:
+    """The mean of the values that are there.
+
+    NumPy's sum, as for differences; that of pandas may differ in the last digit shown.
+    """
+    there = values.dropna().to_numpy(dtype=np.float64)
+    return float(there.mean()) if len(there) else float("nan")
+
+
+def std(values: pd.Series) -> float:
+    """The population standard deviation of the values that are there."""
+    there = values.dropna().to_numpy(dtype=np.float64)
+    return float(there.std()) if len(there) else float("nan")
 
 
 def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
@@ -136,11 +155,7 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
     in the inductive setting, over all test nodes in the transductive one.
     """
     rows = grouped(told_apart(runs))
-    chosen = [
-        _chosen(here, same_teacher=preset == "common")
-        for (_, preset, *_), here in rows.groupby([*GROUP, *PLACE], sort=False)
-    ]
-    selected = pd.concat(chosen) if chosen else rows.assign(others=0)
+    selected = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
     inductive = selected["setting"] == "inductive"
     for stage in ("teacher", "student"):
         accuracy = selected[f"{stage}_test"].where(
@@ -150,52 +165,95 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
     return in_rank(selected, [*CONFIGURATION, "seed"]).reset_index(drop=True)
 
 
-def _chosen(rows: pd.DataFrame, *, same_teacher: bool) -> pd.DataFrame:
-    by_key = [
-        found for _, found in rows.sort_values("seed", kind="stable").groupby("key", sort=False)
-    ]
-    families: list[list[pd.DataFrame]] = []
-    for found in by_key:
-        home = next((f for f in families if not same_teacher or _share_teachers(f, found)), None)
-        if home is None:
-            families.append([found])
-        else:
-            home.append(found)
-    family = max(families, key=_worth)
-    tried = rows.groupby("method")["key"].nunique()
-    best: dict[str, pd.DataFrame] = {}
-    for found in sorted(family, key=_preference, reverse=True):
-        best.setdefault(found["method"].iloc[0], found)
-    return pd.concat([found.assign(others=tried[method] - 1) for method, found in best.items()])
+def _chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The key that is shown of each configuration, with the number of ``others``."""
+    by_key = rows.sort_values("seed", kind="stable").groupby([*CONFIGURATION, "key"], sort=False)
+    keys = by_key.agg(
+        changes=("changed", lambda changed: len(changed.iloc[0])),
+        seeds=("seed", "size"),
+        val=("student_val", "sum"),
+    ).reset_index()
+    keys["others"] = keys.groupby(CONFIGURATION)["key"].transform("size") - 1
+    place = [*GROUP, *PLACE]
+    keys["family"] = _families(rows, keys)
+    families = keys.groupby([*place, "family"], sort=False).agg(
+        methods=("method", "nunique"), seeds=("seeds", "sum")
+    )
+    largest = families.sort_values(["methods", "seeds"], ascending=False, kind="stable")
+    largest = largest.reset_index()[[*place, "family"]].drop_duplicates(place)
+    shown = keys.merge(largest, on=[*place, "family"]).sort_values(
+        ["changes", "seeds", "val"], ascending=[True, False, False], kind="stable"
+    )
+    return shown.drop_duplicates(CONFIGURATION)[[*CONFIGURATION, "key", "others"]]
 
 
-def _share_teachers(family: Sequence[pd.DataFrame], rows: pd.DataFrame) -> bool:
-    """Whether seeds that both have come from the same teachers, and there are such seeds."""
-    theirs = pd.concat(family).drop_duplicates("seed", keep="last").set_index("seed")["teacher_key"]
-    shared = rows[rows["seed"].isin(theirs.index)]
-    return len(shared) > 0 and bool((shared["seed"].map(theirs) == shared["teacher_key"]).all())
+def _families(rows: pd.DataFrame, keys: pd.DataFrame) -> list[int]:
+    """A number per row of ``keys``; methods of a place are compared within one number only.
+
+    Under ``preset=common`` a family shares its teachers: a key joins the first family with which
+    it has seeds in common, if all of these come from the same teachers.
+    """
+    taught: dict[str, dict[int, str]] = {}
+    for key, seed, teacher in zip(rows["key"], rows["seed"], rows["teacher_key"], strict=True):
+        taught.setdefault(key, {})[seed] = teacher
+    families: dict[tuple[str, ...], list[dict[int, str]]] = {}
+    numbers = []
+    for row in keys.to_dict("records"):
+        here = families.setdefault(tuple(row[name] for name in [*GROUP, *PLACE]), [])
+        mine = taught[row["key"]]
+        alike = (
+            number
+            for number, theirs in enumerate(here)
+            if row["preset"] != "common" or _share_teachers(theirs, mine)
+        )
+        number = next(alike, len(here))
+        if number == len(here):
+            here.append({})
+        here[number] |= mine
+        numbers.append(number)
+    return numbers
 
 
-def _preference(rows: pd.DataFrame) -> tuple[int, int, float]:
-    return -len(rows["changed"].iloc[0]), len(rows), float(rows["student_val"].sum())
-
-
-def _worth(family: Sequence[pd.DataFrame]) -> tuple[int, int]:
-    return len({rows["method"].iloc[0] for rows in family}), sum(map(len, family))
+def _share_teachers(theirs: dict[int, str], mine: dict[int, str]) -> bool:
+    shared = theirs.keys() & mine.keys()
+    return bool(shared) and all(theirs[seed] == mine[seed] for seed in shared)
 
 
 def summary(selected: pd.DataFrame) -> pd.DataFrame:
-    """Mean, population std and number of seeds of both accuracies of each configuration."""
-    accuracies = selected.groupby(CONFIGURATION, sort=False)[
-        ["teacher_accuracy", "student_accuracy"]
-    ]
-    parts = {"mean": accuracies.mean(), "std": accuracies.std(ddof=0), "n": accuracies.count()}
-    return pd.concat(parts, axis=1).swaplevel(axis=1).sort_index(axis=1)
+    """A row per configuration: its accuracies, mark, notes' facts and runs.
+
+    ``<stage>_mean``, ``<stage>_std`` (population) and ``<stage>_n`` are over the seeds that have
+    the accuracy, ``seeds`` counts all of them. ``mark`` is ``best``, ``second`` or empty. ``runs``
+    are the distinct folders. Of the other columns, numbers are means over seeds and facts those
+    of the configuration.
+    """
+    by = selected.groupby(CONFIGURATION, sort=False)
+    columns: dict[str, Any] = {
+        "seeds": by.size(),
+        "runs": by["run"].agg(lambda runs: tuple(dict.fromkeys(runs))),
+        "collapsed": by["collapsed_student"].sum(),
+    }
+    for stage in ("teacher", "student"):
+        accuracy = by[f"{stage}_accuracy"]
+        columns[f"{stage}_mean"] = accuracy.agg(mean)
+        columns[f"{stage}_std"] = accuracy.agg(std)
+        columns[f"{stage}_n"] = accuracy.count()
+    facts = by[["hyperparameters", "changed", "others"]].first()
+    marks = emphasis(selected).reindex(facts.index).fillna("").rename("mark")
+    means = by[list(AVERAGED)].agg(mean)
+    return pd.concat([pd.DataFrame(columns), facts, means, marks], axis=1)
 
 
-def references() -> list[str]:
-    """The methods that tables show the differences to."""
-    return [name for name, method in METHODS.items() if method.is_reference]
+AVERAGED = (
+    "agreement",
+    "kl",
+    "accuracy_where_teacher_errs",
+    "teacher_calibration_error",
+    "student_calibration_error",
+    "teacher_seconds",
+    "student_seconds",
+)
+"""Columns of runs that ``summary`` gives the mean of."""
 
 
 def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
@@ -206,38 +264,78 @@ def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
     method that distils.
     """
     if base == "teacher":
-        pairs = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])
+        gaps = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])
     else:
-        same = [*GROUP, *PLACE, "seed", "split_hash"]
-        theirs = selected.loc[selected["method"] == base, [*same, "student_accuracy"]]
-        pairs = selected.merge(theirs, on=same, suffixes=("", "_base"))
-        pairs["gap"] = pairs["student_accuracy"] - pairs["student_accuracy_base"]
-        apart = pairs["method"].map(lambda method: distils(method) or not distils(base))
-        pairs = pairs[(pairs["method"] != base) & apart]
-    gaps = pairs.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
-    found = {configuration: paired(values) for configuration, values in gaps}
-    index = pd.MultiIndex.from_tuples(found, names=CONFIGURATION) if found else None
-    return pd.DataFrame(found.values(), index=index, columns=Difference._fields)
+        apart = selected["method"].map(lambda method: distils(method) or not distils(base))
+        gaps = _gaps(selected[(selected["method"] != base) & apart].assign(base=base), selected)
+    return _paired(gaps)
+
+
+def _gaps(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``ours`` with their ``gap`` to the method in the column ``base``."""
+    same = [*GROUP, *PLACE, "seed", "split_hash"]
+    theirs = theirs[[*same, "method", "student_accuracy"]].rename(columns={"method": "base"})
+    pairs = ours.merge(theirs, on=[*same, "base"], suffixes=("", "_base"))
+    return pairs.assign(gap=pairs["student_accuracy"] - pairs["student_accuracy_base"])
+
+
+def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
+    """``paired`` for each configuration."""
+    by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
+    rows = {names: paired(values) for names, values in by}
+    levels: list[Any] = list(zip(*rows, strict=True)) or [[]] * len(CONFIGURATION)
+    index = pd.MultiIndex.from_arrays(levels, names=CONFIGURATION)
+    return pd.DataFrame(rows.values(), index=index, columns=Difference._fields)
 
 
 def emphasis(selected: pd.DataFrame) -> pd.Series:
     """``best`` and ``second`` of the methods of each place, by configuration; ties have no mark."""
-    marks: dict[tuple[str, ...], str] = {}
-    for place, rows in selected.groupby([*GROUP, *PLACE], sort=False):
-        students = rows.dropna(subset="student_accuracy")
-        means = students.groupby("method", sort=False)["student_accuracy"].mean()
-        ranked = list(means.sort_values(ascending=False, kind="stable").index)
-        if len(ranked) > 1 and _beats(students, ranked[0], ranked[1]):
-            marks[(*place, ranked[0])] = "best"
-            if len(ranked) == 2 or _beats(students, ranked[1], ranked[2]):
-                marks[(*place, ranked[1])] = "second"
-    return pd.Series(marks, dtype="string")
+    students = selected.dropna(subset="student_accuracy")
+    means = students.groupby(CONFIGURATION, sort=False)["student_accuracy"].mean()
+    ranked = means.sort_values(ascending=False, kind="stable").reset_index()
+    by_place = ranked.groupby([*GROUP, *PLACE], sort=False)
+    ranked = ranked.assign(rank=by_place.cumcount(), base=by_place["method"].shift(-1))
+    ranked = ranked.set_index(CONFIGURATION)
+    ahead = _paired(_gaps(students.join(ranked["base"], on=CONFIGURATION), students))
+    better = ahead[(ahead["mean"] > 0) & (ahead["p"] < SIGNIFICANT)].index
+    ranked["ahead"] = ranked.index.isin(better)
+    best = (ranked["rank"] == 0) & ranked["ahead"]
+    of_place = best.groupby(level=[*GROUP, *PLACE]).transform("any")
+    second = (ranked["rank"] == 1) & (ranked["ahead"] | ranked["base"].isna()) & of_place
+    marks = pd.Series("", index=ranked.index).mask(best, "best").mask(second, "second")
+    return marks[marks != ""]
 
 
-def _beats(rows: pd.DataFrame, a: str, b: str) -> bool:
-    """Whether ``a`` is better on the seeds that both have, and no tie."""
-    both = rows[rows["method"] == a].merge(rows[rows["method"] == b], on=["seed", "split_hash"])
-    if both.empty:
-        return False
-    gap = paired(both["student_accuracy_x"] - both["student_accuracy_y"])
-    return gap.mean > 0 and not gap.is_tie
+def references() -> list[str]:
+    """The methods that tables show the differences to."""
+    return [name for name, method in METHODS.items() if method.is_reference]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs and all that tables and figures show of them.
+
+    Attributes:
+        runs: all runs, as ``load_runs`` gives them.
+        selected: the runs that are shown (``select``).
+        summary: a row per configuration (``summary``).
+        gaps: ``differences`` to each of the bases: ``teacher`` and ``references()``.
+        inductive_part: the test nodes that inductive accuracies are over.
+    """
+
+    runs: pd.DataFrame
+    selected: pd.DataFrame
+    summary: pd.DataFrame
+    gaps: dict[str, pd.DataFrame]
+    inductive_part: str
+
+    def part(self, setting: str) -> str:
+        """The test nodes that accuracies of a setting are over."""
+        return self.inductive_part if setting == "inductive" else "test"
+
+
+def compare(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> Comparison:
+    """Select and summarize what is shown of ``runs``."""
+    selected = select(runs, inductive_part)
+    gaps = {base: differences(selected, base) for base in ("teacher", *references())}
+    return Comparison(runs, selected, summary(selected), gaps, inductive_part)

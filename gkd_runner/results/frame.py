@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,8 @@ def load_runs(sources: Iterable[str | Path]) -> pd.DataFrame:
     ``ReportError`` for a source that is neither.
     """
     runs = pd.concat([_empty(), *(_read(Path(source)) for source in sources)])
-    newest = runs.sort_values("started", kind="stable").drop_duplicates(
-        ["key", "seed"], keep="last"
-    )
+    by_age = runs.sort_values(["started", "folder"], kind="stable")  # a CSV's have no folder
+    newest = by_age.drop_duplicates(["key", "seed"], keep="last")
     order = ["dataset", "protocol", "setting", "teacher", "method", "key", "seed"]
     return newest.sort_values(order, kind="stable", ignore_index=True)
 
@@ -95,7 +94,7 @@ def _read(source: Path) -> pd.DataFrame:
     if source.is_file():
         return read_csv(source)
     if (source / "runs").is_dir():
-        return _typed(pd.DataFrame(_from_runs(source / "runs"), columns=[*COLUMNS, "folder"]))
+        return typed(pd.DataFrame(_from_runs(source / "runs"), columns=[*COLUMNS, "folder"]))
     if (source / "runs.csv").is_file():
         return read_csv(source / "runs.csv")
     if (source / "studies").is_dir():
@@ -116,12 +115,12 @@ def read_csv(path: Path) -> pd.DataFrame:
                 f"{path} is not a CSV of runs as gkd-tables writes it; {len(odd)} columns differ:"
                 f" {', '.join(sorted(odd)[:5])}, ..."
             )
-        return _typed(text.assign(folder=""))
+        return typed(text.assign(folder=""))
     except ValueError as error:  # pandas' own parser errors too
         raise ReportError(f"{path}: {error}") from error
 
 
-def _typed(text: pd.DataFrame) -> pd.DataFrame:
+def typed(text: pd.DataFrame) -> pd.DataFrame:
     """The columns with their types, from text or from Python's own values."""
     columns: dict[str, Any] = {"folder": text["folder"].astype("string")}
     for name, kind in COLUMNS.items():
@@ -140,7 +139,7 @@ def _typed(text: pd.DataFrame) -> pd.DataFrame:
 
 
 def _empty() -> pd.DataFrame:
-    return _typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
+    return typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
 
 
 def _from_runs(folder: Path) -> Iterator[dict[str, Any]]:
@@ -170,14 +169,10 @@ def _of_run(run: StoredRun) -> dict[str, Any]:
 
 
 def _of_seed(seed: SeedResult) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(seed).items() if name in COLUMNS}
+    fields = asdict(seed).items()
+    row = {name: value for name, value in fields if name in COLUMNS and name not in STAGES}
     for stage in STAGES:
         result = getattr(seed, stage)
         row |= {f"{stage}_{part}": value for part, value in asdict(result.scores).items()}
         row |= {f"{stage}_best_epoch": result.best_epoch, f"{stage}_seconds": result.seconds}
     return row | asdict(seed.diagnostics)
-
-
-def runs_of(rows: pd.DataFrame) -> Sequence[str]:
-    """The distinct runs that rows come from."""
-    return list(dict.fromkeys(rows["run"]))

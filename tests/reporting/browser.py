@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from playwright.sync_api import Browser, Page
 
-from gkd_runner.reporting.page.build import make_report, page
-from gkd_runner.reporting.rows import Row
-from tests.reporting.folder import write_failure, write_metrics
+from tests.reporting.folder import html_of, write_failure, write_metrics
 from tests.reporting.study_lines import write_studies
 
 COMPLAINTS: dict[Page, list[str]] = {}
@@ -19,14 +17,12 @@ COMPLAINTS: dict[Page, list[str]] = {}
 PATIENCE = 180_000  # milliseconds, for machines with other work to do
 
 
-def write(folder: Path, rows: list[Row]) -> Path:
-    """The page of ``rows``, with all that may stand beside them."""
-    write_metrics(folder, rows)
-    write_failure(folder, rows[0], [7], 1)
+def write(folder: Path, runs: pd.DataFrame) -> Path:
+    """The page of ``runs``, with all that may stand beside them."""
+    runs = write_metrics(folder, runs)
+    write_failure(folder, runs.iloc[0].to_dict(), [7], 1)
     write_studies(folder)
-    report = make_report(rows, [folder], "ind")
-    text = page(report, [folder], folder, datetime.now(timezone.utc))
-    (folder / "report.html").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(html_of(runs, folder), encoding="utf-8")
     return folder / "report.html"
 
 

@@ -1,4 +1,4 @@
-"""A made-up output folder: rows, and the metrics and failures beside them."""
+"""A made-up output folder: runs, the metrics and failures beside them, and its page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from gkd_runner.reporting.rows import Row
-from tests.reporting.rows import row
+import pandas as pd
+
+from gkd_runner.reporting.page.build import page
+from gkd_runner.reporting.page.figures import own_figures
+from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.provenance import read_all_failures
+from gkd_runner.results.compare import compare
+from gkd_runner.results.identity import NAMES
+from tests.results.runs import Run, run, table
 
 METHODS = ("mlp", "glnn", "hgmd-weight", "hgmd-mixup", "infgrand")
 SETTINGS = ("transductive", "inductive")
@@ -20,9 +27,9 @@ def grid(
     teachers: Sequence[str] = ("gcn", "sage"),
     methods: Sequence[str] = METHODS,
     seeds: int = 3,
-) -> list[Row]:
+) -> pd.DataFrame:
     """Every combination, with and without calibration; accuracies differ by method and seed."""
-    draw, found = random.Random(1), []
+    draw, runs = random.Random(1), []
     for dataset, setting, teacher, method in product(datasets, SETTINGS, teachers, methods):
         for calibration in ("temperature", "none") if method != "mlp" else ("temperature",):
             level = 0.6 + 0.04 * METHODS.index(method) + draw.uniform(-0.03, 0.03)
@@ -30,44 +37,51 @@ def grid(
             for seed in range(seeds):
                 student, taught = (value + draw.gauss(0, 0.01) for value in (level, 0.8))
                 hidden = setting == "inductive"
-                found.append(
-                    row(
+                runs.append(
+                    run(
                         method, seed, student,
                         dataset=dataset, setting=setting, teacher=teacher, calibration=calibration,
-                        student_ind=student if hidden else None, teacher_prod=taught,
-                        teacher_ind=taught if hidden else None, key=key, run=f"{key}/1",
+                        student_test_hidden=student if hidden else None, teacher_test=taught,
+                        teacher_test_hidden=taught if hidden else None, key=key, run=f"{key}/1",
                         agreement=draw.uniform(0.8, 0.95), student_seconds=draw.uniform(1, 9),
-                        preset_source="common: x; changed: student.hidden_dim=<b>&",
-                        warnings="collapsed student: 30%" if draw.random() < 0.1 else "",
+                        changed={"student.hidden_dim": "<b>&"},
+                        collapsed_student=draw.random() < 0.1,
                     )
                 )  # fmt: skip
-    return found
+    return table(runs)
 
 
-def write_metrics(folder: Path, rows: Sequence[Row], epochs: int = 80) -> None:
-    """Curves that rise to the validation accuracy of ``rows`` and stop ``seed`` epochs earlier."""
-    for each in rows:
-        path = folder / "runs" / each.run / "metrics.jsonl"
+def write_metrics(folder: Path, runs: pd.DataFrame, epochs: int = 80) -> pd.DataFrame:
+    """The runs, with curves that rise to their validation accuracy, ``seed`` epochs shorter."""
+    for row in runs.to_dict("records"):
+        path = folder / "runs" / row["run"] / "metrics.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as lines:
-            for stage, best in (("teacher", each.teacher_val), ("student", each.student_val)):
-                for epoch in range(1, epochs + 1 - each.seed):
-                    value = best * (1 - 0.5 / epoch)
-                    entry = {"stage": stage, "seed": each.seed, "epoch": epoch}
+            for stage in ("teacher", "student"):
+                for epoch in range(1, epochs + 1 - row["seed"]):
+                    value = row[f"{stage}_val"] * (1 - 0.5 / epoch)
+                    entry = {"stage": stage, "seed": row["seed"], "epoch": epoch}
                     lines.write(json.dumps(entry | {"val_accuracy": value}) + "\n")
+    return runs.assign(folder=[str(folder / "runs" / name) for name in runs["run"]])
 
 
-def write_failure(folder: Path, failed: Row, seeds: Sequence[int], number: int) -> None:
+def write_failure(folder: Path, failed: Run, seeds: Sequence[int], number: int) -> None:
     """A cell of a sweep that failed."""
-    names = ("dataset", "protocol", "setting", "teacher", "method", "preset", "calibration")
     sweep = folder / "sweeps" / "2026-01-01_00-00-00"
     sweep.mkdir(parents=True, exist_ok=True)
-    found = {
+    failure = {
         "number": number,
-        "identity": {name: getattr(failed, name) for name in names},
+        "identity": {name: failed[name] for name in NAMES},
         "seeds": list(seeds),
         "cause": "out of <memory>",
         "time": f"2026-01-01T00:0{number}:00+00:00",
         "traceback": ["x"],
     }
-    (sweep / f"failed-{number}.json").write_text(json.dumps(found), encoding="utf-8")
+    (sweep / f"failed-{number}.json").write_text(json.dumps(failure), encoding="utf-8")
+
+
+def html_of(runs: pd.DataFrame, folder: Path) -> str:
+    """The page of ``runs``, with the studies and failures in ``folder``."""
+    comparison = compare(runs)
+    figures = own_figures(comparison, [folder]), study_figures([folder])
+    return page(comparison, *figures, read_all_failures([folder]), folder)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
-from datetime import datetime, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,20 +14,16 @@ import pytest
 
 from gkd_runner.cli.report import main
 from gkd_runner.reporting.page import build
-from gkd_runner.reporting.page.build import make_report, page, write
+from gkd_runner.reporting.page.build import write
 from gkd_runner.reporting.page.figure import Figure
-from gkd_runner.reporting.rows import Row, csv_text
-from gkd_runner.reporting.tables import documents
+from gkd_runner.reporting.provenance import read_all_failures
+from gkd_runner.reporting.tables import make_tables
+from gkd_runner.results.compare import compare
+from gkd_runner.results.frame import to_csv
 from gkd_runner.runs.train import train
-from tests.reporting.folder import grid, write_failure
-from tests.reporting.rows import row, rows
+from tests.reporting.folder import grid, html_of, write_failure
+from tests.results.runs import run, seeds, table
 from tests.support import config
-
-NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
-
-
-def html_of(found: Sequence[Row], folder: Path) -> str:
-    return page(make_report(found, [folder], "ind"), [folder], folder, NOW)
 
 
 def payload(text: str) -> dict[str, dict[str, dict[str, object]]]:
@@ -68,15 +62,14 @@ class Page(HTMLParser):
 
 
 def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
-    some = [*rows("mlp", [0.6, 0.61, 0.62]), *rows("glnn", [0.8, 0.81, 0.79])]
-    (document,) = documents(some)
-    accuracy, differences = document.sections[:2]
-    expected = {line.label: line.values[0].text for line in accuracy.blocks[0].lines}
-    gaps = {line.label: line.values[0].text for line in differences.blocks[0].lines}
+    some = table([*seeds("mlp", [0.6, 0.61, 0.62]), *seeds("glnn", [0.8, 0.81, 0.79])])
+    ((accuracy, differences, *_),) = make_tables(compare(some), read_all_failures([])).values()
+    expected = accuracy.cells["text"]["cora"].droplevel(["row", "block"])
+    gaps = differences.cells["text"]["cora"].droplevel(["row", "block"])
 
     lines = [cells for cells in Page(html_of(some, tmp_path)).cells if len(cells) > 9]
 
-    assert {cells[3]: cells[6] for cells in lines} == {m: expected[m] for m in ("mlp", "glnn")}
+    assert {cells[3]: cells[6] for cells in lines} == dict(expected[["mlp", "glnn"]])
     assert {cells[5] for cells in lines} == {expected["teacher"]}
     assert [cells[7:10] for cells in lines] == [
         [gaps["mlp - teacher"], "", ""],
@@ -97,8 +90,8 @@ def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
     frame = pd.DataFrame(records)
     mine = frame[(frame.kind == "infgrand") & (frame.group == "infgrand/common/none")]
 
-    students = [r for r in some if r.method == "infgrand" and r.calibration == "none"]
-    assert sorted(mine.accuracy) == sorted(round(100 * r.student_prod, 2) for r in students)
+    students = some.query("method == 'infgrand' and calibration == 'none'")["student_test"]
+    assert sorted(mine.accuracy) == sorted(round(100 * value, 2) for value in students)
     place = ["dataset", "setting", "teacher"]
     assert (mine.groupby(place).accuracy.transform("mean") - mine["mean"]).abs().max() < 0.01
 
@@ -110,14 +103,23 @@ def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
 
 
 def test_failures_say_whether_their_seeds_are_done_now(tmp_path: Path) -> None:
-    some = rows("glnn", [0.8, 0.8])
+    some = seeds("glnn", [0.8, 0.8])
     write_failure(tmp_path, some[0], [0, 1], 1)
     write_failure(tmp_path, some[0], [1, 2], 2)
 
-    told = Page(html_of(some, tmp_path)).text["failures"]
+    told = Page(html_of(table(some), tmp_path)).text["failures"]
 
     assert re.findall("finished since|missing", told) == ["missing", "finished since"]
     assert "out of <memory>" in told
+
+
+def test_warnings_are_sentences_that_lead_to_their_run(tmp_path: Path) -> None:
+    runs = [run(collapsed_student=True, student_val=0.3), run(seed=1, flat_teacher=True)]
+
+    told = Page(html_of(table(runs), tmp_path)).text["warnings"]
+
+    assert "collapsed student: 30.0% validation accuracy, 50.0 points below its teacher" in told
+    assert "flat teacher: mean top probability 0.60 at 80.0% validation accuracy" in told
 
 
 def test_studies_stand_on_the_page_and_among_the_files(
@@ -127,7 +129,7 @@ def test_studies_stand_on_the_page_and_among_the_files(
     found = [Figure("depth", "Depth matters", "One sentence.", chart.to_dict())]
     monkeypatch.setattr(build, "study_figures", lambda sources: found)
 
-    written = write(rows("glnn", [0.8]), tmp_path / "out", [tmp_path])
+    written = write(table(seeds("glnn", [0.8])), tmp_path / "out", [tmp_path])
 
     text = (tmp_path / "out/report.html").read_text()
     assert {"depth.svg", "depth.png"} < {path.name for path in written}
@@ -163,7 +165,7 @@ def test_real_runs_become_a_page_and_figures(
 def test_a_missing_package_is_told_with_the_extra(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "runs.csv").write_text(csv_text([row()]))
+    (tmp_path / "runs.csv").write_text(to_csv(table([run()])))
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("sys.argv", ["gkd-report", str(tmp_path / "runs.csv")])
 

@@ -8,26 +8,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gkd_runner.reporting.compare import groups
-from gkd_runner.reporting.rows import Row
+from gkd_runner.reporting.text import group_name
+from gkd_runner.results.compare import GROUP, grouped
 from tests.reporting.browser import cells, drawn, opened, ready, write
 from tests.reporting.folder import grid
 from tests.reporting.study_lines import FIGURES as STUDIES
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-ROWS = [
-    row
-    for row in grid()
-    if (row.dataset, row.setting, row.teacher) != ("citeseer", "inductive", "sage")
-]
-GROUPS = {group.name: rows for group, rows in groups(ROWS).items()}
+RUNS = grid().query("not (dataset == 'citeseer' and setting == 'inductive' and teacher == 'sage')")
+GROUPS = {
+    group_name(dict(zip(GROUP, names, strict=True))): runs
+    for names, runs in grouped(RUNS).groupby(GROUP)
+}
 FIRST = next(iter(GROUPS.values()))
 DIMENSIONS = ("dataset", "setting", "teacher", "method")
-CHOICES = [(name, v) for name in DIMENSIONS for v in dict.fromkeys(getattr(r, name) for r in ROWS)]
+CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()]
 OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
 COLUMNS = (
@@ -50,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("report"), ROWS)
+    return write(tmp_path_factory.mktemp("report"), RUNS)
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +66,15 @@ def view(shared: Page) -> Page:
     return ready(shared)
 
 
-def configurations(rows: list[Row]) -> set[tuple[str, ...]]:
-    return {tuple(getattr(row, name) for name in DIMENSIONS) for row in rows}
+def configurations(runs: pd.DataFrame) -> set[tuple[str, ...]]:
+    return set(runs[list(DIMENSIONS)].itertuples(index=False, name=None))
 
 
 def test_without_filters_the_first_group_is_shown(view: Page) -> None:
     assert {tuple(line[:4]) for line in cells(view)} == configurations(FIRST)
     assert len(cells(view)) == len(configurations(FIRST))
     dots = [r["accuracy"] for r in drawn(view, "seeds") if r["kind"] != "teacher"]
-    assert sorted(dots) == sorted(round(100 * row.student_prod, 2) for row in FIRST)
+    assert sorted(dots) == sorted(round(100 * value, 2) for value in FIRST["student_test"])
     assert view.inner_text("#failures summary") == "Failures (0)"
 
 
@@ -95,7 +94,7 @@ def test_every_filter_acts_on_the_table_and_on_all_figures(
     view.check(f'input[name="{name}"][value="{value}"]')
     ready(view)
 
-    kept = [row for row in FIRST if getattr(row, name) == value]
+    kept = FIRST[FIRST[name] == value]
     assert {tuple(line[:4]) for line in cells(view)} == configurations(kept)
     assert view.inner_text("#shown").startswith(f"{len(configurations(kept))} of ")
     for figure in FIGURES:
@@ -110,7 +109,7 @@ def test_every_filter_acts_on_the_table_and_on_all_figures(
 def test_filters_narrow_together_and_may_leave_nothing(view: Page) -> None:
     for each in ('[value="cora"]', '[value="glnn"]', '[value="infgrand"]'):
         view.check(f"input{each}")
-    kept = [row for row in FIRST if row.dataset == "cora" and row.method in ("glnn", "infgrand")]
+    kept = FIRST.query("dataset == 'cora' and method in ('glnn', 'infgrand')")
     assert {tuple(line[:4]) for line in cells(view)} == configurations(kept)
 
 
@@ -146,16 +145,12 @@ def test_the_overview_has_the_means_over_what_is_shown(view: Page) -> None:
         """[...document.querySelectorAll("#overview tbody tr")].map(
             row => [...row.cells].map(cell => cell.textContent.trim()))"""
     )
-    rows = [row for row in FIRST if row.setting == "inductive"]
-    by = {m: [row for row in rows if row.method == m] for m in ("glnn", "infgrand")}
-    gap = 100 * np.mean(
-        [a.student_ind - b.student_ind for a, b in zip(by["infgrand"], by["glnn"], strict=True)]
-    )
+    inductive = FIRST[FIRST["setting"] == "inductive"]
+    glnn, ours = (inductive[inductive["method"] == name] for name in ("glnn", "infgrand"))
+    gap = ours["student_test_hidden"].to_numpy() - glnn["student_test_hidden"].to_numpy()
     (infgrand,) = [line for line in lines if line[0] == "infgrand"]
-    assert float(infgrand[4]) == pytest.approx(gap, abs=0.006)
-    assert float(infgrand[5]) == pytest.approx(
-        np.mean([row.agreement for row in by["infgrand"]]), abs=6e-4
-    )
+    assert float(infgrand[4]) == pytest.approx(100 * gap.mean(), abs=0.006)
+    assert float(infgrand[5]) == pytest.approx(ours["agreement"].mean(), abs=6e-4)
 
 
 def test_the_address_keeps_filters_sorting_and_choices(
@@ -211,9 +206,9 @@ def test_it_prints_in_few_pages(view: Page) -> None:
 
 
 def test_a_large_report_is_small_and_quick(browser: Browser, tmp_path: Path) -> None:
-    rows = grid(("cora", "citeseer", "pubmed"), ("gcn", "sage", "gat"), seeds=5)
-    assert len({row.run for row in rows}) >= 150
-    path = write(tmp_path, rows)
+    runs = grid(("cora", "citeseer", "pubmed"), ("gcn", "sage", "gat"), seeds=5)
+    assert runs["run"].nunique() >= 150
+    path = write(tmp_path, runs)
     assert path.stat().st_size < 8e6
 
     seconds = []

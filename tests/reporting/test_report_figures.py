@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,32 @@ import pandas as pd
 import pytest
 
 from gkd_runner.reporting.page.charts import COLOURS, colours
-from gkd_runner.reporting.page.curves import POINTS, curves_of, held, thin
-from gkd_runner.reporting.page.inference import costs, read_inference
-from gkd_runner.reporting.page.lines import Series, lines_of, series_of
-from gkd_runner.reporting.rows import ReportError, Row
-from gkd_runner.reporting.view import views
+from gkd_runner.reporting.page.curves import POINTS, curve_records, held, thin
+from gkd_runner.reporting.page.inference import cost_records, read_inference
+from gkd_runner.reporting.page.series import seed_records, series_of
+from gkd_runner.results.compare import compare
+from gkd_runner.results.frame import ReportError
 from tests.reporting.folder import grid, write_metrics
-from tests.reporting.rows import row, rows
 from tests.reporting.study_lines import write_studies
+from tests.results.runs import run, seeds, table
 
 
-def series(found: Sequence[Row]) -> list[Series]:
-    return list(series_of(lines_of(views(found))))
+def series(runs: pd.DataFrame) -> pd.DataFrame:
+    return series_of(compare(runs))
 
 
 def test_a_shared_teacher_is_shown_once_and_different_ones_by_method() -> None:
-    shared = [*rows("mlp", [0.6]), *rows("glnn", [0.8]), *rows("infgrand", [0.8])]
-    own = [*rows("mlp", [0.6]), *rows("glnn", [0.8]), *rows("infgrand", [0.8], teacher_key="t")]
-    own = [row(r.method, preset="paper", teacher_key=r.teacher_key) for r in own]
+    shared = series(table([run("mlp"), run("glnn"), run("infgrand")]))
+    own = series(table([
+        run("mlp", preset="paper"),
+        run("glnn", preset="paper"),
+        run("infgrand", preset="paper", teacher_key="other"),
+    ]))  # fmt: skip
 
-    assert [each.label for each in series(shared)] == ["teacher", "mlp", "glnn", "infgrand"]
-    assert "method" not in series(shared)[0].identity
-    labels = [each.label for each in series(own)]
-    assert labels[:2] == ["glnn's teacher", "infgrand's teacher"]
+    assert list(shared["series"]) == ["teacher", "mlp", "glnn", "infgrand"]
+    assert list(own["series"])[:2] == ["glnn's teacher", "infgrand's teacher"]
+    assert "method" not in seed_records(shared)[0], "the page's filters leave it where it is"
+    assert seed_records(own)[0]["method"] == "glnn"
 
 
 def test_seeds_that_stopped_hold_their_best_state() -> None:
@@ -50,33 +52,42 @@ def test_curves_are_thinned_between_their_ends(epochs: int) -> None:
 
 
 def test_curves_are_the_mean_and_the_range_over_seeds(tmp_path: Path) -> None:
-    some = rows("glnn", [0.8, 0.7])
-    write_metrics(tmp_path, some, epochs=10)
+    some = write_metrics(tmp_path, table(seeds("glnn", [0.8, 0.7])), epochs=10)
 
-    taught, student = curves_of(series(some), [tmp_path]).records
+    (taught, student), missing = curve_records(series(some))
 
-    assert taught["series"] == "teacher"
+    assert (taught["series"], missing) == ("teacher", 0)
     assert student["epoch"] == list(range(1, 11))
     first = [100 * value * 0.5 for value in (0.8, 0.7)]
     last = [80 * (1 - 0.5 / 10), 70.0]  # the second stopped after 9 epochs, at its best state
     for at, values in ((0, first), (-1, last)):
-        found = [student[name][at] for name in ("mean", "low", "high")]
-        assert found == pytest.approx([np.mean(values), min(values), max(values)], abs=0.006)
+        shown = [student[name][at] for name in ("mean", "low", "high")]
+        assert shown == pytest.approx([np.mean(values), min(values), max(values)], abs=0.006)
+
+
+def test_runs_without_metrics_are_counted_and_have_no_curve(tmp_path: Path) -> None:
+    with_metrics = write_metrics(tmp_path, table(seeds("glnn", [0.8, 0.7])))
+    without = table(seeds("infgrand", [0.8, 0.7]))
+
+    curves, missing = curve_records(series(pd.concat([with_metrics, without])))
+
+    assert {record["series"] for record in curves} == {"teacher", "glnn"}
+    assert missing == 1
 
 
 def test_each_model_stands_at_its_own_inference_time(tmp_path: Path) -> None:
     some = grid(datasets=["cora"], teachers=["gcn"])
     write_studies(tmp_path)
 
-    found = pd.DataFrame(costs(series(some), read_inference([tmp_path])))
+    costs = pd.DataFrame(cost_records(series(some), read_inference([tmp_path])))
 
-    single = found[found.batch == "1"].groupby("kind").seconds.unique()
+    single = costs[costs.batch == "1"].groupby("kind").seconds.unique()
     assert {kind: list(values) for kind, values in single.items()} == {
         "teacher": [8.0], "mlp": [1.0], "glnn": [1.0], "hgmd-weight": [1.0], "hgmd-mixup": [1.0],
         "infgrand": [2.0],
     }  # fmt: skip
-    assert set(found.batch) == {"1", "32", "1024", "all"}
-    assert set(found.machine) == {"1 thread of cpu"}
+    assert set(costs.batch) == {"1", "32", "1024", "all"}
+    assert set(costs.machine) == {"1 thread of cpu"}
 
 
 def test_times_of_another_form_are_refused(tmp_path: Path) -> None:

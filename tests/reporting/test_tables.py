@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,140 +15,185 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from gkd_runner.cli.sources import keep
 from gkd_runner.cli.tables import main
-from gkd_runner.reporting.command_line import keep
-from gkd_runner.reporting.compare import Group
-from gkd_runner.reporting.document import Document, Section
-from gkd_runner.reporting.references import Reference, claims, references, verdict
+from gkd_runner.reporting.provenance import read_all_failures
+from gkd_runner.reporting.references import claims, references, verdict
 from gkd_runner.reporting.render import html_page, latex, markdown, terminal
-from gkd_runner.reporting.rows import ReportError, csv_text, read_csv, read_rows
-from gkd_runner.reporting.tables import documents
-from gkd_runner.runs.train import train
-from tests.reporting.rows import row, rows
-from tests.support import config
+from gkd_runner.reporting.table import Table
+from gkd_runner.reporting.tables import make_tables
+from gkd_runner.results.compare import compare
+from gkd_runner.results.frame import ReportError, to_csv
+from gkd_runner.results.identity import NAMES
+from tests.reporting.folder import write_failure
+from tests.results.runs import Run, run, seeds, table
 
 SOME = [
-    *rows("mlp", [0.60, 0.61, 0.62]),
-    *rows("glnn", [0.80, 0.81, 0.79]),
-    *rows("infgrand", [0.90, 0.92, 0.91]),
-    *rows("glnn", [0.70, 0.71, 0.72], dataset="citeseer"),
+    *seeds("mlp", [0.60, 0.61, 0.62]),
+    *seeds("glnn", [0.80, 0.81, 0.79]),
+    *seeds("infgrand", [0.90, 0.92, 0.91]),
+    *seeds("glnn", [0.70, 0.71, 0.72], dataset="citeseer"),
 ]
 
 
-def section(document: Document, title: str) -> Section:
-    return next(section for section in document.sections if section.title == title)
+def tables_of(
+    runs: Iterable[Run], part: str = "test_hidden", failed: Iterable[Run] = ()
+) -> dict[str, list[Table]]:
+    failures = pd.DataFrame(list(failed), columns=list(NAMES)).astype("string")
+    return make_tables(compare(table(runs), part), failures)
 
 
-def texts(found: Section, label: str) -> list[str]:
-    return [
-        value.text
-        for block in found.blocks
-        for line in block.lines
-        if line.label == label
-        for value in line.values
-    ]
+def only(tables: dict[str, list[Table]], title: str) -> Table:
+    """The table of that title, of the only group."""
+    (of_group,) = tables.values()
+    return next(each for each in of_group if each.title == title)
+
+
+def line(of: Table, label: str, field: str = "text") -> list[str]:
+    """A row of the table, by its label."""
+    rows = of.cells[field].xs(label, level="label") if label in labels(of) else pd.DataFrame()
+    return [value for row in rows.to_numpy() for value in row]
+
+
+def labels(of: Table) -> list[str]:
+    return list(of.cells.index.get_level_values("label"))
 
 
 def test_means_population_deviations_and_marks() -> None:
-    (document,) = documents(SOME)
-    accuracy = section(document, "Accuracy")
+    accuracy = only(tables_of(SOME), "Accuracy")
 
-    assert accuracy.columns == ("cora", "citeseer")
-    assert texts(accuracy, "glnn") == ["80.00±0.82", "71.00±0.82"]
-    assert texts(accuracy, "infgrand") == ["91.00±0.82", "not run"]
-    marks = {
-        line.label: [value.mark for value in line.values]
-        for block in accuracy.blocks
-        for line in block.lines
-    }
-    assert marks["infgrand"] == ["best", ""]
-    assert marks["glnn"] == ["second", ""]
+    assert accuracy.columns == ["cora", "citeseer"]
+    assert labels(accuracy) == ["teacher", "mlp", "glnn", "infgrand"]
+    assert line(accuracy, "glnn") == ["80.00±0.82", "71.00±0.82"]
+    assert line(accuracy, "infgrand") == ["91.00±0.82", "not run"]
+    assert line(accuracy, "infgrand", "mark") == ["best", ""]
+    assert line(accuracy, "glnn", "mark") == ["second", ""]
+
+
+def test_one_number_of_seeds_stands_in_the_heading_and_several_in_the_cells() -> None:
+    alike = only(tables_of(SOME), "Accuracy")
+    unlike = only(tables_of([*SOME, *seeds("infgrand", [0.7], dataset="pubmed")]), "Accuracy")
+
+    assert alike.cells.index[0][1] == "transductive; gcn teacher; 3 seeds"
+    assert unlike.cells.index[0][1] == "transductive; gcn teacher"
+    assert line(unlike, "infgrand") == ["91.00±0.82 (3)", "not run", "70.00 (1)"]
+
+
+def test_teachers_that_are_not_shared_stand_beside_their_students() -> None:
+    paper = [row | {"preset": "paper"} for row in SOME]
+    assert labels(only(tables_of(paper), "Accuracy")) == [
+        "mlp", "glnn", "glnn's teacher", "infgrand", "infgrand's teacher",
+    ]  # fmt: skip
 
 
 def test_differences_are_paired_with_the_seeds_won() -> None:
-    (document,) = documents(SOME)
-    found = section(document, "Differences")
+    differences = only(tables_of(SOME), "Differences")
 
-    assert texts(found, "infgrand - glnn") == ["+11.00±0.82* (3/3)", ""]
-    assert texts(found, "glnn - teacher")[0] == "+0.00±0.82 (1/3)"
-    assert texts(found, "mlp - glnn") == []
+    assert line(differences, "infgrand - glnn") == ["+11.00±0.82* (3/3)", ""]
+    assert line(differences, "glnn - teacher")[0] == "+0.00±0.82 (1/3)"
+    assert line(differences, "mlp - glnn") == []
 
 
-def test_each_protocol_has_a_document_of_its_own() -> None:
-    found = documents([*SOME, *rows("glnn", [0.8], protocol="krd")])
-    assert [document.title.partition(",")[0] for document in found] == [
-        "infgrand protocol",
-        "krd protocol",
-    ]
+def test_a_difference_leads_to_the_runs_of_both_sides() -> None:
+    differences = only(tables_of(SOME), "Differences")
+    runs = {row["method"]: row["run"] for row in SOME[:9]}
+
+    assert line(differences, "infgrand - glnn", "runs")[0] == (runs["infgrand"], runs["glnn"])
+    assert line(differences, "glnn - teacher", "runs")[0] == (runs["glnn"],)
+
+
+def test_each_protocol_has_tables_of_its_own() -> None:
+    tables = tables_of([*SOME, *seeds("glnn", [0.8], protocol="krd")])
+    assert [title.partition(",")[0] for title in tables] == ["infgrand protocol", "krd protocol"]
 
 
 def test_empty_cells_say_why() -> None:
     paper = [
-        row("hgmd-mixup", preset="paper", protocol="krd"),
-        row("infgrand", preset="paper", protocol="krd", dataset="citeseer"),
-        row("hgmd-weight", preset="paper", protocol="krd", dataset="citeseer"),
+        run("hgmd-mixup", preset="paper", protocol="krd"),
+        run("infgrand", preset="paper", protocol="krd", dataset="citeseer"),
+        run("hgmd-weight", preset="paper", protocol="krd", dataset="citeseer"),
     ]
-    failed = [("citeseer", "krd", "transductive", "gcn", "hgmd-mixup", "paper")]
+    failed = [run("hgmd-mixup", preset="paper", protocol="krd", dataset="citeseer")]
 
-    (document,) = documents(paper, failed=failed)
-    accuracy = section(document, "Accuracy")
+    accuracy = only(tables_of(paper, failed=failed), "Accuracy")
 
-    assert texts(accuracy, "hgmd-mixup") == ["80.00", "failed"]
-    assert texts(accuracy, "infgrand") == ["not run", "80.00"]
-    assert texts(accuracy, "hgmd-weight") == ["not published", "80.00"]
+    assert line(accuracy, "hgmd-mixup") == ["80.00", "failed"]
+    assert line(accuracy, "infgrand") == ["not run", "80.00"]
+    assert line(accuracy, "hgmd-weight") == ["not published", "80.00"]
 
 
-def test_what_failed_everywhere_has_its_row_and_column_all_the_same() -> None:
-    failed = [
-        ("pubmed", "infgrand", "transductive", "gcn", "glnn", "common"),
-        ("cora", "infgrand", "transductive", "gcn", "hgmd-mixup", "common"),
-    ]
-    (document,) = documents(rows("glnn", [0.8]), failed=failed)
-    accuracy = section(document, "Accuracy")
+def test_a_part_without_nodes_says_so() -> None:
+    accuracy = only(tables_of([run(setting="inductive")]), "Accuracy")
+    assert line(accuracy, "glnn") == ["no such nodes"]
 
-    assert accuracy.columns == ("cora", "pubmed")
-    assert texts(accuracy, "glnn") == ["80.00", "failed"]
-    assert texts(accuracy, "hgmd-mixup") == ["failed", "not run"]
+
+def test_what_failed_everywhere_has_its_row_and_column_all_the_same(tmp_path: Path) -> None:
+    write_failure(tmp_path, run("glnn", dataset="pubmed"), [0], 1)
+    write_failure(tmp_path, run("hgmd-mixup"), [0], 2)
+    runs = compare(table([run("glnn")]))
+
+    accuracy = only(make_tables(runs, read_all_failures([tmp_path])), "Accuracy")
+
+    assert accuracy.columns == ["cora", "pubmed"]
+    assert line(accuracy, "glnn") == ["80.00", "failed"]
+    assert line(accuracy, "hgmd-mixup") == ["failed", "not run"]
 
 
 def test_a_narrow_terminal_gets_the_columns_in_parts_and_never_a_cut_number() -> None:
-    wide = [found for name in "abcdef" for found in rows("glnn", [0.8, 0.9], dataset=name * 9)]
+    wide = [row for name in "abcdef" for row in seeds("glnn", [0.8, 0.9], dataset=name * 9)]
     text = io.StringIO()
-    Console(file=text, width=60).print(terminal(documents(wide), 60))
+    Console(file=text, width=60).print(terminal(tables_of(wide), 60))
 
     assert text.getvalue().count("85.00±5.00") == 6
     assert max(len(line) for line in text.getvalue().splitlines()) <= 60
 
 
 def test_changes_inferred_hyperparameters_and_collapses_are_footnotes() -> None:
-    odd = row(
-        preset="paper",
-        preset_source="inferred from: InfGraND row x; changed: method.tau=2; teacher calibrated",
-        warnings="collapsed student: 30% ...",
-    )
-    (document,) = documents([odd])
+    facts = {"changed": {"method.tau": 2.0}, "collapsed_student": True}
+    odd = run(preset="paper", hyperparameters="inferred", **facts)
 
-    assert list(section(document, "Accuracy").footnotes().items()) == [
+    assert list(only(tables_of([odd]), "Accuracy").footnotes().items()) == [
         ("hyperparameters inferred from the nearest published row", "a"),
         ("changed: method.tau=2", "b"),
         ("1 of 1 students collapsed", "c"),
     ]
 
 
+def test_other_configurations_of_a_cell_are_a_footnote() -> None:
+    runs = [run(key="a"), run(key="b"), run("mlp", hyperparameters="defaults")]
+    accuracy = only(tables_of(runs), "Accuracy")
+
+    (glnn,), (mlp,) = line(accuracy, "glnn", "notes"), line(accuracy, "mlp", "notes")
+    assert glnn == ("1 other run of this cell with other options or code, not shown",)
+    assert mlp == ("plain default hyperparameters",)
+
+
+def test_a_teachers_footnotes_are_the_options_that_shape_a_teacher() -> None:
+    changed = {"teacher.hidden_dim": 256, "method.tau": 2, "training.patience": 5}
+    accuracy = only(tables_of([run(changed=changed)]), "Accuracy")
+
+    (notes,) = line(accuracy, "teacher", "notes")
+    assert notes == ("changed: teacher.hidden_dim=256, training.patience=5",)
+
+
 def test_inductive_tables_name_the_nodes_that_they_are_over() -> None:
-    inductive = row(setting="inductive", student_ind=0.6, student_tran=0.7, student_prod=0.68)
-    for part, text in {"ind": "60.00", "tran": "70.00", "prod": "68.00"}.items():
-        (document,) = documents([inductive], part)
-        accuracy = section(document, "Accuracy")
-        assert texts(accuracy, "glnn") == [text]
-        assert "nodes" in accuracy.blocks[0].heading
+    values = {"student_test_hidden": 0.6, "student_test_observed": 0.7, "student_test": 0.68}
+    parts = {"test_hidden": "60.00", "test_observed": "70.00", "test": "68.00"}
+    for part, text in parts.items():
+        accuracy = only(tables_of([run(setting="inductive", **values)], part), "Accuracy")
+        assert line(accuracy, "glnn") == [text]
+        assert "nodes" in accuracy.cells.index[0][1]
+
+
+def group(protocol: str, preset: str) -> dict[str, str]:
+    return {"protocol": protocol, "preset": preset, "calibration": "none"}
 
 
 def test_released_code_stands_beside_runs_on_the_papers_presets_alone() -> None:
-    assert {r.kind for r in references(Group("infgrand", "paper", "none"))} == {"official run"}
-    assert references(Group("infgrand", "common", "none")) == []
-    assert {r.kind for r in references(Group("glnn", "none", "none"))} == {"published"}
-    assert [(c.method, c.over, c.points) for c in claims()] == [
+    assert set(references(group("infgrand", "paper"))["kind"]) == {"official run"}
+    assert references(group("infgrand", "common")).empty
+    assert set(references(group("glnn", "none"))["kind"]) == {"published"}
+    assert list(claims()[["method", "over", "points"]].itertuples(index=False, name=None)) == [
         ("infgrand", "mlp", 12.6),
         ("infgrand", "mlp", 9.3),
         ("hgmd-mixup", "mlp", 12.95),
@@ -154,36 +201,46 @@ def test_released_code_stands_beside_runs_on_the_papers_presets_alone() -> None:
     ]
 
 
+def test_published_accuracies_stand_beside_ours_over_the_same_nodes() -> None:
+    values = {"student_test_hidden": 0.6, "student_test_observed": 0.72, "student_test": 0.7}
+    names = {"protocol": "glnn", "preset": "none", "setting": "inductive", "teacher": "sage"}
+    runs = [run("mlp", seed, **names, **values) for seed in (0, 1)]
+
+    beside = only(tables_of(runs), "Published accuracies and released code")
+
+    shown = dict(zip(beside.cells.index.get_level_values("block"), beside.cells["text"]["here"],
+                     strict=True))  # fmt: skip
+    over = {block.rpartition(", ")[2]: text for block, text in shown.items()}
+    assert over["all test nodes"] == "70.00±0.00 (2)"
+
+
 @pytest.mark.parametrize(
     ("ours", "std", "said"),
     [
-        ([80.9, 80.9], None, "within"),
-        ([81.2, 81.2], None, "above"),
-        ([78.8, 78.8], None, "below"),
+        ([80.9, 80.9], math.nan, "within"),
+        ([81.2, 81.2], math.nan, "above"),
+        ([78.8, 78.8], math.nan, "below"),
         ([83, 79, 83, 79, 83], 2.0, "within"),  # 1.4 points, but standard errors of 1
         ([70.0], 2.0, "one seed"),
     ],
 )
-def test_verdicts(ours: list[float], std: float | None, said: str) -> None:
-    theirs = Reference(
-        "s", "k", "p", "transductive", "prod", "cora", "gcn", "glnn", "student", 80.0, std, "5", 5
-    )
-    assert verdict(ours, theirs) == said
+def test_verdicts(ours: list[float], std: float, said: str) -> None:
+    assert verdict(ours, 80.0, std, 5) == said
 
 
 def test_claims_are_compared_with_the_mean_of_paired_differences() -> None:
-    (document,) = documents(SOME)
-    (line, *_) = section(document, "Average gains").blocks[0].lines
-    assert line.label == "infgrand - mlp (InfGraND article)"
-    assert [value.text for value in line.values] == [
+    gains = only(tables_of(SOME), "Average gains")
+
+    assert labels(gains)[0] == "infgrand - mlp (InfGraND article)"
+    assert line(gains, labels(gains)[0])[:6] == [
         "transductive", "gcn", "1", "+12.60", "+30.00", "too few graphs",
     ]  # fmt: skip
 
 
 def test_markdown_rows_are_as_wide_as_their_heading() -> None:
-    text = markdown(documents(SOME))
-    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        assert len({line.count("|") for line in table.splitlines()}) == 1
+    text = markdown(tables_of(SOME))
+    for rows in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({row.count("|") for row in rows.splitlines()}) == 1
     assert "**91.00±0.82**" in text
     assert "<ins>80.00±0.82</ins>" in text
     assert r"+11.00±0.82\* (3/3)" in text
@@ -192,8 +249,8 @@ def test_markdown_rows_are_as_wide_as_their_heading() -> None:
 def test_latex_compiles(tmp_path: Path) -> None:
     if not shutil.which("pdflatex"):
         pytest.skip("pdflatex is not installed")
-    odd = row(preset_source="common: a_b & 50% #1; changed: method.x=~^{}\\")
-    (tmp_path / "t.tex").write_text(latex(documents([*SOME, odd])), encoding="utf-8")
+    odd = run(dataset="a_b & 50% #1", changed={"method.x": "~^{}\\"})
+    (tmp_path / "t.tex").write_text(latex(tables_of([*SOME, odd])), encoding="utf-8")
 
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
@@ -212,6 +269,7 @@ class Links(HTMLParser):
         self.ids: set[str] = set()
         self.targets: set[str] = set()
         self.open: list[str] = []
+        self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
@@ -223,47 +281,34 @@ class Links(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
-def test_html_leads_from_each_number_to_its_run_and_asks_the_network_for_nothing() -> None:
-    page = html_page(documents(SOME), SOME, {SOME[0].run: f"../runs/{SOME[0].run}"})
+
+def test_html_leads_from_each_number_to_its_run_and_asks_the_network_for_nothing(
+    tmp_path: Path,
+) -> None:
+    first = SOME[0] | {"folder": str(tmp_path / "runs" / SOME[0]["run"])}
+    runs = [first, *SOME[1:], run(dataset="<b>&", changed={"method.x": "<i>"})]
+    page = html_page(tables_of(runs), table(runs), tmp_path / "out")
     links = Links()
     links.feed(page)
 
     assert links.open == []
     inside = {target[1:] for target in links.targets if target.startswith("#")}
-    assert {found.run for found in SOME} == inside
+    assert {row["run"] for row in runs} == inside
     assert inside <= links.ids
-    assert f"../runs/{SOME[0].run}/result.json" in links.targets
+    assert f"../runs/{first['run']}/result.json" in links.targets
     assert "http" not in page
+    assert "changed: method.x=<i>" in links.text
+    assert "<b>&" in links.text
 
 
-def test_the_csv_has_a_row_per_run_and_seed_in_pandas_and_reads_back_the_same(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "runs.csv"
-    path.write_text(csv_text(SOME), encoding="utf-8")
-
-    frame = pd.read_csv(path)
-    assert len(frame) == len(SOME)
-    assert frame.groupby("method").student_prod.mean()["infgrand"] == pytest.approx(0.91)
-    assert read_csv(path) == SOME
-    assert sorted(read_rows([path]), key=str) == sorted(SOME, key=str)
-    assert path.name == "runs.csv"
-    assert read_rows([path.parent]) == read_rows([path]), "or by its folder"
-
-
-def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
-    result = train(config("seeds=[0,1]", f"output_dir={tmp_path}", "method=glnn"))
-
-    found = read_rows([tmp_path])
-
-    assert [r.seed for r in found] == [0, 1]
-    assert [r.student_prod for r in found] == [s.student.scores.prod for s in result.seeds]
-    assert {tmp_path / "runs" / r.run for r in found} == {result.path}
-    assert all(
-        (tmp_path / "cache/teachers" / f"{r.teacher_key}.safetensors").is_file() for r in found
-    )
-    assert found[0].agreement == result.seeds[0].diagnostics.agreement
+def test_provenance_says_where_hyperparameters_come_from(tmp_path: Path) -> None:
+    page = html_page(tables_of(SOME), table(SOME), tmp_path)
+    source = "common: InfGraND row cora/gcn/transductive"
+    assert page.count(f"{source}; teacher calibrated") == 3
+    assert page.count(source) == 4, "an MLP has no teacher to calibrate"
 
 
 @pytest.mark.parametrize(
@@ -287,7 +332,7 @@ def test_mistakes_are_told_in_a_line(
     (tmp_path / "outputs/runs").mkdir(parents=True)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     (tmp_path / "picture.png").write_bytes(bytes(range(128, 256)))
-    (tmp_path / "runs.csv").write_text(csv_text(SOME))
+    (tmp_path / "runs.csv").write_text(to_csv(table(SOME)))
     monkeypatch.setattr("sys.argv", ["gkd-tables", *arguments])
 
     with pytest.raises(SystemExit) as stopped:
@@ -296,7 +341,26 @@ def test_mistakes_are_told_in_a_line(
     assert message in str(stopped.value.code)
 
 
-def test_where_keeps_the_rows_that_meet_every_condition() -> None:
-    assert len(keep(SOME, ["dataset=cora", "method=mlp,glnn"])) == 6
-    with pytest.raises(ReportError, match="not COLUMN=VALUE"):
-        keep(SOME, ["dataset"])
+def test_where_keeps_the_runs_that_meet_every_condition() -> None:
+    some = table(SOME)
+
+    assert len(keep(some, ["dataset=cora", "method=mlp,glnn"])) == 6
+    assert len(keep(some, ["seed=0,2"])) == 8
+    for condition in ("dataset", "changed={}"):
+        with pytest.raises(ReportError, match="not COLUMN=VALUE"):
+            keep(some, [condition])
+
+
+def test_files_are_written_into_the_folder_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs.csv").write_text(to_csv(table(SOME)))
+    out = tmp_path / "tables"
+    arguments = [str(tmp_path), "--out", str(out), "--accuracy", "test", "--where", "method=mlp"]
+    monkeypatch.setattr("sys.argv", ["gkd-tables", *arguments])
+
+    main()
+
+    names = ("tables.md", "tables.tex", "tables.html", "runs.csv")
+    assert capsys.readouterr().out.splitlines() == [str(out / name) for name in names]
+    assert (out / "runs.csv").read_text() == to_csv(table(SOME[:3]))

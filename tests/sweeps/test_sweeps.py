@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gkd_runner.data.npz import save_npz
-from gkd_runner.reporting.rows import read_rows
+from gkd_runner.results.frame import load_runs
 from gkd_runner.sweeps.folder import Planned, begin
 from gkd_runner.sweeps.progress import duration, progress
 from tests.support import SIZES, SMALL, small_graph
@@ -38,8 +38,8 @@ def sweep(
 
 def accuracies(output_dir: Path) -> dict[tuple[str, str, int], tuple[float, float]]:
     return {
-        (row.method, row.teacher, row.seed): (row.teacher_prod, row.student_prod)
-        for row in read_rows([output_dir])
+        (row.method, row.teacher, row.seed): (row.teacher_test, row.student_test)
+        for row in load_runs([output_dir]).itertuples()
     }
 
 

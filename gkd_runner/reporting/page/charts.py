@@ -10,20 +10,14 @@ from typing import Any
 
 import altair as alt
 
-from gkd_runner.reporting.page.lines import Names
+from gkd_runner.methods import METHODS
+from gkd_runner.reporting.page.series import Names
 
-COLOURS = {
-    "teacher": "#8a8a8a",
-    "mlp": "#e69f00",
-    "glnn": "#56b4e9",
-    "hgmd-weight": "#964a8b",
-    "hgmd-mixup": "#7a21dd",
-    "infgrand": "#d55e00",
-}
+COLOURS = {"teacher": "#8a8a8a", **{name: method.colour for name, method in METHODS.items()}}
 """Told apart on white and on dark ground, and with any one kind of cone missing."""
 
 SPARE = ("#009e73", "#a96b59", "#cc79a7")
-"""For methods that are not listed above."""
+"""For methods that are not installed."""
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
 PANEL = 230

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from gkd_runner.reporting.page.lines import Series
+from gkd_runner.reporting.page.series import FIELDS, records
 
 POINTS = 60
 """Epochs shown of a curve at most."""
@@ -19,36 +20,25 @@ Metrics = dict[tuple[str, int], list[float]]
 """Validation accuracies in [0, 1] by stage and seed, from epoch 1."""
 
 
-@dataclass(frozen=True)
-class Curves:
-    """Records for the figure, and how many runs have no metrics to read."""
-
-    records: tuple[dict[str, object], ...]
-    missing: int
-
-
-def curves_of(series: Sequence[Series], sources: Sequence[Path]) -> Curves:
-    """One record per series whose seeds all left metrics in one of the ``sources``."""
-    records, missing = [], set()
-    for each in series:
-        found = [_metrics(tuple(sources), row.run) for row in each.result.rows]
-        lost = {
-            row.run
-            for row, metrics in zip(each.result.rows, found, strict=True)
-            if (each.stage, row.seed) not in metrics
-        }
+def curve_records(series: pd.DataFrame) -> tuple[list[dict[str, Any]], int]:
+    """A record per series whose seeds all have metrics, and the number of runs without."""
+    rows, missing = [], set()
+    for _, seeds in series.groupby(FIELDS, sort=False):
+        curves = [
+            _metrics(folder).get((stage, seed), [])
+            for folder, stage, seed in zip(
+                seeds["folder"], seeds["stage"], seeds["seed"], strict=True
+            )
+        ]
+        lost = {run for run, curve in zip(seeds["run"], curves, strict=True) if not curve}
         missing |= lost
         if not lost:
-            records.append(each.fields | _record(each, found))
-    return Curves(tuple(records), len(missing))
+            rows.append(seeds.iloc[0][FIELDS].to_dict() | _record(curves, list(seeds["val"])))
+    return records(pd.DataFrame(rows)), len(missing)
 
 
-def _record(series: Series, found: Sequence[Metrics]) -> dict[str, object]:
-    seeds = [
-        (metrics[series.stage, row.seed], float(row.accuracy(series.stage, "val") or 0))
-        for row, metrics in zip(series.result.rows, found, strict=True)
-    ]
-    accuracies = 100 * held([values for values, _ in seeds], [best for _, best in seeds])
+def _record(curves: Sequence[Sequence[float]], best: Sequence[float]) -> dict[str, Any]:
+    accuracies = 100 * held(curves, best)
     epochs = thin(accuracies.shape[1])
     shown = accuracies[:, epochs - 1]
     bands = {"mean": shown.mean(0), "low": shown.min(0), "high": shown.max(0)}
@@ -79,17 +69,12 @@ def thin(epochs: int, points: int = POINTS) -> np.ndarray:
 
 
 @cache
-def _metrics(sources: tuple[Path, ...], run: str) -> Metrics:
-    for source in sources:
-        path = source / "runs" / run / "metrics.jsonl"
-        if path.is_file():
-            return dict(_read(path))
-    return {}
-
-
-def _read(path: Path) -> Iterator[tuple[tuple[str, int], list[float]]]:
+def _metrics(folder: str) -> Metrics:
+    path = Path(folder) / "metrics.jsonl"
+    if not folder or not path.is_file():
+        return {}
     lines = path.read_text(encoding="utf-8").splitlines()
-    found: Metrics = {}
-    for entry in sorted(map(json.loads, lines), key=lambda entry: entry["epoch"]):
-        found.setdefault((entry["stage"], entry["seed"]), []).append(entry["val_accuracy"])
-    yield from found.items()
+    names = ["stage", "seed", "epoch", "val_accuracy"]
+    entries = pd.DataFrame(map(json.loads, lines), columns=names).sort_values("epoch")
+    by_seed = entries.groupby(["stage", "seed"])["val_accuracy"]
+    return {(str(stage), int(seed)): list(values) for (stage, seed), values in by_seed}

@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
+import pandas as pd
 import vl_convert
 
 from gkd_runner.reporting.page import charts
-from gkd_runner.reporting.page.curves import POINTS, curves_of
+from gkd_runner.reporting.page.curves import POINTS, curve_records
 from gkd_runner.reporting.page.figure import Figure, spec_of
-from gkd_runner.reporting.page.inference import FILE, HOW, costs, read_inference
-from gkd_runner.reporting.page.lines import Names, Series
-from gkd_runner.reporting.view import PARTS
+from gkd_runner.reporting.page.inference import (
+    FILE,
+    HOW,
+    PLAIN,
+    cost_records,
+    model_of,
+    read_inference,
+)
+from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
+from gkd_runner.reporting.text import PARTS
+from gkd_runner.results.compare import Comparison
 
 Records = Sequence[dict[str, Any]]
 
@@ -27,56 +36,45 @@ PNG_SCALE = 2
 WRITTEN = "written-by-gkd-report.txt"
 
 
-def own_figures(
-    series: Sequence[Series], names: Names, sources: Sequence[Path], inductive_part: str
-) -> list[Figure]:
+def own_figures(comparison: Comparison, sources: Sequence[Path]) -> list[Figure]:
     """Seeds, cost and learning curves."""
+    series, names = series_of(comparison), names_of(comparison)
     return [
-        _seeds(series, names, inductive_part),
-        _cost(series, names, sources),
-        _curves(series, names, sources),
+        _seeds(series, names, comparison.inductive_part),
+        _cost(series, names, read_inference(sources)),
+        _curves(series, names),
     ]
 
 
-def _seeds(series: Sequence[Series], names: Names, inductive_part: str) -> Figure:
+def _seeds(series: pd.DataFrame, names: Names, inductive_part: str) -> Figure:
     over = f"; inductive: over the {PARTS[inductive_part]}" if "inductive" in names.settings else ""
     text = f"A dot per seed, a bar at the mean of each row{over}. Shapes are teachers."
-    records = [record for each in series for record in _accuracies(each)]
-    return Figure("seeds", "Every seed", text, _spec(charts.seeds_chart(names), records))
+    spec = _spec(charts.seeds_chart(names), seed_records(series))
+    return Figure("seeds", "Every seed", text, spec)
 
 
-def _accuracies(series: Series) -> Iterator[dict[str, Any]]:
-    mean = series.result.mean(series.stage, series.part)
-    for seed, accuracy in series.result.values(series.stage, series.part).items():
-        percent = {"accuracy": 100 * accuracy, "mean": 100 * (mean or 0)}
-        yield series.fields | {"seed": seed} | {k: round(v, 2) for k, v in percent.items()}
-
-
-def _cost(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Figure:
+def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame) -> Figure:
     title = "Accuracy against inference time"
-    records = costs(series, read_inference(sources))
+    records = cost_records(series, measured)
     if not records:
         text = f"No inference times of these models: {HOW} writes {FILE} into the output folder."
         return Figure("cost", title, text, None)
+    own = [method for method in names.methods if model_of(method, measured) != PLAIN]
+    beforehand = f"; features of {' and '.join(own)} were propagated beforehand" if own else ""
+    widths = sorted({record["width"] for record in records})
     text = (
         "Mean test accuracy ± population std over seeds, and the median time to predict a node."
-        " Left is cheaper, up is better; InfGraND's features were propagated beforehand. Times are"
-        f" of models with hidden {_listed('width', records)}."
+        f" Left is cheaper, up is better{beforehand}. Times are of models with hidden"
+        f" width{'' if len(widths) == 1 else 's'} {', '.join(map(str, widths))}."
     )
-    return Figure(
-        "cost", title, text, _spec(charts.cost_chart(names), records), ("batch", "machine")
-    )
+    spec = _spec(charts.cost_chart(names), records)
+    return Figure("cost", title, text, spec, ("batch", "machine"))
 
 
-def _listed(name: str, records: Records) -> str:
-    values = sorted({record[name] for record in records})
-    return f"{name}{'' if len(values) == 1 else 's'} {', '.join(map(str, values))}"
-
-
-def _curves(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> Figure:
-    title, found = "Learning curves", curves_of(series, sources)
-    lost = f"{found.missing} runs left no metrics.jsonl in the sources" if found.missing else ""
-    if not found.records:
+def _curves(series: pd.DataFrame, names: Names) -> Figure:
+    title, (records, missing) = "Learning curves", curve_records(series)
+    lost = f"{missing} runs left no metrics.jsonl in the sources" if missing else ""
+    if not records:
         text = f"{lost}: a CSV of runs has no curves; give the output folder of gkd-train."
         return Figure("curves", title, text, None)
     text = (
@@ -85,7 +83,7 @@ def _curves(series: Sequence[Series], names: Names, sources: Sequence[Path]) -> 
         " A seed that has stopped goes on with the accuracy of its best state."
         f"{f' {lost}; their curves are not shown.' if lost else ''}"
     )
-    spec = _spec(charts.curves_chart(names), found.records)
+    spec = _spec(charts.curves_chart(names), records)
     return Figure("curves", title, text, spec, ("setting", "teacher"))
 
 

@@ -8,57 +8,59 @@ from typing import Any
 
 import pandas as pd
 
-from gkd_runner.reporting.page.lines import Series
+from gkd_runner.reporting.page.series import FIELDS, percent, records
+from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import read_study
-from gkd_runner.studies.inference import machines
+from gkd_runner.studies.inference import STUDENTS, machines
 
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
 
 FILE = Path("studies") / "inference.csv"
 
+PLAIN = STUDENTS[0]
+"""The model of all students that read the raw features."""
+
+
+SHOWN_AS = {
+    "median_seconds_per_node": "seconds",
+    "low": "fast",
+    "high": "slow",
+    "hidden_dim": "width",
+    "size": "batch",
+}
+"""Columns of the measurements, by other names in the figure."""
+
 
 def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
-    """The measurements in output folders, the last source counting.
+    """The measurements in output folders, where later folders replace earlier ones.
 
     Raises ``ReportError`` for a file of another form.
     """
-    return read_study("inference", sources)
+    measured = read_study("inference", sources)
+    return measured.assign(machine=machines(measured))
 
 
-def costs(series: Sequence[Series], measured: pd.DataFrame) -> list[dict[str, object]]:
+def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per series, batch size (nodes per call) and machine that it was measured with."""
-    times: dict[tuple[str, ...], list[Any]] = {}
-    for line in measured.assign(machine=machines(measured)).itertuples():
-        key = (line.dataset, line.setting, line.teacher, line.model)
-        times.setdefault(key, []).append(line)
-    return [
-        _record(each, line)
-        for each in series
-        for line in times.get(_key(each), ())
-        if each.result.values(each.stage, each.part)
+    seeds = series.dropna(subset="accuracy").groupby(FIELDS, sort=False)["accuracy"]
+    means, stds = seeds.agg(mean), seeds.agg(std)
+    accuracies = pd.DataFrame({
+        "accuracy": percent(means), "below": percent(means - stds), "above": percent(means + stds),
+    }).reset_index()  # fmt: skip
+    accuracies["model"] = [
+        teacher if kind == "teacher" else model_of(kind, measured)
+        for kind, teacher in zip(accuracies["kind"], accuracies["teacher"], strict=True)
     ]
+    megabytes = (measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1))
+    times = measured.assign(megabytes=megabytes).rename(columns=SHOWN_AS)
+    place = ["dataset", "setting", "teacher", "model"]
+    shown = ["seconds", "fast", "slow", "megabytes", "width", "batch", "machine"]
+    beside = accuracies.merge(times[[*place, *shown]], on=place)
+    return records(beside[[*FIELDS, *shown, "accuracy", "below", "above"]])
 
 
-def _key(series: Series) -> tuple[str, ...]:
-    where = tuple(series.identity[name] for name in ("dataset", "setting", "teacher"))
-    if series.kind == "teacher":
-        return (*where, series.identity["teacher"])
-    return (*where, "infgrand-mlp" if series.kind == "infgrand" else "mlp")
-
-
-def _record(series: Series, line: Any) -> dict[str, object]:
-    mean = 100 * (series.result.mean(series.stage, series.part) or 0)
-    std = 100 * series.result.std(series.stage, series.part)
-    return series.fields | {
-        "seconds": line.median_seconds_per_node,
-        "fast": line.low,
-        "slow": line.high,
-        "megabytes": round(line.peak_bytes / 1e6, 1),
-        "width": line.hidden_dim,
-        "batch": line.size,
-        "machine": line.machine,
-        "accuracy": round(mean, 2),
-        "below": round(mean - std, 2),
-        "above": round(mean + std, 2),
-    }
+def model_of(method: str, measured: pd.DataFrame) -> str:
+    """The measured model that a method's student is: its own, or the MLP on raw features."""
+    own = f"{method}-mlp"
+    return own if (measured["model"] == own).any() else PLAIN

@@ -7,6 +7,7 @@ const body = document.getElementById("table").tBodies[0];
 const headings = [...document.querySelectorAll("#table th[data-column]")];
 const rows = [...body.rows];
 const columns = Object.fromEntries(headings.map((heading, i) => [heading.dataset.column, i]));
+const differences = Object.keys(columns).filter((name) => name.startsWith("minus-"));
 let sorted = { column: null, direction: null };
 
 const boxes = (name) => [...form.querySelectorAll(`input[name="${name}"]`)];
@@ -147,7 +148,7 @@ function summary(box, found) {
   const cells = [
     box.value,
     contested.length ? `${ahead} of ${contested.length}` : "",
-    ...["teacher", "mlp", "glnn"].map((base) => signed(mean(`minus-${base}`, 2, 100))),
+    ...differences.map((column) => signed(mean(column, 2, 100))),
     mean("agreement", 3),
     mean("student-seconds", 1),
   ];

@@ -1,0 +1,107 @@
+"""Numbers and facts as they read in tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
+from gkd_runner.results.compare import SIGNIFICANT, distils
+from gkd_runner.results.warnings import collapsed_student_text, flat_teacher_text
+
+PARTS = {
+    "test_observed": "observed test nodes",
+    "test_hidden": "hidden nodes",
+    "test": "all test nodes",
+}
+"""The test nodes that an inductive accuracy may be over."""
+
+Facts = Mapping[str, Any]
+"""A row of a table of runs, or of ``gkd_runner.results.compare.summary``."""
+
+
+def group_name(row: Facts) -> str:
+    """A group as the page's address names it: ``<protocol>/<preset>/<calibration>``."""
+    return f"{row['protocol']}/{row['preset']}/{row['calibration']}"
+
+
+def group_title(row: Facts) -> str:
+    """The heading of a group's tables."""
+    return f"{row['protocol']} protocol, preset={row['preset']}, calibration={row['calibration']}"
+
+
+def setting_text(setting: str, part: str) -> str:
+    """The setting; with the nodes that its accuracies are over, if it is inductive."""
+    return f"{setting}, {PARTS[part]}" if setting == "inductive" else setting
+
+
+def own_teacher(method: str) -> str:
+    """The label of a teacher that is not shared by all methods."""
+    return f"{method}'s teacher"
+
+
+def accuracy_text(mean: float, std: float, n: int, *, with_n: bool = False) -> str:
+    """``82.10±0.53 (5)``: accuracy in %, population std over seeds, number of seeds."""
+    if not n:
+        return "no such nodes"
+    spread = f"±{100 * std:.2f}" if n > 1 else ""
+    return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
+
+
+def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
+    """The accuracy of ``teacher`` or ``student`` in a row of ``summary``."""
+    mean, std, n = (row[f"{stage}_{name}"] for name in ("mean", "std", "n"))
+    return accuracy_text(mean, std, n, with_n=with_n)
+
+
+def gap_text(gap: Facts) -> str:
+    """``+1.20±0.30* (5/5)``: points, population std, star of a difference, seeds won of all."""
+    spread = f"±{100 * gap['std']:.2f}" if gap["n"] > 1 else ""
+    star = "*" if gap["p"] < SIGNIFICANT else ""
+    return f"{100 * gap['mean']:+.2f}{spread}{star} ({gap['won']}/{gap['n']})"
+
+
+def notes_on(row: Facts) -> tuple[str, ...]:
+    """The footnotes on a student's accuracy, from a row of ``summary``."""
+    return tuple(_notes(row))
+
+
+def _notes(row: Facts) -> Iterator[str]:
+    if row["hyperparameters"] == "inferred":
+        yield "hyperparameters inferred from the nearest published row"
+    elif row["hyperparameters"] == "defaults":
+        yield "plain default hyperparameters"
+    if row["changed"]:
+        yield f"changed: {changes_text(row['changed'])}"
+    if row["collapsed"]:
+        yield f"{row['collapsed']} of {row['seeds']} students collapsed"
+    if row["others"]:
+        count = f"{row['others']} other {'run' if row['others'] == 1 else 'runs'}"
+        yield f"{count} of this cell with other options or code, not shown"
+
+
+def teacher_notes(row: Facts) -> tuple[str, ...]:
+    """The footnotes on a teacher's accuracy: the changed options that shape a teacher."""
+    shaping = ("teacher.", "training.")
+    changed = {name: value for name, value in row["changed"].items() if name.startswith(shaping)}
+    return (f"changed: {changes_text(changed)}",) if changed else ()
+
+
+def source_text(row: Facts) -> str:
+    """The origin of a run's hyperparameters, as one sentence."""
+    origin = Hyperparameters(row["hyperparameters"], tuple(row["preset_rows"]), row["changed"])
+    calibrated = row["calibration"] != "none" and distils(row["method"])
+    return hyperparameters_text(
+        origin, preset=row["preset"], dataset=row["dataset"], calibrated=calibrated
+    )
+
+
+def warnings_text(row: Facts) -> str:
+    """The warnings on one seed of a run; empty if there are none."""
+    texts = []
+    if row["flat_teacher"]:
+        names = ("teacher_confidence", "teacher_val", "teacher_best_epoch", "temperature")
+        texts.append(flat_teacher_text(*(row[name] for name in names)))
+    if row["collapsed_student"]:
+        texts.append(collapsed_student_text(row["teacher_val"], row["student_val"]))
+    return "; ".join(texts)
