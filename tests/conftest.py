@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +20,16 @@ torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
 
 @pytest.fixture(autouse=True)
-def package_log_as_it_was() -> Iterator[None]:
-    """The command line sends the package's log to the console; later tests read it again."""
+def log_and_signals_as_they_were() -> Iterator[None]:
+    """A command sends the package's log to the console, and leaves SIGINT ignored."""
     logger = logging.getLogger("gkd_runner")
     handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
     yield
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

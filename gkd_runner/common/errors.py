@@ -16,10 +16,9 @@ class ConfigError(GkdError):
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = list(mistakes)
-        count = len(self.mistakes)
-        noun = "mistake" if count == 1 else "mistakes"
-        lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
-        super().__init__(f"{count} configuration {noun}:\n{lines}")
+        lines = "".join(f"\n  - {mistake}" for mistake in self.mistakes)
+        several = f"{len(self.mistakes)} configuration mistakes:{lines}"
+        super().__init__(several if len(self.mistakes) > 1 else self.mistakes[0])
 
 
 class DataError(GkdError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gkd_runner.runs.train import main
+from gkd_runner.cli.train import main
 
 BAD = {
     "dataset=corra": ["dataset=corra", "did you mean 'cora'"],

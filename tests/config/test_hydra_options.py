@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gkd_runner.cli.train import main
 from gkd_runner.config import hydra_options
-from gkd_runner.runs.train import main
 
 BAD = {
     "-m hydra/launcher=jobli": ["hydra/launcher=jobli is not one of", "did you mean 'joblib'?"],

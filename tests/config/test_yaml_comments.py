@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from gkd_runner.config.build import compose
 from gkd_runner.common.paths import conf_dir
+from gkd_runner.config.build import compose
 
 DEFAULT_RUN, OTHERWISE = "in the default run", "on Cora with preset=paper"
 INTERPOLATED = re.compile(r"^( *)(\w+): .*\$\{")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.cli.train import main as gkd_train
 from gkd_runner.common.errors import TrainingError
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.build import compose
 from gkd_runner.config.presets import read_table
-from gkd_runner.runs.train import main as gkd_train
 from gkd_runner.runs.train import train
 from tests.support import SMALL
 
