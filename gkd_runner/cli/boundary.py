@@ -90,16 +90,20 @@ class _Interrupts:
 
     def __init__(self) -> None:
         self.happened = False
+        self.over = False
         self.raised: Callable[[], object] = lambda: None
         self._handle_by(self._raise_once)
 
     def ignore(self) -> None:
         """Ignore SIGINT from now on; unlike a handler, this holds while Python exits."""
+        self.over = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self._handle_by(signal.SIG_IGN)
 
     def raise_soon(self, _: object = None) -> None:
         """Raise once whatever runs now, which swallows exceptions, has ended."""
-        signal.setitimer(signal.ITIMER_REAL, RETRY_S)
+        if not self.over:
+            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
 
     def _raise_once(self, *_: object) -> None:
         if self.raised() is None:

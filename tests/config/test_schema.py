@@ -113,7 +113,7 @@ def test_questions_about_options_are_answered_without_torch_or_dgl(flag: str) ->
     code = (
         "import sys\n"
         f"sys.argv = ['gkd-train', {flag!r}]\n"
-        "from gkd_runner.runs.train import main\n"
+        "from gkd_runner.cli.train import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
         "assert not {'torch', 'dgl', 'wandb', 'pandas'} & set(sys.modules)\n"
     )

@@ -10,7 +10,8 @@ import pytest
 import torch
 from support import config, small_graph
 
-from gkd_runner.runs.record import Record, config_key
+from gkd_runner.results.key import config_key
+from gkd_runner.runs.record import Record
 from gkd_runner.training.fit import Epoch
 
 CPU = torch.device("cpu")
