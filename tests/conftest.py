@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 import logging
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,8 @@ install_import_hook("gkd_runner", "shape_checks.check")
 
 import torch  # noqa: E402
 
-from tests.support import SMALL  # noqa: E402
+from gkd_runner.cli.train import main  # noqa: E402
+from tests.support import SMALL, Done  # noqa: E402
 from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
@@ -30,6 +34,26 @@ def log_and_signals_as_they_were() -> Iterator[None]:
     logger.setLevel(level)
     for number, handler in signals.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def gkd_train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Run the command in this process, which has imported torch already, from a given folder."""
+
+    def run(folder: Path, *arguments: str) -> Done:
+        out, err, code = io.StringIO(), io.StringIO(), None
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["gkd-train", *arguments])
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code
+        if isinstance(code, str):
+            err.write(code)
+        return Done(int(bool(code)), out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -32,9 +32,7 @@ def code_of(work: Callable[[], object]) -> int | str | None:
 
 def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(press) == INTERRUPTED == 130
-    assert capsys.readouterr().err == (
-        "made-up: interrupted; the same command goes on from here\n"
-    )
+    assert capsys.readouterr().err == ("made-up: interrupted; the same command goes on from here\n")
 
 
 def test_more_interrupts_do_not_cut_the_cleaning_up_short() -> None:
@@ -76,7 +74,7 @@ def test_an_interrupt_that_a_library_swallows_counts() -> None:
             try:
                 press()
                 work_forever()
-            except BaseException:  # noqa: S110
+            except BaseException:
                 pass
         work_forever()
 
