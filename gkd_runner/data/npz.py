@@ -9,7 +9,6 @@ arrays (the published files carry names and metadata as pickled objects) are nev
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
+from gkd_runner.common.files import replacing
 from gkd_runner.data.checks import check_graph, without_defects
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
 
@@ -93,13 +93,8 @@ def save_npz(graph: GraphData, path: Path) -> None:
         arrays = _arrays_of(graph)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: not written: {error}") from error
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def _arrays_of(graph: GraphData) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gkd_runner.common.files import replacing
 from gkd_runner.options.schema import Config
 from gkd_runner.results.stored import cell_folder
 from gkd_runner.training.fit import Epoch
@@ -44,9 +45,9 @@ class Record:
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``."""
-        partial = self.path / "result.json.part"
-        partial.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(self.path / "result.json")
+        text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+        with replacing(self.path / "result.json") as part:
+            part.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
         """Flush the metrics; called whether the run finished or failed."""

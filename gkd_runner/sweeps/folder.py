@@ -115,7 +115,8 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
     path.mkdir(parents=True)
     sweep = Sweep(path, time.time(), tuple(cells))
     plan = {**asdict(sweep), "path": str(path), "command": sys.argv}
-    (path / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    with replacing(path / "plan.json") as part:
+        part.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     os.environ[VARIABLE] = str(path)
     return sweep
 

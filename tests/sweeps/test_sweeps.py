@@ -37,12 +37,12 @@ def results(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(p.read_text()) for p in sorted(folder.glob("outputs/runs/**/result.json"))]
 
 
-def accuracies(folder: Path) -> dict[tuple[str, str, int], tuple[float, float]]:
-    """Of teacher and student, by method, teacher and seed."""
+def accuracies(folder: Path) -> dict[tuple[str, str, int], Any]:
+    """All accuracies of teacher and student, by method, teacher and seed."""
     return {
         (run["identity"]["method"], run["identity"]["teacher"], seed["seed"]): (
-            seed["teacher"]["scores"]["prod"],
-            seed["student"]["scores"]["prod"],
+            seed["teacher"]["scores"],
+            seed["student"]["scores"],
         )
         for run in results(folder)
         for seed in run["seeds"]
