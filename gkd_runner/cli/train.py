@@ -41,6 +41,7 @@ def main() -> None:
 
     from gkd_runner.common.paths import conf_dir
     from gkd_runner.config.command_line import check_command_line, chooses_sweeper
+    from gkd_runner.config.hydra_options import PREFIXES
     from gkd_runner.config.presets import register_resolvers
 
     register_resolvers()
@@ -48,12 +49,16 @@ def main() -> None:
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
     start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
     cells = check_command_line(sys.argv[1:])
-    if cells:
-        from gkd_runner.sweeps.run import run_sweep
+    if not cells:
+        start()
+        return
 
+    from gkd_runner.sweeps.run import run_all, run_sweep
+
+    if any(text.startswith(PREFIXES) for text in sys.argv):  # a launcher or a sweeper
         run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
     else:
-        start()
+        run_all(cells)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The record of a run on disk: what happened (JSONL), what came out (JSON), what was learnt."""
+"""The record of a run on disk: its epochs (JSONL), its result (JSON) and its students."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gkd_runner.training.fit import Epoch
 
 
 class Record:
-    """One run's folder. ``result.json`` comes last and atomically: it means finished."""
+    """One run's folder. ``result.json`` is written last: a run that has it is finished."""
 
     def __init__(self, config: Config, key: str) -> None:
         self.key = key
@@ -50,7 +50,7 @@ class Record:
             part.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
-        """Flush the metrics; called whether the run finished or failed."""
+        """Close the metrics, after success and after failure."""
         self._metrics.close()
 
 
