@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
 
-test: env  ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: env  ## all tests; ARGS="-m 'not slow'" leaves out those that start processes or browsers
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
 
 check: env  ## lint, format, types
 	$(BIN)/ruff check .

@@ -10,12 +10,11 @@ its own go to every cell as gkd-train's options: ``calibration=none``.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gkd_runner.cli.arguments import whole
+from gkd_runner.cli.boundary import command, whole
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ TARGETS = {
 """``common``: all methods on the very same teachers, under InfGraND's protocol."""
 
 
+@command("reproduce", resumes=True)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Plan, run, write."""
     parser = _parser()
@@ -60,9 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [text for text in overrides if text.startswith("-")]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)}")
-    from gkd_runner.cli.train import let_waiting_threads_sleep
     from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.common.errors import ConfigError
     from gkd_runner.config.build import capped
     from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.presets import register_resolvers
@@ -74,23 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from gkd_runner.sweeps.run import run_all
     from gkd_runner.sweeps.survey import survey
 
-    let_waiting_threads_sleep()
     show_log()
     register_resolvers()
-    try:
-        cells = check_command_line(["-m", *_overrides(options), *overrides])
-        if options.max_width:
-            cells = [replace(cell, config=capped(cell.config, options.max_width)) for cell in cells]
-    except ConfigError as error:
-        sys.exit(f"reproduce: {error}")
+    cells = check_command_line(["-m", *_overrides(options), *overrides])
+    if options.max_width:
+        cells = [replace(cell, config=capped(cell.config, options.max_width)) for cell in cells]
     if options.dry_run:
         make_console().print(plan_text(survey(cells)))
         return
     try:
         run_all(cells)
-    except KeyboardInterrupt:
-        print("reproduce: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
     finally:
         output_dir = Path(cells[0].config.output_dir).expanduser()
         if (output_dir / "runs").is_dir() and len(runs := load_runs([output_dir])):

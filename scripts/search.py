@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from gkd_runner.cli.arguments import whole
-from gkd_runner.cli.train import let_waiting_threads_sleep
-from gkd_runner.common.errors import ConfigError, GkdError, explain, on_one_line
+from gkd_runner.cli.boundary import command, whole
+from gkd_runner.common.errors import ConfigError, GkdError, on_one_line
 from gkd_runner.common.locks import held
 from gkd_runner.config.build import compose, data_dir
 from gkd_runner.config.command_line import check_command_line
@@ -61,29 +60,20 @@ class Search:
     seed: int
 
 
+@command("search", resumes=True)
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    let_waiting_threads_sleep()
     arguments = _parser().parse_intermixed_args(argv)
     from gkd_runner.common.console import show_log
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     show_log()
-    try:
-        search = prepare(arguments.overrides, arguments.search_seed)
-        path = study_file(search)
-        with held(path.with_suffix(".lock"), f"searches in {path}"):
-            study = open_study(path)
-            run(study, search, arguments.trials)
-            report(study, search, path)
-    except KeyboardInterrupt:
-        print("search: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
-    except Exception as failure:
-        text = explain(failure)
-        if text is None:
-            raise
-        sys.exit(f"search: {text}")
+    search = prepare(arguments.overrides, arguments.search_seed)
+    path = study_file(search)
+    with held(path.with_suffix(".lock"), f"searches in {path}"):
+        study = open_study(path)
+        run(study, search, arguments.trials)
+        report(study, search, path)
 
 
 def prepare(given: Sequence[str], seed: int) -> Search:

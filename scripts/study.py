@@ -18,37 +18,24 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gkd_runner.cli.arguments import whole
+from gkd_runner.cli.boundary import command, whole
 
 
+@command("study", resumes=True)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table and the sentence."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler announces itself otherwise
     parser = _parser()
     options, overrides = parser.parse_known_args(arguments)
     unknown = [text for text in overrides if text.startswith("-")]
     if unknown:
         parser.error(f"unknown: {' '.join(unknown)}")
-    try:
-        _study(options, overrides)
-    except KeyboardInterrupt:
-        print(
-            "study: interrupted; what was measured is kept, the same command goes on from here",
-            file=sys.stderr,
-        )
-        sys.exit(130)
-
-
-def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     import torch
 
     from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.common.errors import explain
     from gkd_runner.config.presets import register_resolvers
     from gkd_runner.studies import find_study
     from gkd_runner.studies.cases import study_cases
@@ -57,17 +44,11 @@ def _study(options: argparse.Namespace, overrides: Sequence[str]) -> None:
     register_resolvers()
     if options.threads:
         torch.set_num_threads(options.threads)
-    try:
-        study = find_study(options.study)
-        cases = study_cases(study, vars(options), overrides, options.max_width)
-        output_dir = Path(cases[0].config.output_dir).expanduser()
-        measurements = study.measurements(options.study, output_dir)
-        measured = study.measure(cases, measurements)
-    except Exception as failure:
-        text = explain(failure)
-        if text is None:
-            raise
-        sys.exit(f"study: {text}")
+    study = find_study(options.study)
+    cases = study_cases(study, vars(options), overrides, options.max_width)
+    output_dir = Path(cases[0].config.output_dir).expanduser()
+    measurements = study.measurements(options.study, output_dir)
+    measured = study.measure(cases, measurements)
     console = make_console()
     console.print(study.table(measured), crop=False)
     console.print(f"{study.sentence(measured)}\n{measurements.path}", soft_wrap=True)

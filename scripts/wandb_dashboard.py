@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gkd_runner.cli.boundary import command
 from gkd_runner.common.errors import GkdError, nearest
 from gkd_runner.tracking.base import cause_of
 from gkd_runner.tracking.metrics import IDENTITY
@@ -50,20 +51,18 @@ from gkd_runner.reporting.wandb_panels import (
 TITLE = "GNN-to-MLP distillation"
 
 
+@command("wandb_dashboard")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(argv)
-    try:
-        where = read_where(options.where)
-        made = workspace(options.entity, options.project, where)
-        text = report(options.entity, options.project, where)
-        if options.dry_run:
-            options.dry_run.write_text(json.dumps(specifications(made, text), indent=2) + "\n")
-            print(options.dry_run)
-        else:
-            save(made, text)
-    except (GkdError, OSError) as error:
-        sys.exit(f"wandb_dashboard: {error}")
+    where = read_where(options.where)
+    made = workspace(options.entity, options.project, where)
+    text = report(options.entity, options.project, where)
+    if options.dry_run:
+        options.dry_run.write_text(json.dumps(specifications(made, text), indent=2) + "\n")
+        print(options.dry_run)
+    else:
+        save(made, text)
 
 
 def read_where(conditions: Sequence[str]) -> dict[str, list[str]]:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import io
 import logging
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -12,20 +16,44 @@ install_import_hook("gkd_runner", "shape_checks.check")
 
 import torch  # noqa: E402
 
-from tests.support import SMALL  # noqa: E402
+from gkd_runner.cli.train import main  # noqa: E402
+from tests.support import SMALL, Done  # noqa: E402
 from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
 
 @pytest.fixture(autouse=True)
-def package_log_as_it_was() -> Iterator[None]:
-    """The command line sends the package's log to the console; later tests read it again."""
+def log_and_signals_as_they_were() -> Iterator[None]:
+    """A command sends the package's log to the console, and leaves SIGINT ignored."""
     logger = logging.getLogger("gkd_runner")
     handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
     yield
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def gkd_train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Run the command in this process, which has imported torch already, from a given folder."""
+
+    def run(folder: Path, *arguments: str) -> Done:
+        out, err, code = io.StringIO(), io.StringIO(), None
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["gkd-train", *arguments])
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code
+        if isinstance(code, str):
+            err.write(code)
+        return Done(int(bool(code)), out.getvalue(), err.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -140,6 +140,14 @@ def small_run(folder: Path, *overrides: str) -> Path:
     """The folder of a finished run on 300 nodes, seeds 3 and 4."""
     size = ("dataset.nodes=300", "dataset.features=64", "training.max_epochs=12")
     return train(config(*size, "seeds=[3,4]", f"output_dir={folder}", *overrides)).path
+
+
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def silent(*_: object) -> None:

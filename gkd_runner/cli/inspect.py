@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gkd_runner.common.errors import ConfigError, explain
-
-if TYPE_CHECKING:
-    from gkd_runner.options.schema import Config
-
-MOVABLE = ("cache_dir", "data_dir", "dataset.path")
-"""Options that say where files lie; the only ones that go with ``--run``."""
-
-PICTURES = (".png", ".svg")
+from gkd_runner.cli.boundary import command
 
 DESCRIPTION = "Write a CSV with one row per node of a graph, and say what the nodes are like."
 EPILOG = """\
@@ -35,19 +21,31 @@ gkd-train --help names every option.
 """
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for."""
+@command("gkd-inspect")
+def main() -> None:
+    """Write the files and print the summary."""
+    arguments = _parser().parse_intermixed_args()
 
-    overrides: list[str]
-    run: Path | None
-    seed: int | None
-    out: Path
-    plot: Path | None
+    from gkd_runner.common.console import make_console, show_log
+    from gkd_runner.nodes.request import Request
+    from gkd_runner.nodes.summary import summary
+    from gkd_runner.nodes.table import write_csv
+
+    show_log()
+    request = Request(**vars(arguments))
+    inspected = request.answer()
+    write_csv(inspected.table, request.out)
+    console = make_console()
+    console.print(summary(inspected))
+    console.print(f"wrote    {request.out} ({len(inspected.table)} rows)", soft_wrap=True)
+    if request.plot:
+        from gkd_runner.nodes.plot import save_plot  # only here, as matplotlib is an extra
+
+        save_plot(inspected, request.plot)
+        console.print(f"drew     {request.plot}", soft_wrap=True)
 
 
-def read_request(argv: Sequence[str]) -> Request:
-    """Split ``argv`` into overrides and flags, in any order."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "gkd-inspect",
         description=DESCRIPTION,
@@ -62,108 +60,7 @@ def read_request(argv: Sequence[str]) -> Request:
         "--out", type=Path, default=Path("nodes.csv"), help="the CSV (default: nodes.csv)"
     )
     parser.add_argument("--plot", type=Path, help="a picture as well: a .png or .svg file")
-    return Request(**vars(parser.parse_intermixed_args(argv)))
-
-
-def inspect(request: Request) -> None:
-    """Write the files and print the summary. Raises ``GkdError``, with all mistakes at once."""
-    config = _check(request)
-
-    from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.nodes.inspected import inspect_graph, inspect_run
-    from gkd_runner.nodes.summary import summary
-    from gkd_runner.nodes.table import write_csv
-
-    show_log()
-    if config:
-        found = inspect_graph(config, request.seed)
-    else:
-        assert request.run is not None, "_check makes no configuration for a run"
-        moved = dict(text.split("=", 1) for text in request.overrides)
-        found = inspect_run(request.run.expanduser(), request.seed, moved)
-    write_csv(found.table, request.out)
-    console = make_console()
-    console.print(summary(found))
-    console.print(f"wrote    {request.out} ({len(found.table)} rows)", soft_wrap=True)
-    if request.plot:
-        from gkd_runner.nodes.plot import save_plot
-
-        save_plot(found, request.plot)
-        console.print(f"drew     {request.plot}", soft_wrap=True)
-
-
-def _check(request: Request) -> Config | None:
-    """The configuration asked for; none with ``--run``, which has its own."""
-    mistakes = [*_file_mistakes("--out", request.out), *_plot_mistakes(request.plot)]
-    if request.seed is not None and request.seed < 0:
-        mistakes.append(f"--seed {request.seed} is out of range; it must be >= 0")
-    config = None
-    if request.run:
-        mistakes += _beside_run(request.overrides, request.run)
-    else:
-        from gkd_runner.config.command_line import check_overrides
-
-        try:
-            config = check_overrides(request.overrides)
-        except ConfigError as error:
-            mistakes += error.mistakes
-    if mistakes:
-        raise ConfigError(mistakes)
-    return config
-
-
-def _file_mistakes(flag: str, path: Path) -> list[str]:
-    folder = path.parent
-    if path.is_dir():
-        return [f"{flag} {path} is a folder; give the name of a file in it"]
-    if not folder.is_dir():
-        return [f"{flag} {path}: there is no folder {folder}; make it first (mkdir -p {folder})"]
-    if not os.access(folder, os.W_OK):
-        return [f"{flag} {path}: the folder {folder} cannot be written; choose another"]
-    return []
-
-
-def _plot_mistakes(path: Path | None) -> list[str]:
-    if path is None:
-        return []
-    mistakes = _file_mistakes("--plot", path)
-    if path.suffix not in PICTURES:
-        mistakes.append(f"--plot {path} must end in {' or '.join(PICTURES)}")
-    if importlib.util.find_spec("matplotlib") is None:
-        mistakes.append(
-            '--plot needs matplotlib, which is not installed: pip install "gkd-runner[plot]"'
-        )
-    return mistakes
-
-
-def _beside_run(overrides: Sequence[str], run: Path) -> list[str]:
-    return [
-        f"{text} beside --run: the configuration is the run's own ({run / 'config.yaml'}); leave it"
-        f" out (only {', '.join(MOVABLE)} may be given, for files that have moved)"
-        for text in overrides
-        if text.partition("=")[0] not in MOVABLE or "=" not in text
-    ]
-
-
-def main() -> None:
-    """Console script ``gkd-inspect``."""
-    request = read_request(sys.argv[1:])
-    try:
-        inspect(request)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as failure:
-        text = _told(failure)
-        if text is None:
-            raise
-        sys.exit(f"gkd-inspect: {text}")
-
-
-def _told(failure: Exception) -> str | None:
-    """What to say of ``failure``, a single mistake in one line; ``None`` for a bug."""
-    if isinstance(failure, ConfigError) and len(failure.mistakes) == 1:
-        return failure.mistakes[0]
-    return explain(failure)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Console script ``gkd-report``: one page that compares finished runs."""
+"""``gkd-report``: one page that compares finished runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import argparse
 import importlib
 from pathlib import Path
 
-from gkd_runner.cli.sources import answer, load, make_parser
-from gkd_runner.results.frame import ReportError
+from gkd_runner.cli.boundary import command
+from gkd_runner.cli.sources import load, make_parser
+from gkd_runner.common.errors import GkdError
 
 NEEDED = ("altair", "vl_convert")
 
 
+@command("gkd-report")
 def main() -> None:
     """Write the page and its figures."""
-    answer(_parser(), _run)
+    arguments = _parser().parse_args()
+    runs = load(arguments)
+    require()
+
+    from gkd_runner.reporting.page.build import write
+
+    for path in write(runs, arguments.out, arguments.sources, arguments.accuracy):
+        print(path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,22 +39,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    runs = load(arguments)
-    require()
-    from gkd_runner.reporting.page.build import write
-
-    for path in write(runs, arguments.out, arguments.sources, arguments.accuracy):
-        print(path)
-
-
 def require() -> None:
-    """Raises ``ReportError`` when a package of the extra ``report`` is not installed."""
+    """Raise ``GkdError`` when a package of the extra ``report`` is not installed."""
     for module in NEEDED:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise ReportError(
+            raise GkdError(
                 f"gkd-report draws with {module}, which is not installed:"
                 ' pip install "gkd-runner[report]"'
             ) from error

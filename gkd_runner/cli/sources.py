@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gkd_runner.common.errors import explain, nearest, on_one_line
-from gkd_runner.results.frame import COLUMNS, ReportError, load_runs
+from gkd_runner.common.errors import nearest, on_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,20 +44,10 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def answer(parser: argparse.ArgumentParser, action: Callable[[argparse.Namespace], object]) -> None:
-    """Act on the command line; a mistake is reported in a line."""
-    arguments = parser.parse_args()
-    try:
-        action(arguments)
-    except Exception as error:
-        text = explain(error)
-        if text is None:
-            raise
-        sys.exit(f"{parser.prog}: {text}")
-
-
 def load(arguments: argparse.Namespace) -> pd.DataFrame:
     """The runs asked for. Raises ``ReportError`` when there are none."""
+    from gkd_runner.results.frame import ReportError, load_runs
+
     runs = keep(load_runs(arguments.sources), arguments.where)
     if runs.empty:
         where = ", ".join(map(str, arguments.sources))
@@ -72,6 +60,8 @@ def keep(runs: pd.DataFrame, conditions: Iterable[str]) -> pd.DataFrame:
 
     Raises ``ReportError`` for an unknown column and for a value that no run has.
     """
+    from gkd_runner.results.frame import COLUMNS, ReportError
+
     columns = [name for name, kind in COLUMNS.items() if kind != "json"]
     for condition in conditions:
         column, equals, wanted = condition.partition("=")

@@ -1,26 +1,39 @@
-"""Console script ``gkd-tables``: compare finished runs."""
+"""``gkd-tables``: compare finished runs."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from gkd_runner.cli.sources import answer, load, make_parser
-from gkd_runner.common.console import make_console
-from gkd_runner.reporting.provenance import read_all_failures
-from gkd_runner.reporting.render import terminal, write_tables
-from gkd_runner.reporting.tables import make_tables
-from gkd_runner.results.compare import compare
+from gkd_runner.cli.boundary import command
+from gkd_runner.cli.sources import load, make_parser
 
 WIDE = 200
 """Characters of a line where there is no terminal to fit."""
 
 
+@command("gkd-tables")
 def main() -> None:
     """Print the tables, or write them with ``--out``."""
-    answer(_parser(), _run)
+    arguments = _parser().parse_args()
+
+    from rich.console import Console
+
+    from gkd_runner.common.console import make_console
+    from gkd_runner.reporting.provenance import read_all_failures
+    from gkd_runner.reporting.render import terminal, write_tables
+    from gkd_runner.reporting.tables import make_tables
+    from gkd_runner.results.compare import compare
+
+    comparison = compare(load(arguments), arguments.accuracy)
+    failures = read_all_failures(arguments.sources)
+    if arguments.out:
+        for path in write_tables(comparison, failures, arguments.out):
+            print(path)
+        return
+    console = make_console()
+    width = console.width if console.is_terminal else WIDE
+    Console(width=width, highlight=False).print(terminal(make_tables(comparison, failures), width))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,18 +47,6 @@ def _parser() -> argparse.ArgumentParser:
         help="write tables.md, tables.tex, tables.html and runs.csv into this folder",
     )
     return parser
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    comparison = compare(load(arguments), arguments.accuracy)
-    failures = read_all_failures(arguments.sources)
-    if arguments.out:
-        for path in write_tables(comparison, failures, arguments.out):
-            print(path)
-        return
-    console = make_console()
-    width = console.width if console.is_terminal else WIDE
-    Console(width=width, highlight=False).print(terminal(make_tables(comparison, failures), width))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A hash of the code that a result depends on: what it computes, not where it stands.
+"""A hash of the code that a result depends on, independent of its place and documentation.
 
 The hash covers the top-level statements of some root modules and of every module of the same
 packages that they import, directly or not. Imports, docstrings, comments, annotations, the help
@@ -99,7 +99,7 @@ def _statements(path: Path) -> frozenset[str]:
 
 
 class _Bare(ast.NodeTransformer):
-    """Removes from a syntax tree what computes nothing."""
+    """Removes the parts of a syntax tree that compute nothing."""
 
     def visit_Import(self, node: ast.Import) -> None:
         return None

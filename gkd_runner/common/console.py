@@ -13,7 +13,7 @@ PIPE_WIDTH = 100
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """A console that is wide enough for the table when output goes to a pipe."""
+    """A console that is wide enough for tables if its output goes to a pipe."""
     console = Console(stderr=stderr, highlight=False)
     return (
         console
@@ -31,7 +31,7 @@ def show_log() -> None:
 
 
 def plain_table(caption: str | None = None) -> Table:
-    """A table as all of the terminal's: a line below its headings, no other; no columns yet."""
+    """A table without columns in the style of all tables: a line below the headings, no other."""
     return Table(
         caption=caption,
         caption_justify="left",

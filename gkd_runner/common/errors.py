@@ -16,10 +16,9 @@ class ConfigError(GkdError):
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = list(mistakes)
-        count = len(self.mistakes)
-        noun = "mistake" if count == 1 else "mistakes"
-        lines = "\n".join(f"  - {mistake}" for mistake in self.mistakes)
-        super().__init__(f"{count} configuration {noun}:\n{lines}")
+        lines = "".join(f"\n  - {mistake}" for mistake in self.mistakes)
+        several = f"{len(self.mistakes)} configuration mistakes:{lines}"
+        super().__init__(several if len(self.mistakes) > 1 else self.mistakes[0])
 
 
 class DataError(GkdError):
@@ -31,11 +30,11 @@ class TrainingError(GkdError):
 
 
 class RunError(GkdError):
-    """A run that cannot be read back: none there, unfinished, or its files are gone or changed."""
+    """A run that cannot be read back: missing, unfinished, or with files lost or changed."""
 
 
 def explain(failure: Exception) -> str | None:
-    """What to tell the user of a failure that is not a bug; ``None`` for one that is."""
+    """The message for the user; ``None`` if the failure is a bug."""
     if isinstance(failure, GkdError):
         return str(failure)
     if isinstance(failure, OSError):
@@ -47,9 +46,9 @@ def explain(failure: Exception) -> str | None:
 
 
 def is_out_of_memory(failure: Exception) -> bool:
-    """Whether an allocation failed; torch's own, on the CPU, are known by their text alone."""
-    told = ("out of memory", "DefaultCPUAllocator")
-    of_torch = isinstance(failure, RuntimeError) and any(words in str(failure) for words in told)
+    """True if an allocation failed; torch raises a plain ``RuntimeError`` on the CPU."""
+    texts = ("out of memory", "DefaultCPUAllocator")
+    of_torch = isinstance(failure, RuntimeError) and any(words in str(failure) for words in texts)
     return isinstance(failure, MemoryError) or of_torch
 
 

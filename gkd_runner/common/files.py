@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing: a file is whole or absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, which takes its place unless writing fails."""
+    """Yield a path beside ``path`` to write to; it replaces ``path`` unless the block raises."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield part

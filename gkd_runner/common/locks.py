@@ -1,4 +1,4 @@
-"""Locks between jobs: whoever comes second waits, says so, and then finds the work done."""
+"""Locks between jobs: the second one waits, says so, and uses the work of the first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger("gkd_runner")
 
 @contextmanager
 def held(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file ``path``; ``what`` another job may be doing meanwhile is for the log.
+    """Hold the lock file ``path``; ``what`` says in the log what another holder is doing.
 
-    The lock goes with its process, however that ends.
+    The lock is released when its process ends in any way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
@@ -32,7 +32,7 @@ def held(path: Path, what: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another job holds the lock file ``path`` at this moment."""
+    """True if another job holds the lock file ``path`` at this moment."""
     if not path.is_file():
         return False
     lock = FileLock(path)

@@ -1,4 +1,4 @@
-"""Where ``conf/`` lies: inside an installed package, or at the top of a checkout."""
+"""Location of ``conf/``: inside an installed package, or at the top of a checkout."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import json
 import types
 import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,14 @@ SYNONYMS = {
     "launcher": "hydra/launcher",
     "n_jobs": "hydra.launcher.n_jobs",
 }
-"""What newcomers type for options that have another name here."""
+"""Names that newcomers type, and the options that they mean."""
 
 UNSETTABLE = ("name", "family")
 """Fields that come with a group's choice."""
 
 
 def compose(overrides: list[str] | None = None) -> Config:
-    """The configuration that ``gkd-train`` would run with these command-line ``overrides``.
+    """The configuration that ``gkd-train`` runs with these command-line ``overrides``.
 
     Raises ``ConfigError`` with all mistakes. For notebooks, scripts and tests.
     """
@@ -68,33 +69,36 @@ def to_config(composed: DictConfig) -> Config:
     missing = sorted(map(str, OmegaConf.missing_keys(typed)))
     for path in missing:
         mistakes.setdefault(path, f"{path} has no value; give {path}=...")
-    found = list(mistakes.values())
+    told = list(mistakes.values())
     if not missing:
         config: Config = OmegaConf.to_object(typed)  # type: ignore[assignment]
-        found += check_together(config)
-    if found:
-        raise ConfigError(found)
+        told += check_together(config)
+    if told:
+        raise ConfigError(told)
     config.protocol.name = _protocol_name(config.protocol)
     return config
 
 
 def _protocol_name(protocol: ProtocolConfig) -> str:
-    """The shipped name and what was changed, so that no two protocols share a name.
+    """The shipped name and a mark of its changes, so that no two protocols share a name.
 
     ``-labels10`` for the percentage of labels kept, ``-modified-<hash>`` for all else.
     """
     percent = 100 * protocol.label_fraction
     labels = "" if percent == 100 else f"-labels{percent:g}"
-    path = conf_dir() / "protocol" / f"{protocol.name}.yaml"
-    if not path.is_file():
-        return protocol.name + labels
-    shipped = OmegaConf.load(path)
-    shipped.label_fraction = protocol.label_fraction
+    shipped = _shipped_protocol(protocol.name)
     options = dataclasses.asdict(protocol)
-    if OmegaConf.to_container(shipped) == options:
+    if not shipped or shipped | {"label_fraction": protocol.label_fraction} == options:
         return protocol.name + labels
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
     return f"{protocol.name}-modified-{digest[:4]}{labels}"
+
+
+@cache
+def _shipped_protocol(name: str) -> dict[str, Any]:
+    path = conf_dir() / "protocol" / f"{name}.yaml"
+    shipped = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else {}
+    return typing.cast("dict[str, Any]", shipped)
 
 
 def field_at(path: str, schemas: dict[str, type]) -> dataclasses.Field[Any] | str:
@@ -186,12 +190,12 @@ def _type_name(hint: Any) -> str:
 
 
 def capped(config: Config, width: int) -> Config:
-    """The same with both hidden widths at most ``width``; ``ConfigError`` where that cannot be."""
+    """Cap both hidden widths at ``width``. Raises ``ConfigError`` if that is invalid."""
     teacher = dataclasses.replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
     student = dataclasses.replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
     narrower = dataclasses.replace(config, teacher=teacher, student=student)
-    if found := check_together(narrower):
-        raise ConfigError(found)
+    if mistakes := check_together(narrower):
+        raise ConfigError(mistakes)
     return narrower
 
 

@@ -1,7 +1,7 @@
 """Check a command line before Hydra runs it, so that every mistake is reported at once.
 
-Hydra stops at the first mistake and lets ``+key=value`` pass; here each override is looked at,
-sweeps value by value, and nothing is written before all are sound.
+Hydra stops at the first mistake and accepts any ``+key=value``. Here every override is checked, and
+every value of a sweep, before anything is written.
 """
 
 from __future__ import annotations
@@ -32,36 +32,37 @@ from gkd_runner.options.schema import GROUPS, Config
 
 @dataclass(frozen=True)
 class Cell:
-    """One configuration of a sweep, and what tells it from the others (``method=glnn ...``)."""
+    """One configuration of a sweep; ``label`` has its swept overrides (``method=glnn ...``)."""
 
     label: str
     config: Config
 
 
 def check_command_line(argv: Sequence[str]) -> list[Cell]:
-    """The cells that ``argv`` sweeps over; none without ``-m``, one for a search's fixed part.
+    """The cells that ``argv`` sweeps over, in Hydra's order; none without ``-m``.
 
-    Raises ``ConfigError`` with every mistake in all of them; ``--help`` and the like pass.
+    If a sweeper is to choose values, the one cell has the options that it leaves alone. Raises
+    ``ConfigError`` with the mistakes of all cells; ``--help`` and the like are not checked.
     """
     (cells,) = check_command_lines([argv])
     return cells
 
 
 def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
-    """The cells of each of several command lines; the choices that these share are composed once.
+    """The cells of each of several command lines, which share what Hydra has composed.
 
-    Raises ``ConfigError`` with every mistake in all of them.
+    Raises ``ConfigError`` with the mistakes of all of them.
     """
-    found, mistakes = list[list[Cell]](), list[str]()
+    checked, mistakes = list[list[Cell]](), list[str]()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         checker_of = cache(_Checker)
         for argv in lines:
             cells, wrong = _check(argv, checker_of)
-            found.append(cells)
+            checked.append(cells)
             mistakes += wrong
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
-    return found
+    return checked
 
 
 def _check(
@@ -82,24 +83,25 @@ def _check(
         for override in own
         if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not _values(override, groups)
     ]
-    found = []
-    options = [choices for override in own if (choices := _values(override, groups))]
     checker = checker_of(folders)
     sweeps = bool(args.multirun or args.cfg)
     mistakes += hydra_mistakes(hydras, checker.searched, sweeps=sweeps)
+    options = [choices for override in own if (choices := _values(override, groups))]
+    cells = []
     for chosen in itertools.product(*options):
         config, wrong = checker.check(chosen)
         mistakes += wrong
         swept = [o for o, choices in zip(chosen, options, strict=True) if len(choices) > 1]
-        found.append((" ".join(override.input_line or "" for override in swept), config))
-    cells = [Cell(label or "the only cell", config) for label, config in found if config]
+        label = " ".join(override.input_line or "" for override in swept)
+        if config:
+            cells.append(Cell(label or "the only cell", config))
     return (cells if args.multirun else []), mistakes
 
 
 def check_overrides(texts: Sequence[str]) -> Config:
-    """The one configuration of a command that does not sweep, checked in the same way.
+    """The configuration of a command that does not sweep.
 
-    Raises ``ConfigError`` with every mistake.
+    Raises ``ConfigError`` with all mistakes.
     """
     register_resolvers()
     overrides, mistakes = _parse(texts, multirun=False, several="give one")
@@ -117,7 +119,7 @@ def check_overrides(texts: Sequence[str]) -> Config:
 
 
 def chooses_sweeper(texts: Iterable[str]) -> bool:
-    """Whether a command line names a sweeper of its own, whose cells are not known beforehand."""
+    """True if a command line names a sweeper, which chooses the cells as it goes."""
     return any(text.startswith("hydra/sweeper=") for text in texts)
 
 
@@ -145,7 +147,7 @@ def _parse(
 
 
 def _repeated(overrides: Sequence[Override]) -> list[str]:
-    """Swept options that are given more than once: the last would count, under the others' names.
+    """Report swept options that are given more than once, as labels would have all of them.
 
     Of options with one value the last counts, as everywhere in Hydra.
     """
@@ -168,7 +170,7 @@ def _unreadable(text: str) -> str:
 
 
 def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Override]:
-    """The single values that ``override`` runs through; none for an interval to search."""
+    """An override for each value of ``override``; none for an interval, which is searched."""
     if override.value_type == ValueType.INTERVAL_SWEEP:
         return []
     if not override.is_sweep_override():
@@ -183,7 +185,7 @@ def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Overrid
 
 
 class _Checker:
-    """Checks cells; Hydra composes each group's choices once, however many cells share them."""
+    """Checks cells; cells that share a group's choice share its composition by Hydra."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._groups = choices_in(folders)
@@ -192,7 +194,7 @@ class _Checker:
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
-        """One combination of overrides as a configuration, and everything wrong with it."""
+        """The configuration of one combination of overrides, if it has one, and all mistakes."""
         custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
@@ -200,14 +202,14 @@ class _Checker:
         for override in sound:
             if override.key_or_group not in self._groups:
                 OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
-        found = [problem for problem in problems if problem]
+        mistakes = [problem for problem in problems if problem]
         try:
-            return to_config(composed), found
+            return to_config(composed), mistakes
         except ConfigError as error:
-            return None, found + error.mistakes
+            return None, mistakes + error.mistakes
 
     def _compose(self, choices: Sequence[Override]) -> DictConfig:
-        """The configuration with these groups' choices, each put together by Hydra just once."""
+        """The configuration with these choices, where each group is composed by Hydra just once."""
         own = [choice for choice in choices if choice.key_or_group in GROUPS]
         others = tuple(choice.input_line or "" for choice in choices if choice not in own)
         composed = copy.deepcopy(self._composed_once(others))

@@ -1,4 +1,4 @@
-"""Hydra's own part of a command line: who launches a sweep, and with which settings."""
+"""Checks Hydra's own part of a command line: launchers, sweepers and their settings."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ EXTRAS = {
     },
     "hydra/sweeper": dict[str, str](),
 }
-"""Which extra of this package brings a choice that Hydra alone does not have."""
+"""The extra of this package that installs a choice."""
 
 
 def hydra_mistakes(
     overrides: Sequence[Override], searched: Sequence[str], *, sweeps: bool
 ) -> list[str]:
-    """What is wrong with ``hydra/...=`` and ``hydra....=``, asked of Hydra while it is initialised.
+    """The mistakes in ``hydra/...=`` and ``hydra....=``; Hydra must be initialised.
 
-    ``searched`` adds folders to Hydra's search path; without ``sweeps`` a launcher has no work.
+    Args:
+        overrides: Hydra's own overrides.
+        searched: overrides that add folders to Hydra's search path.
+        sweeps: the command line may have a launcher, as it sweeps.
     """
     swept = [override.input_line for override in overrides if override.is_sweep_override()]
     choices = [override for override in overrides if override.key_or_group.startswith("hydra/")]
     problems = (_choice(override, searched, sweeps=sweeps) for override in choices)
     mistakes = [f"{text} has several values; all cells share one" for text in swept]
     mistakes = mistakes or [problem for problem in problems if problem]
-    if mistakes:  # what the settings may be depends on the choices
+    if mistakes:  # the settings that exist depend on the choices
         return mistakes
     base = [*searched, *(override.input_line or "" for override in choices)]
     settings = [override for override in overrides if override not in choices]
@@ -45,7 +48,7 @@ def hydra_mistakes(
 
 
 def installed(group: str, searched: Sequence[str] = ()) -> list[str]:
-    """The choices of a group that Hydra and its installed plugins have."""
+    """The choices of a group in Hydra and its installed plugins."""
     loader = GlobalHydra.instance().config_loader()
     return loader.get_group_options(group, config_name="train", overrides=list(searched))
 
@@ -79,7 +82,7 @@ def _setting(override: Override, base: Sequence[str]) -> str | None:
 
 
 def _unknown(key: str, base: Sequence[str]) -> str | None:
-    """That Hydra has no such option, and the nearest that it has; ``None`` where it has it."""
+    """The message that Hydra has no option ``key``; ``None`` if it has."""
     composed = hydra.compose("train", list(base), return_hydra_config=True)
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(composed, parent)

@@ -22,7 +22,7 @@ _SHOW_STAGES = ContextVar("show_stages", default=True)
 
 @contextmanager
 def stages_hidden() -> Iterator[None]:
-    """No progress bars of single stages, where one display shows the whole."""
+    """Hide the progress bars of single stages while one bar covers a whole sweep."""
     token = _SHOW_STAGES.set(False)
     try:
         yield
@@ -59,7 +59,7 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
 
 
 def report(result: RunResult) -> Group:
-    """The closing table, the warnings, and where to look next."""
+    """The closing table, the warnings, the run's folder and the tracker's commands."""
     lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
     where = [
         Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")  # one line, to be copied

@@ -1,4 +1,4 @@
-"""Where a run happened: device, versions, git state, memory."""
+"""The environment of a run: device, versions, git state, memory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def replicas_at_once(config: Config, device: torch.device) -> int:
-    """How many seeds train at once: on a GPU all, on a CPU one, unless ``replicas`` is set."""
+    """Number of seeds that train at once; by default all on a GPU and one on a CPU."""
     return config.replicas or (len(config.seeds) if device.type == "cuda" else 1)
 
 

@@ -1,4 +1,4 @@
-"""One job's surroundings: its record, its tracker, its progress, and its result."""
+"""Bookkeeping of one job: its record, its tracker, its progress and its result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from gkd_runner.training.stage import Trained
 
 
 class Job:
-    """Context of one job; on leaving it, record and tracker are closed, as failed or not."""
+    """Context of one job; closes record and tracker, as failed if the block raises."""
 
     def __init__(self, config: Config, graph: GraphData, device: torch.device, key: str) -> None:
         self._config, self._graph, self._device, self._key = config, graph, device, key
@@ -64,7 +64,7 @@ class Job:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[OnEpochs]:
-        """Time one stage; what it yields records epochs and shows progress."""
+        """Time one stage; yield the function that records its epochs and shows its progress."""
 
         def record(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
             for seed, entry in zip(seeds, records, strict=True):
@@ -126,10 +126,10 @@ class Job:
 
 
 def tracked_identity(config: Config, key: str, device: torch.device, seed: int) -> RunIdentity:
-    """How trackers show one seed of ``config``, whose key is ``key``."""
+    """Name, group, tags and options of one seed of ``config``, for trackers."""
     method, teacher, dataset = config.method.name, config.teacher.name, config.dataset.name
     protocol, setting, preset = config.protocol.name, config.setting.name, config.preset.name
-    # Protocols are called as methods are (glnn, infgrand): a bare word would be ambiguous.
+    # Some protocols have the name of a method (glnn, infgrand): a bare tag would be ambiguous.
     tags = (dataset, method, teacher, setting, f"{protocol} protocol", f"{preset} preset")
     return RunIdentity(
         project=config.tracker.project,
@@ -143,7 +143,7 @@ def tracked_identity(config: Config, key: str, device: torch.device, seed: int) 
 
 
 def _tracked_config(config: Config) -> dict[str, Any]:
-    """What runs can be told apart by: no folders, no tracker, nothing about the sweep."""
+    """The options that distinguish runs, without those of folders, trackers and sweeps."""
     options = asdict(config)
     kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
     del kept["dataset"]["path"]
@@ -151,7 +151,7 @@ def _tracked_config(config: Config) -> dict[str, Any]:
 
 
 def _distils(config: Config) -> bool:
-    """Whether the student hears its teacher at all."""
+    """True if the student learns from its teacher."""
     return config.method.lam < 1
 
 

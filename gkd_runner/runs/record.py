@@ -1,4 +1,4 @@
-"""The record of a run on disk: what happened (JSONL), what came out (JSON), what was learnt."""
+"""The record of a run on disk: its epochs (JSONL), its result (JSON) and its students."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gkd_runner.common.files import replacing
 from gkd_runner.options.schema import Config
 from gkd_runner.results.stored import cell_folder
 from gkd_runner.training.fit import Epoch
 
 
 class Record:
-    """One run's folder. ``result.json`` comes last and atomically: it means finished."""
+    """One run's folder. ``result.json`` is written last: a run that has it is finished."""
 
     def __init__(self, config: Config, key: str) -> None:
         self.key = key
@@ -46,12 +47,12 @@ class Record:
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``."""
-        partial = self.path / "result.json.part"
-        partial.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(self.path / "result.json")
+        text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+        with replacing(self.path / "result.json") as part:
+            part.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
-        """Flush the metrics; called whether the run finished or failed."""
+        """Close the metrics, after success and after failure."""
         self._metrics.close()
 
 

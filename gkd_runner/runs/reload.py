@@ -1,7 +1,7 @@
-"""A finished run read back, one seed at a time: its task, its soft labels, its student's logits.
+"""Reads a finished run back, one seed at a time: its task, its soft labels, its student's logits.
 
-Nothing is trained. What has changed since the run (graph, split) or is gone (cached teacher) is
-an error, never a different number.
+Nothing is trained. A graph or split that has changed since the run, or a teacher that is no longer
+cached, is an error and never gives a different number.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ from gkd_runner.training.student import StudentData
 
 CPU = torch.device("cpu")
 TOLERANCE = 0.005
-"""Accuracy that rounding on another device or torch may move; more means another student."""
+"""Largest change of accuracy that rounding on another device or torch version explains."""
 
 
 @dataclass(frozen=True, eq=False)
 class Logits:
-    """Of the observed nodes (``[n_observed, C]``) and of the hidden ones (``[n_hidden, C]``)."""
+    """Logits of the observed nodes ``[n_observed, C]`` and the hidden nodes ``[n_hidden, C]``."""
 
     observed: FloatArray
     hidden: FloatArray
 
     @cached_property
     def all(self) -> FloatArray:
-        """Both, in the order of ``ReloadedSeed.nodes``."""
+        """The logits of all nodes, in the order of ``ReloadedSeed.nodes``."""
         return np.concatenate([self.observed, self.hidden])
 
 
@@ -86,10 +86,10 @@ def reload_run(
 ) -> ReloadedSeed:
     """Read ``seed`` of the finished run in folder ``path``; its first seed when ``None``.
 
-    ``moved`` replaces options that say where files lie (``cache_dir``, ``data_dir``,
-    ``dataset.path``). The student is evaluated on the CPU. Raises ``RunError`` when there is no
-    finished run, when it lacks the seed, when its teacher is no longer cached, and when graph or
-    split are not the run's any more; ``DataError`` when the graph cannot be read.
+    ``moved`` replaces the options of folders and files (``cache_dir``, ``data_dir``,
+    ``dataset.path``). The student is evaluated on the CPU. Raises ``RunError`` if there is no
+    finished run, if it lacks the seed, if its teacher is no longer cached, or if graph or split
+    have changed; ``DataError`` if the graph cannot be read.
     """
     run = _finished(path)
     result, key = _seed(run, seed)
@@ -124,7 +124,7 @@ def _finished(path: Path) -> StoredRun:
 
 
 def _not_a_run(path: Path) -> str:
-    """What it is instead, and where a run may be."""
+    """Say what ``path`` is instead, and where a run may be."""
     if path.is_file():
         return f"it is a file; give the folder {path.parent}"
     runs = sorted(file.parent for file in path.glob("*/result.json"))
@@ -159,7 +159,7 @@ def _config(path: Path, moved: Mapping[str, str]) -> Config:
             f"{path / 'config.yaml'} does not fit this version ({'; '.join(error.mistakes)});"
             " run it again"
         ) from error
-    config.protocol.name = name  # it says already what was changed
+    config.protocol.name = name  # which names the changes already
     return config
 
 
@@ -201,7 +201,7 @@ def _read_student(path: Path, seed: int) -> dict[str, Tensor]:
 
 
 def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> Logits:
-    """As the student stage evaluates: hidden nodes on features of the whole graph."""
+    """Evaluate as in training: hidden nodes get features of the whole graph."""
     method = build_method(config.method)
     model = _student(config, task, state)
     graph = batch_graphs([task.training_graph.adjacency], CPU)

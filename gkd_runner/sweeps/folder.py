@@ -27,9 +27,16 @@ logger = logging.getLogger("gkd_runner")
 
 @dataclass(frozen=True)
 class Planned:
-    """One cell of the plan: where its runs lie, by which key, and whether it was done before.
+    """One cell of the plan.
 
-    ``key`` is empty for a cell whose graph could not be read; ``again`` is that of ``rerun=true``.
+    Attributes:
+        label: the overrides that distinguish the cell.
+        dataset: the name of its graph.
+        folder: the folder that holds its runs.
+        key: the key of its runs; empty if its graph could not be read.
+        seeds: its seeds.
+        done: all seeds had finished before the sweep began.
+        again: it trains again all the same (``rerun=true``).
     """
 
     label: str
@@ -41,11 +48,11 @@ class Planned:
     again: bool
 
     def runs(self) -> dict[int, StoredRun]:
-        """For each seed that is done by now, the newest run that did it."""
+        """The newest finished run of each seed that has one."""
         return newest_runs(Path(self.folder), self.key, self.seeds) if self.key else {}
 
     def runs_of(self, sweep_started: float) -> dict[int, StoredRun]:
-        """The same; of a cell that trains again, only runs that began since ``sweep_started``."""
+        """The runs that count in this sweep; if the cell trains again, only those begun in it."""
         earliest = sweep_started if self.again else 0.0
         return {seed: run for seed, run in self.runs().items() if run.began >= earliest}
 
@@ -79,17 +86,17 @@ class Sweep:
     cells: tuple[Planned, ...]
 
     def label(self, number: int) -> str:
-        """What tells cell ``number`` from the others."""
+        """The overrides that distinguish cell ``number``."""
         return self.cells[number].label if number < len(self.cells) else f"cell {number}"
 
     def end(self) -> None:
-        """Processes started from now on do not belong to the sweep."""
+        """Keep processes that start from now on out of the sweep."""
         os.environ.pop(VARIABLE, None)
 
     def record_failure(self, number: int, config: Config, error: Exception) -> Failure:
-        """Write what failed, why, and the traceback."""
+        """Write the configuration, the cause and the traceback of a failure."""
         log = self.path / f"failed-{number}.json"
-        found: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "number": number,
             "identity": identity(config),
             "seeds": tuple(config.seeds),
@@ -98,8 +105,8 @@ class Sweep:
         }
         lines = "".join(traceback.format_exception(error)).splitlines()
         with replacing(log) as part:
-            part.write_text(json.dumps({**found, "traceback": lines}, indent=2) + "\n")
-        return Failure(**found, log=log)
+            part.write_text(json.dumps({**facts, "traceback": lines}, indent=2) + "\n")
+        return Failure(**facts, log=log)
 
     def failures(self) -> list[Failure]:
         """All failures so far, in the plan's order."""
@@ -107,7 +114,7 @@ class Sweep:
 
 
 def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
-    """Make the folder of a new sweep, and the sweep the current one of all child processes."""
+    """Create the folder of a sweep that this process and its children belong to."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     path = output_dir.expanduser().absolute() / "sweeps" / stamp
     while path.exists():  # two sweeps in this second
@@ -115,7 +122,8 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
     path.mkdir(parents=True)
     sweep = Sweep(path, time.time(), tuple(cells))
     plan = {**asdict(sweep), "path": str(path), "command": sys.argv}
-    (path / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+    with replacing(path / "plan.json") as part:
+        part.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     os.environ[VARIABLE] = str(path)
     return sweep
 
@@ -132,12 +140,12 @@ def current() -> Sweep | None:
 
 def read_failures(folder: Path) -> list[Failure]:
     """The failures of the sweep in ``folder``, in its plan's order; damaged files are named."""
-    found = []
+    failures = []
     for log in folder.glob("failed-*.json"):
         try:
             raw = json.loads(log.read_text(encoding="utf-8"))
             del raw["traceback"]
-            found.append(Failure(**{**raw, "seeds": tuple(raw["seeds"])}, log=log))
+            failures.append(Failure(**{**raw, "seeds": tuple(raw["seeds"])}, log=log))
         except (KeyError, TypeError, ValueError) as error:
             logger.warning("%s is unreadable (%r); the failure is not counted", log, error)
-    return sorted(found, key=lambda failure: failure.number)
+    return sorted(failures, key=lambda failure: failure.number)

@@ -1,4 +1,4 @@
-"""How far a sweep is, told from what stands on disk: any process of it may ask."""
+"""Progress of a sweep, read from disk, so that each of its processes can report it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gkd_runner.sweeps.folder import Planned, Sweep
 
 @dataclass(frozen=True)
 class Progress:
-    """Cells done (before or now), failed and in all; ``seconds_left`` once one was done now."""
+    """Counts of cells; ``seconds_left`` is unknown until the sweep has finished a cell."""
 
     done: int
     failed: int
@@ -25,7 +25,7 @@ class Progress:
 
 
 def progress(sweep: Sweep) -> Progress:
-    """Look every cell up on disk."""
+    """Look up every cell on disk."""
     failed = {failure.number for failure in sweep.failures()}
     costs: dict[int, float] = {}  # seconds of the cells done since the sweep began
     for number, cell in enumerate(sweep.cells):
@@ -40,7 +40,7 @@ def progress(sweep: Sweep) -> Progress:
 
 
 def _seconds_left(sweep: Sweep, left: list[Planned], costs: Mapping[int, float]) -> float:
-    """What the cells left will cost, as those of the same graph did, at the pace kept so far."""
+    """Estimate the time left from the finished cells, those of the same graph if there are any."""
     by_dataset: dict[str, list[float]] = {}
     for number, seconds in costs.items():
         by_dataset.setdefault(sweep.cells[number].dataset, []).append(seconds)

@@ -1,4 +1,4 @@
-"""What a sweep prints: the plan before it, and the tables of results and failures after it."""
+"""The texts of a sweep: its plan at the start, its results and failures at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNSEEN = "not run"
 
 
 def plan_text(plan: Plan) -> Group:
-    """How many cells and teachers are there and how many are to come; what cannot start."""
+    """Count finished and missing cells and teachers, and name the cells that cannot start."""
     total = len(plan.cells)
     lines = [
         f"{_cells(total)}: {plan.done} finished before, {total - plan.done} to run",
@@ -36,7 +36,7 @@ def plan_text(plan: Plan) -> Group:
 
 
 def closing(sweep: Sweep, seconds: float) -> Group:
-    """All cells with their test accuracies, then the failures with their causes and logs."""
+    """List all cells with their test accuracies, and the failures with their causes and logs."""
     failures = {failure.number: failure for failure in sweep.failures()}
     parts: list[RenderableType] = []
     if sweep.cells:

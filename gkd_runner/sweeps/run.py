@@ -1,4 +1,4 @@
-"""Run a sweep's cells, whoever launches them, and go on where one fails."""
+"""Run the cells of a sweep and continue after failures."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ from gkd_runner.sweeps.survey import Plan, Surveyed, survey
 
 
 def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bool) -> None:
-    """Print the plan, ``launch`` the cells, print what came out; exit 1 where any failed.
+    """Print the plan, let ``launch`` run the cells, print the results; exit 1 if any cell fails.
 
-    Without ``listed`` a sweeper of its own chooses the cells, so that there is no plan and no table
-    of results.
+    Without ``listed`` a sweeper chooses the cells as it goes, so there is no plan and no table.
     """
     with _sweep(cells if listed else (), Path(cells[0].config.output_dir)) as (sweep, _):
         launch()
@@ -38,9 +37,9 @@ def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bo
 
 
 def run_all(cells: Sequence[Cell]) -> Plan:
-    """Run the cells in this process, those that another job is busy with last; exit 1 if any fails.
+    """Run the cells in this process and return their plan; exit 1 if any cell fails.
 
-    One display tells how far all of them are. The plan has the keys of their runs.
+    Cells that another job is running come last. One progress bar covers all cells.
     """
     with _sweep(cells, Path(cells[0].config.output_dir)) as (sweep, plan):
         _run_in_turn(sweep, plan)
@@ -85,7 +84,7 @@ def _run_in_turn(sweep: Sweep, plan: Plan) -> None:
 
 
 def _free_first(plan: Plan) -> Iterator[int]:
-    """Numbers of the cells that are left, putting off those that another job runs meanwhile."""
+    """Numbers of the unfinished cells; those that another job is running come last."""
     left = [number for number, cell in enumerate(plan.cells) if cell.missing]
     while left:
         free = (n for n in left if not is_held(_lock(plan.cells[n])))
@@ -101,22 +100,22 @@ def _lock(cell: Surveyed) -> Path:
 def _planned(plan: Plan) -> list[Planned]:
     return [
         Planned(
-            label=found.cell.label,
-            dataset=found.cell.config.dataset.name,
-            folder=str(cell_folder(found.cell.config).absolute()),
-            key=found.key,
-            seeds=tuple(found.cell.config.seeds),
-            done=not found.missing,
-            again=trains_again(found.cell.config),
+            label=surveyed.cell.label,
+            dataset=surveyed.cell.config.dataset.name,
+            folder=str(cell_folder(surveyed.cell.config).absolute()),
+            key=surveyed.key,
+            seeds=tuple(surveyed.cell.config.seeds),
+            done=not surveyed.missing,
+            again=trains_again(surveyed.cell.config),
         )
-        for found in plan.cells
+        for surveyed in plan.cells
     ]
 
 
 def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None = None) -> float:
-    """Run one cell; its mean validation accuracy, or NaN where it failed.
+    """Run one cell and return its mean validation accuracy, or NaN if it failed.
 
-    With ``on_error=stop`` a cell does not start once another has failed, in whichever process.
+    With ``on_error=stop`` it does not start if another cell of the sweep has failed.
     """
     if config.on_error == "stop" and sweep.failures():
         return math.nan

@@ -1,4 +1,4 @@
-"""Look ahead over the cells of a sweep: what is done, what is left, which teachers it takes."""
+"""Survey a sweep before it runs: finished cells, missing seeds, teachers to train."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Surveyed:
         key: the key of its runs; empty when its graph cannot be read.
         missing: the seeds that no finished run has.
         teachers: the keys of the teachers that these seeds need.
-        problem: why the cell cannot start, where that is known already.
+        problem: the reason why the cell cannot start, if it is known already.
     """
 
     cell: Cell
@@ -42,7 +42,7 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of a sweep in order, and the distinct teachers that are there or to train."""
+    """All cells of a sweep in order, and the numbers of distinct teachers that they need."""
 
     cells: tuple[Surveyed, ...]
     teachers_cached: int
@@ -50,12 +50,12 @@ class Plan:
 
     @property
     def done(self) -> int:
-        """Cells of which nothing is left to do."""
+        """Number of cells without a missing seed."""
         return sum(not cell.missing for cell in self.cells)
 
 
 def survey(cells: Sequence[Cell]) -> Plan:
-    """Read each graph once and look every cell up. Cells that cannot start are marked, not run."""
+    """Read each graph once and look up every cell. Cells that cannot start have a ``problem``."""
     graphs: dict[str, GraphData | GkdError] = {}
     surveyed = []
     for position, cell in sorted(enumerate(cells), key=lambda item: _graph_id(item[1].config)):
@@ -63,7 +63,7 @@ def survey(cells: Sequence[Cell]) -> Plan:
         if graph_id not in graphs:
             graphs = {graph_id: _load(cell.config)}  # one graph in memory at a time
         surveyed.append((position, _look_up(cell, graphs[graph_id])))
-    ordered = tuple(found for _, found in sorted(surveyed, key=lambda item: item[0]))
+    ordered = tuple(cell for _, cell in sorted(surveyed, key=lambda item: item[0]))
     needed = {(cell.cell.config.cache_dir, key) for cell in ordered for key in cell.teachers}
     modes = {cell.cell.config.cache for cell in ordered}
     cached = _cached(needed) if modes == {"use"} else 0

@@ -18,8 +18,8 @@ class BackgroundTracker:
     raised into the training, whose own record is ``metrics.jsonl``.
 
     Args:
-        tracker: the tracker that does the work; used from the thread alone, but for ``hint``.
-        name: how warnings call it.
+        tracker: the tracker that does the work; only ``hint`` is called outside the thread.
+        name: the tracker's name in warnings.
         close_timeout_s: the longest that ``close`` waits, in seconds.
     """
 
@@ -72,7 +72,7 @@ class BackgroundTracker:
         while (call := self._calls.get()) is not None:
             if not self._off:
                 self._attempt(call)
-        # Also after a failure: runs that did open should not stay open.
+        # Also after a failure, so that no run stays open.
         self._attempt(lambda: self._tracker.close(failed=self._failed))
 
     def _attempt(self, call: Callable[[], None]) -> None:

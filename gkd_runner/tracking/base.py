@@ -1,7 +1,7 @@
-"""What every tracker offers, and the one place that opens a tracker by name.
+"""The interface of all trackers.
 
-Trackers mirror ``metrics.jsonl``; they never decide anything. A run is tracked per seed, and the
-seeds of a job, trained together as replicas, are open at the same time.
+Trackers mirror ``metrics.jsonl`` and have no influence on training. Each seed is a tracked run; the
+seeds of a job, which train together as replicas, are open at the same time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ logger = logging.getLogger("gkd_runner")
 
 
 class TrackerError(GkdError):
-    """A tracker that does not exist, is not installed, or was given a wrong option."""
+    """A tracker that does not exist, is not installed, or has a wrong option."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class RunIdentity:
     """One seed of one configuration, as a tracker shows it.
 
     Attributes:
-        project: where all runs of a study stand together.
+        project: the tracker's project.
         name: the run's display name, unique within its group.
-        group: the configuration; its seeds share it.
-        job_type: ``distil``, or ``baseline`` where the student hears no teacher. A stage is no job
-            type: both are in one run (metrics ``teacher/...`` and ``student/...``), so that a
-            student can be drawn against its own teacher and a cached teacher is not told twice.
+        group: the configuration, which its seeds share.
+        job_type: ``distil``, or ``baseline`` if the student learns from labels alone. Teacher and
+            student are one run (metrics ``teacher/...`` and ``student/...``), so that they can be
+            drawn against each other and a cached teacher is not logged twice.
         tags: words to filter by.
-        config: what the run can be grouped and filtered by, in plain dicts, lists and scalars.
-        seed: the seed, and the handle for every later call.
+        config: options to group and filter by, in plain dicts, lists and scalars.
+        seed: the seed, which identifies the run in every later call.
     """
 
     project: str
@@ -49,7 +49,7 @@ class RunIdentity:
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Where metrics are shown.
+    """A service that shows metrics.
 
     The names are those of ``gkd_runner.tracking.metrics``, with the epoch among them:
     ``{"teacher/epoch": 3, "teacher/val_accuracy": 0.7}``. One call reports one stage and one epoch.
@@ -68,7 +68,7 @@ class Tracker(Protocol):
         """End every run that is still open, as failed or not; a second call does nothing."""
 
     def hint(self) -> tuple[tuple[str, str], ...]:
-        """Return how to look at the runs: pairs of a short label and a command, or an address."""
+        """How to look at the runs: pairs of a short label and a command or an address."""
 
 
 class NullTracker:
@@ -88,7 +88,7 @@ class NullTracker:
 
 @contextmanager
 def closing(tracker: Tracker) -> Iterator[Tracker]:
-    """Close the tracker at the end of the block, as failed when the block raises."""
+    """Close the tracker at the end of the block, as failed if the block raises."""
     try:
         yield tracker
     except BaseException:

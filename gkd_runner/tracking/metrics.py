@@ -1,7 +1,6 @@
-"""What a tracker is told of a run: every name in one place, and the values behind the names.
+"""Names and values of the metrics that trackers receive.
 
-The trackers, ``scripts/wandb_dashboard.py`` and the tests share these names; ``result.json`` and
-``runs.csv`` call the same things the same.
+``scripts/wandb_dashboard.py``, ``result.json``, ``runs.csv`` and the tests use the same names.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ IDENTITY = {
     "preset": "preset.name",
     "calibration": "calibration",
 }
-"""What names a configuration, and where it stands in the tracked config."""
+"""Choices that name a configuration, and their paths in the tracked config."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class StageMetrics:
 
     @property
     def curves(self) -> tuple[str, ...]:
-        """What is drawn over ``epoch``."""
+        """Metrics that are drawn over ``epoch``."""
         return (self.loss, self.val_loss, self.val_accuracy)
 
 
@@ -68,7 +67,7 @@ TEACHER_CALIBRATION_ERROR = "teacher_calibration_error"
 STUDENT_CALIBRATION_ERROR = "student_calibration_error"
 ACCURACY_WHERE_TEACHER_ERRS = "accuracy_where_teacher_errs"
 WARNINGS = "warnings"
-"""The one summary that is text: what a reader of the numbers must know, or empty."""
+"""The only summary that is text; empty if there are no warnings."""
 
 
 def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
@@ -84,14 +83,14 @@ def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
 
 
 def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[str, Any]:
-    """What one seed ended with; what its setting or its teacher has not is left out.
+    """Final values of one seed; metrics that do not apply are omitted.
 
     Args:
         result: the seed's result.
         selected: each stage's epoch with the best validation accuracy.
     """
     diagnostics = result.diagnostics
-    found = {
+    values = {
         TEACHER_CONFIDENCE: result.teacher_confidence,
         TEMPERATURE: result.temperature,
         AGREEMENT: diagnostics.agreement,
@@ -103,7 +102,7 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
         **_stage("teacher", result.teacher, selected["teacher"]),
         **_stage("student", result.student, selected["student"]),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _stage(stage: str, result: StageResult, selected: Epoch) -> dict[str, float]:

@@ -111,7 +111,7 @@ def _numbers(summary: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _log_instead_of_printing() -> None:
-    """Send Trackio's notices to the debug log; it has no setting for it.
+    """Send Trackio's notices to the debug log; it has no setting to silence them.
 
     Its modules get a ``print`` of their own, since redirecting the process's stdout from the
     tracker's thread would swallow what other threads write, and break a progress bar's redirect.
@@ -126,7 +126,7 @@ def _log_instead_of_printing() -> None:
 
 
 def _check_writable(folder: Path) -> None:
-    """Trackio itself only warns, from a thread of its own, and then stores nothing."""
+    """Raise ``TrackerError`` if ``folder`` cannot be written; Trackio itself only warns."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise TrackerError(f"{existing} cannot be written; set TRACKIO_DIR to a folder that can")

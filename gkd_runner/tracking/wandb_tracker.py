@@ -150,7 +150,7 @@ class WandbTracker:
 
 
 def has_key(wandb: Any) -> bool:
-    """Whether the package finds an API key; never prompts."""
+    """True if there is an API key; never prompts."""
     # Older releases lack login(prompt=...); newer ones deprecate wandb.api.
     if "prompt" in inspect.signature(wandb.login).parameters:
         return bool(wandb.login(prompt=False, verify=False))
@@ -158,10 +158,10 @@ def has_key(wandb: Any) -> bool:
 
 
 def _define_metrics(run: wandb.Run) -> None:
-    """Draw each curve over its own stage's epochs; let no curve's last value into the summary.
+    """Draw each curve over its own stage's epochs; keep last values out of the summary.
 
-    The selected epoch is the one with the best validation accuracy, so that the summary of a run
-    that is not done, or never will be, has its maximum; ``finish`` gives the values themselves.
+    Until ``finish`` writes the values of the selected epoch, the summary has the best validation
+    accuracy alone.
     """
     for stage in STAGES.values():
         run.define_metric(stage.epoch, hidden=True, summary="none")

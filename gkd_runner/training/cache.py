@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gkd_runner.common.code import code_version
+from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
@@ -122,10 +122,8 @@ class TeacherCache:
             "history": [epoch[:4] for epoch in teacher.history],  # a teacher logs no more
             "seconds": teacher.seconds,
         }
-        path = self._path(key)
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        save_file(tensors, partial, metadata={"teacher": json.dumps(header)})
-        partial.replace(path)
+        with replacing(self._path(key)) as part:
+            save_file(tensors, part, metadata={"teacher": json.dumps(header)})
 
 
 def teacher_file(folder: Path, key: str) -> Path:

@@ -125,6 +125,7 @@ sys.meta_path.insert(0, Guard())
 """Fails the import of a heavy package, naming the module that asked for it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--cfg=job"], ["--hydra-help"], ["method=glmn", "lam=3"]], ids=str
 )

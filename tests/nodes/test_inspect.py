@@ -464,6 +464,7 @@ def test_overrides_and_flags_come_in_any_order(inspected: Callable[..., tuple[Ro
     assert "cora, krd protocol, inductive; seed 1" in text
 
 
+@pytest.mark.slow
 def test_the_command_works_from_any_folder(tmp_path: Path) -> None:
     """A real process, on the packaged Cora."""
     done = subprocess.run(
@@ -490,6 +491,7 @@ def test_a_run_of_any_method_is_looked_at(
     assert "hardest quarter" in printed
 
 
+@pytest.mark.slow
 def test_a_run_is_looked_at_in_a_process_of_its_own(tmp_path: Path) -> None:
     run = small_run(tmp_path / "outputs", "method=mlp")
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
 from gkd_runner.methods import METHODS
 from gkd_runner.runs.train import train
-from tests.support import LIVELY, SIZES, SMALL, config, small_graph
+from tests.support import LIVELY, SIZES, SMALL, Done, config, small_graph
 
 
 def small(tmp_path: Path, *overrides: str) -> Any:
@@ -124,7 +125,9 @@ def test_the_same_command_twice_gives_identical_numbers(
 ) -> None:
     lively = LIVELY.get(method, ())
     first, second = (
-        train(small(tmp_path / name, f"method={method}", f"setting={setting}", *lively))
+        train(
+            small(tmp_path / name, f"method={method}", f"setting={setting}", "seeds=[0]", *lively)
+        )
         for name in ("one", "two")
     )
 
@@ -228,6 +231,7 @@ def test_a_class_too_small_for_the_split_is_named(tmp_path: Path) -> None:
         train(small(tmp_path, "dataset=custom", path, "protocol.train_per_class=80"))
 
 
+@pytest.mark.slow
 def test_the_console_script_runs_from_any_folder(tmp_path: Path) -> None:
     """A real process, the packaged Cora, the default W&B tracker without a key, then a table."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "GKD_"))}
@@ -250,11 +254,10 @@ def test_the_console_script_runs_from_any_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "outputs/wandb").glob("offline-run-*"))) == 1
 
 
-def test_a_sweep_runs_every_cell_on_one_teacher(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gkd_runner.cli.train", "-m", "method=mlp,glnn", *SMALL]
-    done = subprocess.run(
-        [*command, "seeds=[0]"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+def test_a_sweep_runs_every_cell_on_one_teacher(
+    tmp_path: Path, gkd_train: Callable[..., Done]
+) -> None:
+    done = gkd_train(tmp_path, "-m", "method=mlp,glnn", *SMALL, "seeds=[0]")
 
     assert done.returncode == 0, done.stderr
     results = [result_of(p.parent) for p in (tmp_path / "outputs").rglob("result.json")]
@@ -262,13 +265,12 @@ def test_a_sweep_runs_every_cell_on_one_teacher(tmp_path: Path) -> None:
     assert sorted(r["seeds"][0]["teacher_cached"] for r in results) == [False, True]
 
 
-def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(tmp_path: Path) -> None:
+def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(
+    tmp_path: Path, gkd_train: Callable[..., Done]
+) -> None:
     custom_file(tmp_path, small_graph())
-    command = [sys.executable, "-m", "gkd_runner.cli.train", *SIZES, "dataset=custom", "seeds=[0]"]
-    done = subprocess.run(
-        [*command, "-m", "dataset.path=nowhere.npz,mine.npz"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    swept = ("-m", "dataset.path=nowhere.npz,mine.npz")
+    done = gkd_train(tmp_path, *swept, *SIZES, "dataset=custom", "seeds=[0]")
 
     assert done.returncode == 1
     assert "1 of 2 cells done, 1 failed" in done.stderr

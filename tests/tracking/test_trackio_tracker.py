@@ -22,16 +22,17 @@ print(json.dumps({
 """
 
 
-def test_five_interleaved_seeds_are_read_back(python, five_seeds: str, tmp_path: Path) -> None:
-    printed = python("-c", five_seeds, "trackio", str(tmp_path / "job"))
+@pytest.mark.slow
+def test_interleaved_seeds_are_read_back(python, three_seeds: str, tmp_path: Path) -> None:
+    printed = python("-c", three_seeds, "trackio", str(tmp_path / "job"))
     assert printed.splitlines() == ["look trackio show --project study"]
     read = json.loads(python("-c", READ_BACK))
     alerts = read.pop("alerts")
 
-    assert sorted(read) == [f"glnn-{seed}" for seed in range(2022, 2027)]
+    assert sorted(read) == [f"glnn-{seed}" for seed in range(2022, 2025)]
     assert {(a["run"], a["level"]) for a in alerts} == {
-        ("glnn-2025", "error"),
-        ("glnn-2026", "error"),
+        ("glnn-2023", "error"),
+        ("glnn-2024", "error"),
     }
     for name, run in read.items():
         seed = int(name[-4:])

@@ -1,0 +1,77 @@
+"""Ctrl-C at any moment, once or several times, ends gkd-train with 130 and whole files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import SMALL
+from tests.tracked import offline_env, read_runs
+
+pytestmark = pytest.mark.slow
+
+PRESS = Path(__file__).with_name("press.py")
+TRACKED = [text for text in SMALL if text != "tracker=none"]
+ENDLESS = ("training.max_epochs=1000000", "training.patience=1000000")
+SWEEP = ("-m", "method=mlp,glnn", "seeds=[0]", *ENDLESS)
+PATIENCE_S = 240
+"""A test that would wait longer fails; no test is passed by waiting."""
+
+
+def check(process: subprocess.Popen[str], errors: str, folder: Path) -> None:
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1] == "gkd-train: interrupted; the same command goes on from here"
+    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob("result.json"))
+    for path in folder.rglob("metrics.jsonl"):
+        assert all(json.loads(line)["epoch"] for line in path.read_text().splitlines())
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments], cwd=folder, env=offline_env(folder / "home"), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moments", "arguments"),
+    [
+        ("import:hydra,exit", ("seeds=[0]",)),
+        ("import:torch,import:torch.nn,exit", ("seeds=[0]",)),
+        ("epoch,close,exit", ("seeds=[0]", *ENDLESS)),
+        ("epoch,close,exit", SWEEP),
+    ],
+    ids=["import", "import of torch", "job", "sweep"],
+)
+def test_it_can_be_pressed_at_any_moment(
+    moments: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    with started(tmp_path, str(PRESS), moments, *TRACKED, *arguments) as process:
+        _, errors = process.communicate(timeout=PATIENCE_S)
+
+    check(process, errors, tmp_path / "outputs")
+    for run in read_runs(tmp_path / "outputs", offline_env(tmp_path / "home")).values():
+        assert run.shown["exit_code"] == 1  # closed, as failed
+
+
+@pytest.mark.parametrize("presses", [1, 20])
+def test_a_sweep_with_processes_of_its_own_takes_them_along(presses: int, tmp_path: Path) -> None:
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "tracker=none")
+    train = ("-m", "gkd_runner.cli.train", *SWEEP, *TRACKED, *joblib)
+    with started(tmp_path, *train) as process:
+        while not list(tmp_path.rglob("metrics.jsonl")) and process.poll() is None:
+            time.sleep(0.1)
+        for _ in range(presses):
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=PATIENCE_S)  # ends once all its processes have
+
+    check(process, errors, tmp_path / "outputs")
+    assert "Traceback" not in errors
