@@ -73,6 +73,12 @@ def machines(measured: pd.DataFrame) -> pd.Series:
     return threads.astype("string") + " of " + measured["device"]
 
 
+def student_model(method: str, measured: pd.DataFrame) -> str:
+    """The measured model that a method's student is: its own, or the MLP on raw features."""
+    own = f"{method}-mlp"
+    return own if (measured["model"] == own).any() else STUDENTS[0]
+
+
 def by_model(measured: pd.DataFrame) -> pd.DataFrame:
     """Seconds, bytes and nodes read of the GNN and its students, a row per task and batch size."""
     model = measured["model"].where(measured["model"] != measured["teacher"], GNN)

@@ -22,13 +22,6 @@ EXCEPTIONS = {
 }
 """Rooms and files that may name methods, and why."""
 
-PENDING = [
-    f"reporting/{file}.py"
-    for file in ("compare", "tables", "view", "page/charts", "page/figures", "page/inference",
-                 "page/lines")
-]  # fmt: skip
-"""Files that still name methods and are to read ``METHODS`` instead."""
-
 NAMES = {word for name in METHODS for word in name.split("-")} - {"weight", "mixup"}
 OTHER_MEANINGS = {"mlp": {"Mlp"}}
 """Identifiers that are called like a method and are not."""
@@ -62,7 +55,7 @@ def named(source: str) -> list[str]:
 
 FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 CHECKED = [
-    pytest.param(file, marks=[pytest.mark.xfail(strict=True)] if file in PENDING else [])
+    file
     for file in FILES
     if not any(file == other or file.startswith(f"{other}/") for other in EXCEPTIONS)
 ]

@@ -11,16 +11,12 @@ import pandas as pd
 from gkd_runner.reporting.page.series import FIELDS, percent, records
 from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import read_study
-from gkd_runner.studies.inference import STUDENTS, machines
+from gkd_runner.studies.inference import machines, student_model
 
 HOW = "python scripts/study.py inference"
 """The command that measures them."""
 
 FILE = Path("studies") / "inference.csv"
-
-PLAIN = STUDENTS[0]
-"""The model of all students that read the raw features."""
-
 
 SHOWN_AS = {
     "median_seconds_per_node": "seconds",
@@ -49,7 +45,7 @@ def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str,
         "accuracy": percent(means), "below": percent(means - stds), "above": percent(means + stds),
     }).reset_index()  # fmt: skip
     accuracies["model"] = [
-        teacher if kind == "teacher" else model_of(kind, measured)
+        teacher if kind == "teacher" else student_model(kind, measured)
         for kind, teacher in zip(accuracies["kind"], accuracies["teacher"], strict=True)
     ]
     megabytes = (measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1))
@@ -58,9 +54,3 @@ def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str,
     shown = ["seconds", "fast", "slow", "megabytes", "width", "batch", "machine"]
     beside = accuracies.merge(times[[*place, *shown]], on=place)
     return records(beside[[*FIELDS, *shown, "accuracy", "below", "above"]])
-
-
-def model_of(method: str, measured: pd.DataFrame) -> str:
-    """The measured model that a method's student is: its own, or the MLP on raw features."""
-    own = f"{method}-mlp"
-    return own if (measured["model"] == own).any() else PLAIN
