@@ -29,7 +29,7 @@ class Inspected:
 
     @property
     def title(self) -> str:
-        """What the numbers belong to, in a line."""
+        """The configuration and the seed, in one line."""
         config = self.config
         run = f" {config.teacher.name} teacher, {config.method.name};" if self.of_run else ""
         return (
@@ -39,7 +39,7 @@ class Inspected:
 
 
 def inspect_graph(config: Config, seed: int | None = None) -> Inspected:
-    """What needs no training, for ``seed`` (the first of the configuration's when ``None``)."""
+    """Columns that need no training, for ``seed`` (by default the configuration's first)."""
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     task = make_task(graph, config, config.seeds[0] if seed is None else seed)
     table = NodeTable(graph_columns(task, influence_options(config)))
@@ -49,7 +49,7 @@ def inspect_graph(config: Config, seed: int | None = None) -> Inspected:
 def inspect_run(
     path: Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
 ) -> Inspected:
-    """The same and the predictions of the finished run in ``path``; arguments as ``reload_run``."""
-    found = reload_run(path, seed, moved)
-    columns = graph_columns(found.task, influence_options(found.config)) | run_columns(found)
-    return Inspected(found.config, found.task, NodeTable(columns), of_run=True)
+    """All columns of the finished run in ``path``; the arguments are those of ``reload_run``."""
+    run = reload_run(path, seed, moved)
+    columns = graph_columns(run.task, influence_options(run.config)) | run_columns(run)
+    return Inspected(run.config, run.task, NodeTable(columns), of_run=True)

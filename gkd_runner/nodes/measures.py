@@ -1,4 +1,4 @@
-"""What a graph and its labels say of each node; nothing here is trained."""
+"""Measures of each node that need the graph and its labels alone."""
 
 from __future__ import annotations
 

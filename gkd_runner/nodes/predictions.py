@@ -1,4 +1,4 @@
-"""What a finished run adds to each node: how sure and how right teacher and student are."""
+"""Columns of a finished run: confidence, correctness and hardness of teacher and student."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def relative_hardness(logits: Logits) -> FloatArray:
 
 
 def _hardness(logits: FloatArray) -> FloatArray:
-    found: FloatArray = hardness(torch.from_numpy(softmax(logits)).unsqueeze(0))[0].numpy()
-    return found
+    values: FloatArray = hardness(torch.from_numpy(softmax(logits)).unsqueeze(0))[0].numpy()
+    return values
 
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities ``[k, C]`` at temperature 1."""
-    found: FloatArray = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-    return found
+    probabilities: FloatArray = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    return probabilities

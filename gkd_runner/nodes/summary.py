@@ -1,4 +1,4 @@
-"""What the terminal says about the nodes."""
+"""The terminal's summary of the nodes."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class NodeTable:
 
 
 def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Column]:
-    """What needs no training; ``hidden`` is masked unless the setting is inductive.
+    """Columns that need no training; ``hidden`` is masked unless the setting is inductive.
 
     Nodes that are neither observed nor hidden (in no split, under ``observe_unsplit: false``)
     have no value there either.
