@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gkd_runner.common.errors import explain, nearest, on_one_line
+from gkd_runner.reporting.text import PARTS
 from gkd_runner.results.frame import COLUMNS, ReportError, load_runs
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PARTS = ("test_hidden", "test_observed", "test")
 
 
 def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
@@ -38,8 +37,8 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--accuracy",
-        choices=PARTS,
-        default=PARTS[0],
+        choices=tuple(PARTS),
+        default="test_hidden",
         help="the test nodes that inductive accuracies are over: hidden ones (the default),"
         " observed ones or all",
     )
