@@ -1,4 +1,4 @@
-"""Torch, imported when it is first used, so that questions about options are answered at once."""
+"""Libraries that are imported when first used, so that questions about options are quick."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["torch"]
+__all__ = ["sp", "special", "torch"]
 
 
 class _Lazy(ModuleType):
@@ -19,6 +19,10 @@ class _Lazy(ModuleType):
 
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
     import torch
+    from scipy import special
 else:
+    sp = _Lazy("scipy.sparse")
+    special = _Lazy("scipy.special")
     torch = _Lazy("torch")

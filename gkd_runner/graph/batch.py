@@ -8,10 +8,9 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import scipy.sparse as sp
 from jaxtyping import Float, Int
 
-from gkd_runner.common.lazy import torch
+from gkd_runner.common.lazy import sp, torch
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from gkd_runner.common.lazy import sp
 from gkd_runner.data.graph import FloatArray, IntArray
 
 

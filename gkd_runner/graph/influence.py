@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from gkd_runner.common.lazy import sp
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.graph.operators import symmetric
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
+from gkd_runner.common.lazy import sp
 from gkd_runner.graph.batch import with_self_loops
 
 

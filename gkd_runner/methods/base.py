@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-import scipy.sparse as sp
 from jaxtyping import Float
 
-from gkd_runner.common.lazy import torch
+from gkd_runner.common.lazy import sp, torch
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch

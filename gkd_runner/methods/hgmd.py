@@ -13,9 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.special import betaincinv
 
-from gkd_runner.common.lazy import torch
+from gkd_runner.common.lazy import special, torch
 from gkd_runner.graph.hardness import annealed, edge_cosines, hardness, keep_probability
 from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
@@ -138,7 +137,9 @@ class HgmdMixup(_Hgmd[HgmdMixupConfig]):
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)
         middle = (np.arange(_LEVELS) + 0.5) / _LEVELS
-        quantiles = betaincinv(self.config.beta, self.config.beta, middle).astype(np.float32)
+        quantiles = special.betaincinv(self.config.beta, self.config.beta, middle).astype(
+            np.float32
+        )
         self._beta_quantiles = torch.from_numpy(quantiles).to(classroom.graph.device)
 
     def _aggregate(self, probability: torch.Tensor, share: torch.Tensor) -> SoftTarget:

@@ -18,7 +18,7 @@ from rich.console import Console
 from support import CPU, SMALL, config
 
 from gkd_runner.nodes.quarters import QUARTERS
-from gkd_runner.options.schema import MethodConfig
+from gkd_runner.options.schema import Config
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
 from gkd_runner.studies import ablation, extraction, find_study, hardness, scarcity
@@ -111,8 +111,8 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     paces = {"glnn": 1.0, "hgmd-mixup": 3.0}
     now = [0.0]
 
-    def counted(tasks: Any, logits: Any, method: MethodConfig, *others: Any) -> None:
-        turns.append(method.name)
+    def counted(tasks: Any, labels: Any, settings: Config, *others: Any) -> None:
+        turns.append(settings.method.name)
         for _ in range(extraction.EPOCHS):
             now[0] += paces[method.name]
             others[-1]()
