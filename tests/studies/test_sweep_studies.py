@@ -114,7 +114,7 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     def counted(tasks: Any, labels: Any, settings: Config, *others: Any) -> None:
         turns.append(settings.method.name)
         for _ in range(extraction.EPOCHS):
-            now[0] += paces[method.name]
+            now[0] += paces[settings.method.name]
             others[-1]()
 
     monkeypatch.setattr(extraction, "train_students", counted)
