@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
 
 from gkd_runner.reporting.page.figures import WRITTEN, save
-from gkd_runner.reporting.page.studies import FIGURES as MAKERS
 from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.page.studies.figures import BEFOREHAND, ON_REQUEST
+from gkd_runner.reporting.page.studies.figures import FIGURES as MAKERS
 from gkd_runner.results.frame import ReportError
 from gkd_runner.studies import STUDIES
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
