@@ -12,11 +12,11 @@ from gkd_runner.common.errors import nearest, on_one_line
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = ("test_hidden", "test_observed", "test")
-
 
 def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
     """A parser of sources, ``--where`` and ``--accuracy``."""
+    from gkd_runner.reporting.text import PARTS
+
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument(
         "sources",
@@ -36,8 +36,8 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--accuracy",
-        choices=PARTS,
-        default=PARTS[0],
+        choices=tuple(PARTS),
+        default="test_hidden",
         help="the test nodes that inductive accuracies are over: hidden ones (the default),"
         " observed ones or all",
     )

@@ -191,7 +191,7 @@ class _Checker:
         self._groups = choices_in(folders)
         paths = ",".join(f"file://{folder}" for folder in folders[1:])
         self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed = cache(lambda *choices: hydra.compose("train", [*choices, *self.searched]))
 
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
         """The configuration of one combination of overrides, if it has one, and all mistakes."""
@@ -212,18 +212,12 @@ class _Checker:
         """The configuration with these choices, where each group is composed by Hydra just once."""
         own = [choice for choice in choices if choice.key_or_group in GROUPS]
         others = tuple(choice.input_line or "" for choice in choices if choice not in own)
-        composed = copy.deepcopy(self._composed_once(others))
+        composed = copy.deepcopy(self._composed(*others))
         OmegaConf.set_struct(composed, False)
         for choice in own:
             group = choice.key_or_group
-            alone = self._composed_once((*others, choice.input_line or ""))
-            composed[group] = alone._get_node(group)
+            composed[group] = self._composed(*others, choice.input_line or "")._get_node(group)
         return composed
-
-    def _composed_once(self, choices: tuple[str, ...]) -> DictConfig:
-        if choices not in self._composed:
-            self._composed[choices] = hydra.compose("train", [*choices, *self.searched])
-        return self._composed[choices]
 
     def _problem(self, override: Override, *, custom: bool) -> str | None:
         key = override.key_or_group

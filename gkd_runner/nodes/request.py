@@ -1,4 +1,4 @@
-"""What ``gkd-inspect`` is asked for: checked as a whole, then answered."""
+"""A request to ``gkd-inspect``: all its mistakes, or its nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the papers say and what their code gave, beside what was measured here.
+"""Published accuracies and those of the papers' released code, beside our own.
 
 ``references.csv`` holds accuracies in %, ``claims.csv`` the papers' average gains in points. No
 other figure is ever shown as published.

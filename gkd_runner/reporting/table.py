@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 FIELDS = ("text", "mark", "notes", "runs")
-"""What a cell consists of. ``mark`` is ``best``, ``second`` or empty; ``notes`` are sentences."""
+"""The parts of a cell. ``mark`` is ``best``, ``second`` or empty; ``notes`` are sentences."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from gkd_runner.results.compare import (
     in_rank,
 )
 
-Names = tuple[str, ...]
+Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""
 
 
@@ -40,14 +40,14 @@ Names = tuple[str, ...]
 class Block:
     """The methods and graphs under one heading, in one setting and with one teacher."""
 
-    group: Names
+    group: tuple[str, ...]
     setting: str
     teacher: str
     heading: str
     methods: list[str]
     datasets: list[str]
 
-    def names(self, dataset: str, method: str) -> Names:
+    def names(self, dataset: str, method: str) -> Configuration:
         """The names of the configuration in one cell."""
         return (*self.group, dataset, self.setting, self.teacher, method)
 
@@ -75,7 +75,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
     return of_groups
 
 
-def _blocks(comparison: Comparison, group: Names, tried: pd.DataFrame) -> Iterator[Block]:
+def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame) -> Iterator[Block]:
     """A block per setting and teacher that was ``tried``, with success or not."""
     datasets = in_order(tried["dataset"], DATASETS)
     ranked = in_rank(tried, ["setting", "teacher", "method"])
@@ -85,7 +85,9 @@ def _blocks(comparison: Comparison, group: Names, tried: pd.DataFrame) -> Iterat
         yield Block(group, setting, teacher, f"{over}; {teacher} teacher", methods, datasets)
 
 
-def _accuracies(blocks: list[Block], comparison: Comparison, failures: set[Names]) -> Table | None:
+def _accuracies(
+    blocks: list[Block], comparison: Comparison, failures: set[Configuration]
+) -> Table | None:
     caption = (
         "Test accuracy in %, mean ± population std over seeds (n where it differs). The best method"
         " is bold and the second underlined, unless a paired t test over seeds cannot tell them"
@@ -97,7 +99,7 @@ def _accuracies(blocks: list[Block], comparison: Comparison, failures: set[Names
 
 
 def _accuracy_cells(
-    block: Block, shown: Mapping[Names, Facts], failures: set[Names]
+    block: Block, shown: Mapping[Configuration, Facts], failures: set[Configuration]
 ) -> Iterator[dict[str, Any]]:
     """Students, and the teacher that they share or each method's own."""
     places = list(itertools.product(block.methods, block.datasets))
@@ -136,7 +138,7 @@ def _teacher(row: Facts | None, with_n: bool) -> dict[str, Any]:
     return {"text": text, "notes": teacher_notes(row), "runs": row["runs"]}
 
 
-def _why_empty(block: Block, dataset: str, method: str, failures: set[Names]) -> str:
+def _why_empty(block: Block, dataset: str, method: str, failures: set[Configuration]) -> str:
     if (dataset, block.setting, block.teacher, method) in failures:
         return "failed"
     preset = block.group[GROUP.index("preset")]
@@ -164,8 +166,8 @@ def _gaps(
     block: Block,
     method: str,
     base: str,
-    gaps: Mapping[Names, Facts],
-    runs: Mapping[Names, tuple[str, ...]],
+    gaps: Mapping[Configuration, Facts],
+    runs: Mapping[Configuration, tuple[str, ...]],
 ) -> dict[str, dict[str, Any]]:
     """A line's cells by graph; nothing if no graph has the difference."""
     cells: dict[str, dict[str, Any]] = {dataset: {} for dataset in block.datasets}

@@ -60,7 +60,7 @@ class Difference(NamedTuple):
 
     @property
     def is_tie(self) -> bool:
-        """Whether the seeds cannot tell the two apart."""
+        """True if the seeds cannot tell the two apart."""
         return not self.p < SIGNIFICANT
 
 
@@ -127,7 +127,7 @@ def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def distils(method: str) -> bool:
-    """Whether students of ``method`` learn from a teacher; methods that are not installed do."""
+    """True if students of ``method`` learn from a teacher; assumed of unknown methods."""
     return METHODS[method].distils if method in METHODS else True
 
 

@@ -134,8 +134,13 @@ def typed(text: pd.DataFrame) -> pd.DataFrame:
         elif kind == "string":
             columns[name] = column.astype("string")
         else:
-            columns[name] = pd.to_numeric(column.replace("", None)).astype(kind)
+            parse = int if kind == "int64" else _number  # pd.to_numeric may err in the last digit
+            columns[name] = column.map(parse).astype(kind)
     return pd.DataFrame(columns)[[*COLUMNS, "folder"]]
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value in ("", None) else float(value)
 
 
 def _empty() -> pd.DataFrame:

@@ -62,7 +62,7 @@ def test_the_plan_counts_cells_and_teachers_and_a_second_start_trains_nothing(
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert "4 cells: 0 finished before, 4 to run" in first.stdout
     assert "0 cached, 4 to train" in first.stdout
-    assert re.search(r"1 of 4 cells done, about \d+ s left", first.stdout)
+    assert re.search(r"1 of 4 cells done, about \d+ (s|min|h)", first.stdout)
     assert "4 cells: 4 finished before, 0 to run" in second.stdout
     assert len(results(tmp_path)) == 4
     assert closing_table(first.stdout) == closing_table(second.stdout)

@@ -61,7 +61,7 @@ def test_wandb_is_given_entity_and_mode_of_the_config(tmp_path: Path, monkeypatc
         def __init__(self, directory: Path, **options: object) -> None:
             given.update(options, directory=directory)
 
-    monkeypatch.setattr("gkd_runner.tracking.wandb_tracker.WandbTracker", FakeWandbTracker)
+    monkeypatch.setattr("gkd_runner.tracking.open.WandbTracker", FakeWandbTracker)
     composed = compose(["tracker.entity=team", "tracker.mode=offline"])
     with closing(open_tracker(composed.tracker, tmp_path)):
         pass

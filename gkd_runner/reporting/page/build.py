@@ -27,7 +27,7 @@ from gkd_runner.results.identity import NAMES
 
 HERE = Path(__file__).parent
 BUNDLE = "window.vegaEmbed = vegaEmbed;"
-"""What the page uses of Vega."""
+"""The part of Vega that the page uses."""
 
 
 def write(
@@ -146,7 +146,7 @@ def _warnings(runs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _data(figures: Sequence[Figure]) -> Markup:
-    """What the page's script reads."""
+    """The specifications and records of the figures, for the page's script."""
     drawn = {
         figure.name: {"spec": figure.spec, "choices": figure.choices}
         for figure in figures

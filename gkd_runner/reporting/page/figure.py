@@ -10,12 +10,16 @@ import altair as alt
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure; ``spec`` is ``None`` where nothing can be drawn, and ``text`` says why.
+    """One figure of the page.
 
-    ``text`` says how to read it, ``finding`` what was found. Of the columns ``choices``, one
-    combination of values is shown at a time. ``name`` is that of its files. The page's filters act
-    on those of the columns ``group``, ``dataset``, ``setting``, ``teacher`` and ``method`` that its
-    records have.
+    Attributes:
+        name: names its files and its element on the page.
+        text: how to read it, or why there is none.
+        spec: its Vega-Lite specification; ``None`` if there is nothing to draw. The page's filters
+            act on the columns ``group``, ``dataset``, ``setting``, ``teacher`` and ``method`` of
+            its records, as far as they have them.
+        choices: columns of which the page shows one combination of values at a time.
+        finding: the result in a sentence.
     """
 
     name: str

@@ -14,12 +14,7 @@ import vl_convert
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.curves import POINTS, curve_records
 from gkd_runner.reporting.page.figure import Figure, spec_of
-from gkd_runner.reporting.page.inference import (
-    FILE,
-    HOW,
-    cost_records,
-    read_inference,
-)
+from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
 from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS
 from gkd_runner.results.compare import Comparison

@@ -1,4 +1,4 @@
-"""What the page's own figures draw: the seeds of each model, and the names that figures share."""
+"""The seeds of each model, as the page's own figures draw them, and the names they share."""
 
 from __future__ import annotations
 

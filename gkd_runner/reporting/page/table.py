@@ -57,7 +57,6 @@ def columns(comparison: Comparison) -> list[dict[str, str]]:
 def rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Each configuration: the names that the page filters by, its cells, mark, notes and runs."""
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
-    found = comparison.summary.reset_index().to_dict("records")
     letters = footnotes(comparison)
     return [
         {
@@ -68,7 +67,7 @@ def rows(comparison: Comparison) -> list[dict[str, Any]]:
             "letters": [letters[note] for note in notes_on(row)],
             "runs": row["runs"],
         }
-        for row in found
+        for row in comparison.summary.reset_index().to_dict("records")
     ]
 
 
@@ -79,7 +78,7 @@ def footnotes(comparison: Comparison) -> dict[str, str]:
 
 
 def _cells(row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]]) -> Iterator[Any]:
-    """The text of each cell, and the number that it is sorted by as text; names have none."""
+    """The text of each cell, and the number by which the page sorts it (empty for names)."""
     yield from ((row[name], "") for name in DIMENSIONS)
     yield str(row["seeds"]), str(row["seeds"])
     for stage in STAGES:
