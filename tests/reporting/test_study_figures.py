@@ -160,6 +160,8 @@ def test_a_study_that_stopped_anywhere_has_its_figures_or_says_why_not(
     assert found
     for figure in found:
         assert figure.spec or figure.text.startswith("Nothing to draw yet")
+    assert STUDIES[name].sentence(rows.iloc[list(some)]).endswith(".")
+    assert STUDIES[name].table(rows.iloc[list(some)])
 
 
 def test_protocols_are_not_mixed(tmp_path: Path) -> None:
