@@ -18,7 +18,7 @@ from rich.console import Console
 from support import CPU, SMALL, config
 
 from gkd_runner.nodes.quarters import QUARTERS
-from gkd_runner.options.schema import MethodConfig
+from gkd_runner.options.schema import Config
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
 from gkd_runner.studies import ablation, extraction, find_study, hardness, scarcity
@@ -111,10 +111,10 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     paces = {"glnn": 1.0, "hgmd-mixup": 3.0}
     now = [0.0]
 
-    def counted(tasks: Any, logits: Any, method: MethodConfig, *others: Any) -> None:
-        turns.append(method.name)
+    def counted(tasks: Any, soft_labels: Any, asked: Config, *others: Any) -> None:
+        turns.append(asked.method.name)
         for _ in range(extraction.EPOCHS):
-            now[0] += paces[method.name]
+            now[0] += paces[asked.method.name]
             others[-1]()
 
     monkeypatch.setattr(extraction, "train_students", counted)
@@ -210,7 +210,7 @@ def test_an_interrupted_study_of_hardness_keeps_what_it_has(
     monkeypatch.setattr(hardness, "run_columns", interrupted)
     with pytest.raises(SystemExit, match="130"):
         run("hardness", tmp_path)
-    assert "what was measured is kept" in capsys.readouterr().err
+    assert "the same command goes on from here" in capsys.readouterr().err
     table = measured("hardness", tmp_path)
     assert set(table["measure"]) == {"accuracy", "collapsed"}
     assert table.groupby(["method", "variant"]).ngroups == CASES["hardness"] + 1
