@@ -79,19 +79,16 @@ def single_accuracies(comparison: Comparison, group: Mapping[str, str]) -> Table
         names = (*group.values(), *(known[name] for name in (*PLACE, "method")))
         if names in summary:
             ours = selected.loc[[names], f"{known['stage']}_{known['part']}"].dropna()
-            for column, cell in _beside(known, ours, summary[names]).items():
-                cells.append(_row_of(known) | {"row": number, "column": column} | cell)
+            over = setting_text(known["setting"], known["part"])
+            row = {
+                "row": number,
+                "block": f"{known['source']}; {known['seeds']}; {over}",
+                "label": names[-1] if known["stage"] == "student" else own_teacher(names[-1]),
+            }
+            beside = _beside(known, ours, summary[names])
+            cells += [row | {"column": column} | cell for column, cell in beside.items()]
     columns = ("graph", "teacher", "theirs", "here", "verdict")
     return make_table("Published accuracies and released code", caption, cells, columns)
-
-
-def _row_of(known: Mapping[str, Any]) -> dict[str, str]:
-    over = setting_text(known["setting"], known["part"])
-    method = known["method"]
-    return {
-        "block": f"{known['source']}; {known['seeds']}; {over}",
-        "label": method if known["stage"] == "student" else own_teacher(method),
-    }
 
 
 def _beside(

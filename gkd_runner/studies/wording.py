@@ -86,7 +86,7 @@ def study_table(caption: str, cells: pd.DataFrame, ends: Collection[str] = ()) -
         table.add_column(heading, no_wrap=True)
     for heading in cells.columns:
         table.add_column(heading, justify="right")
-    for label, row in cells.fillna("").iterrows():
+    for label, row in cells.astype(object).where(cells.notna(), "").iterrows():
         labels = label if isinstance(label, tuple) else (label,)
         table.add_row(*labels, *row, end_section=labels[-1] in ends)
     return table

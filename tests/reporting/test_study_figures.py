@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from gkd_runner.reporting.page.studies.inference import BEFOREHAND, ON_REQUEST
 
 from gkd_runner.reporting.page.figures import WRITTEN, save
-from gkd_runner.reporting.page.studies import FIGURES as MAKERS
 from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.page.studies.figures import BEFOREHAND, ON_REQUEST
+from gkd_runner.reporting.page.studies.figures import FIGURES as MAKERS
 from gkd_runner.results.frame import ReportError
 from gkd_runner.studies import STUDIES
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
@@ -159,6 +160,8 @@ def test_a_study_that_stopped_anywhere_has_its_figures_or_says_why_not(
     assert found
     for figure in found:
         assert figure.spec or figure.text.startswith("Nothing to draw yet")
+    assert STUDIES[name].sentence(rows.iloc[list(some)]).endswith(".")
+    assert STUDIES[name].table(rows.iloc[list(some)])
 
 
 def test_protocols_are_not_mixed(tmp_path: Path) -> None:

@@ -111,10 +111,10 @@ def test_methods_take_turns_when_their_epochs_are_timed(
     paces = {"glnn": 1.0, "hgmd-mixup": 3.0}
     now = [0.0]
 
-    def counted(tasks: Any, labels: Any, settings: Config, *others: Any) -> None:
-        turns.append(settings.method.name)
+    def counted(tasks: Any, soft_labels: Any, asked: Config, *others: Any) -> None:
+        turns.append(asked.method.name)
         for _ in range(extraction.EPOCHS):
-            now[0] += paces[settings.method.name]
+            now[0] += paces[asked.method.name]
             others[-1]()
 
     monkeypatch.setattr(extraction, "train_students", counted)
@@ -210,7 +210,7 @@ def test_an_interrupted_study_of_hardness_keeps_what_it_has(
     monkeypatch.setattr(hardness, "run_columns", interrupted)
     with pytest.raises(SystemExit, match="130"):
         run("hardness", tmp_path)
-    assert "what was measured is kept" in capsys.readouterr().err
+    assert "the same command goes on from here" in capsys.readouterr().err
     table = measured("hardness", tmp_path)
     assert set(table["measure"]) == {"accuracy", "collapsed"}
     assert table.groupby(["method", "variant"]).ngroups == CASES["hardness"] + 1

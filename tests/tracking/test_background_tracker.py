@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -105,13 +103,11 @@ def test_a_failing_close_is_reported_and_not_raised(caplog) -> None:
 
 def test_a_blocked_service_slows_neither_calls_nor_close(identity, blocked, caplog) -> None:
     tracker = BackgroundTracker(blocked, close_timeout_s=0.2)
-    start = time.perf_counter()
     tracker.begin(identity(0))
     for epoch in range(10_000):
         tracker.log(0, {"teacher/epoch": epoch})
-    assert time.perf_counter() - start < 1
     tracker.close()
-    assert time.perf_counter() - start < 2
+    assert not blocked.release.is_set()  # all calls have returned, though none was served
     assert "not done after 0.2 s" in caplog.text
     assert tracker.hint() == ()
 
@@ -126,13 +122,10 @@ def test_close_passes_the_outcome_on_and_happens_once(failed: bool) -> None:
     assert recorder.calls == [("close", failed)]
 
 
-def test_ctrl_c_while_closing_is_prompt(blocked) -> None:
-    tracker = BackgroundTracker(blocked, close_timeout_s=15)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    start = time.perf_counter()
-    timer.start()
+def test_ctrl_c_while_closing_ends_the_waiting(blocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores SIGINT
+    tracker = BackgroundTracker(blocked)
+    monkeypatch.setattr(tracker._thread, "join", lambda _: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         tracker.close()
-    assert time.perf_counter() - start < 5
-    tracker.close()  # what a finally block would do next
-    assert time.perf_counter() - start < 5
+    tracker.close()  # by a finally block, which waits no more

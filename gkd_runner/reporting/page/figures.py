@@ -14,17 +14,11 @@ import vl_convert
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.curves import POINTS, curve_records
 from gkd_runner.reporting.page.figure import Figure, spec_of
-from gkd_runner.reporting.page.inference import (
-    FILE,
-    HOW,
-    PLAIN,
-    cost_records,
-    model_of,
-    read_inference,
-)
+from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
 from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS
 from gkd_runner.results.compare import Comparison
+from gkd_runner.studies.inference import STUDENTS, student_model
 
 Records = Sequence[dict[str, Any]]
 
@@ -59,7 +53,7 @@ def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame) -> Figure:
     if not records:
         text = f"No inference times of these models: {HOW} writes {FILE} into the output folder."
         return Figure("cost", title, text, None)
-    own = [method for method in names.methods if model_of(method, measured) != PLAIN]
+    own = [method for method in names.methods if student_model(method, measured) != STUDENTS[0]]
     beforehand = f"; features of {' and '.join(own)} were propagated beforehand" if own else ""
     widths = sorted({record["width"] for record in records})
     text = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,9 +100,3 @@ def percent(accuracies: pd.Series) -> pd.Series:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A dictionary per row. Empty names are left out, so that the page's filters skip them."""
     return [{name: v for name, v in row.items() if v != ""} for row in frame.to_dict("records")]
-
-
-def by_series(series: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The fields and the seeds of each series."""
-    for fields, seeds in series.groupby(FIELDS, sort=False):
-        yield dict(zip(FIELDS, fields, strict=True)), seeds
