@@ -12,7 +12,7 @@ import ast
 import hashlib
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 INERT = (
@@ -52,7 +52,7 @@ def closure(roots: Iterable[str]) -> dict[str, Path]:
         if name in files or _is_inert(name):
             continue
         files[name] = _file(name)
-        pending += [name for name in _imported(files[name]) if _top(name) in packages]
+        pending += [name for name in _imported(name, files[name]) if _top(name) in packages]
     return files
 
 
@@ -72,15 +72,17 @@ def _file(name: str) -> Path:
 
 
 @cache
-def _imported(path: Path) -> frozenset[str]:
-    """The modules that the source in ``path`` imports."""
+def _imported(module: str, path: Path) -> frozenset[str]:
+    """The modules that ``module``, whose source is in ``path``, imports."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            modules |= {node.module, *filter(_is_module, names)}
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve_name("." * node.level + (node.module or ""), package)
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            modules |= {source, *filter(_is_module, names)}
     return frozenset(modules)
 
 

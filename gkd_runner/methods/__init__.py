@@ -15,6 +15,8 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.methods.base import Method
@@ -35,7 +37,7 @@ def _outside(point: EntryPoint) -> tuple[ModuleType, list[type[Method[Any]]]]:
     package = point.dist.name if point.dist else point.value
     try:
         module = import_module(point.module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             [
                 f"the package {package} offers {GROUP} {point.name} = {point.value}, which cannot"
@@ -45,9 +47,22 @@ def _outside(point: EntryPoint) -> tuple[ModuleType, list[type[Method[Any]]]]:
     methods = list(_methods_in(module))
     incomplete = [m.name for m in methods if not hasattr(m, "colour")]
     if incomplete or not methods:
-        problem = f"{incomplete[0]} has no colour" if incomplete else "no Method with a name"
-        raise ConfigError([f"the package {package}: {problem} in {point.module}"])
+        nothing = "no subclass of Method with a name is defined"
+        problem = f"{incomplete[0]} has no colour" if incomplete else nothing
+        raise ConfigError([f"the package {package}: {problem} in the module {point.module}"])
     return module, methods
+
+
+def _check_yaml(method: type[Method[Any]], package: str, folder: Path) -> None:
+    """Raise ``ConfigError`` unless the YAML file of a method exists and has its name."""
+    path = folder / "method" / f"{method.name}.yaml"
+    if not path.is_file():
+        raise ConfigError([f"the package {package}: method {method.name} has no file {path}"])
+    name = OmegaConf.select(OmegaConf.load(path), "name")
+    if name != method.name:
+        raise ConfigError(
+            [f"the package {package}: {path} has name: {name}, which must be {method.name}"]
+        )
 
 
 def _folder(module: ModuleType) -> Path:
@@ -57,19 +72,20 @@ def _folder(module: ModuleType) -> Path:
 def _find() -> tuple[dict[str, type[Method[Any]]], list[Path]]:
     """All methods in their order, and the folders of their YAML files."""
     own = [import_module(f"{__name__}.{info.name}") for info in iter_modules(__path__)]
-    found = [(method, "gkd-runner") for module in own for method in _methods_in(module)]
-    folders = [conf_dir()]
+    methods = [(method, "gkd-runner", conf_dir()) for m in own for method in _methods_in(m)]
     for point in entry_points(group=GROUP):
-        module, methods = _outside(point)
-        found += [(method, point.dist.name if point.dist else point.value) for method in methods]
-        folders.append(_folder(module))
+        module, theirs = _outside(point)
+        package = point.dist.name if point.dist else point.value
+        methods += [(method, package, _folder(module)) for method in theirs]
     by_name: dict[str, tuple[type[Method[Any]], str]] = {}
-    for method, package in sorted(found, key=lambda pair: (pair[0].position, pair[0].name)):
+    for method, package, folder in sorted(methods, key=lambda m: (m[0].position, m[0].name)):
         other = by_name.setdefault(method.name, (method, package))
         if other[0] is not method:
             packages = " and ".join(sorted((package, other[1])))
-            raise ConfigError([f"method={method.name} is in {packages}; uninstall one of them"])
-    return {name: method for name, (method, _) in by_name.items()}, list(dict.fromkeys(folders))
+            raise ConfigError([f"method={method.name} is in {packages}; rename or uninstall one"])
+        _check_yaml(method, package, folder)
+    folders = dict.fromkeys(folder for _, _, folder in methods)
+    return {name: method for name, (method, _) in by_name.items()}, list(folders)
 
 
 METHODS: dict[str, type[Method[Any]]]
@@ -83,9 +99,9 @@ def __getattr__(name: str) -> Any:
     """Look for the methods when they are first asked for, so that their modules can import this."""
     if name not in ("METHODS", "CONF_DIRS"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = dict(zip(("METHODS", "CONF_DIRS"), _find(), strict=True))
-    globals().update(found)
-    return found[name]
+    listed = dict(zip(("METHODS", "CONF_DIRS"), _find(), strict=True))
+    globals().update(listed)
+    return listed[name]
 
 
 def build_method(config: MethodConfig) -> Method[Any]:

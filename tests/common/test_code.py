@@ -150,6 +150,24 @@ def test_help_texts_and_messages_do_not_count(sources: Sources) -> None:
     assert len(versions) == 1
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["from .helper import f", "from . import helper", "from outside_code import helper",
+     "import outside_code.helper"],
+)  # fmt: skip
+def test_every_way_of_importing_a_module_counts(
+    statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "outside_code"
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    (package / "__init__.py").touch()
+    (package / "method.py").write_text(f"{statement}\n")
+    (package / "helper.py").write_text("def f(): return 1\n")
+
+    assert set(closure(["outside_code.method"])) >= {"outside_code.method", "outside_code.helper"}
+
+
 def test_modules_are_used_by_the_names_of_their_functions() -> None:
     """A module's own name in its users' code would make renaming it change keys."""
     used = [

@@ -69,11 +69,12 @@ def test_its_module_may_be_imported_first(tmp_path: Path) -> None:
     [
         ("import nowhere", "cannot be imported (ModuleNotFoundError: No module named 'nowhere')"),
         ("1 / 0", "cannot be imported (ZeroDivisionError: division by zero)"),
-        ("x = 1", "no Method with a name in their_method"),
+        ("x = 1", "no subclass of Method with a name is defined in the module their_method"),
         (METHOD.format(name="glnn"), "method=glnn is in gkd-runner and their-method"),
         (METHOD.format(name="new").replace("colour", "color"), "new has no colour"),
+        (METHOD.format(name="new"), "method new has no file"),
     ],
-    ids=["missing import", "error", "no method", "same name", "incomplete"],
+    ids=["missing import", "error", "no method", "same name", "incomplete", "no YAML"],
 )
 def test_a_package_that_cannot_be_used_is_named(tmp_path: Path, code: str, message: str) -> None:
     path = installed(tmp_path, "their-method", code)
@@ -84,6 +85,17 @@ def test_a_package_that_cannot_be_used_is_named(tmp_path: Path, code: str, messa
     assert "Traceback" not in done.stderr
     assert "their-method" in done.stderr
     assert message in done.stderr
+
+
+def test_a_yaml_file_with_the_name_of_another_method_is_refused(tmp_path: Path) -> None:
+    path = installed(tmp_path, "gkd-smooth", "")
+    yaml = path / "gkd_smooth" / "conf" / "method" / "smooth.yaml"
+    yaml.write_text(yaml.read_text().replace("name: smooth", "name: glnn"))
+
+    done = gkd_train("method=smooth", path=path, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "has name: glnn, which must be smooth" in done.stderr
 
 
 @pytest.mark.slow
