@@ -26,13 +26,13 @@ RETRY_S = 0.1
 def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate the main function of the command ``name``.
 
-    SIGINT exits with ``INTERRUPTED`` once everything open is closed; further SIGINTs are ignored
-    meanwhile. A failure that is no bug exits with 1 and its cause; a bug shows its traceback. Once
-    the function has returned, its work is whole and SIGINT is ignored.
+    On SIGINT the command closes what is open and exits with code ``INTERRUPTED``; meanwhile it
+    ignores further SIGINTs. An expected error exits with code 1 and a message with the cause; a bug
+    shows its traceback. Once the function has returned, its work is complete and SIGINT is ignored.
 
     Args:
-        name: the command, as messages begin.
-        resumes: the same command, given again, goes on where it was interrupted.
+        name: the name of the command, with which its messages begin.
+        resumes: whether the same command, run again, continues where it was interrupted.
     """
 
     def decorate(main: Callable[P, R]) -> Callable[P, R]:
@@ -78,7 +78,10 @@ def failures_told(name: str) -> Iterator[None]:
 
 
 class _Interrupt(KeyboardInterrupt):
-    """Notices its own end, which comes early where a destructor or ``except:`` swallows it."""
+    """An interrupt that has itself raised again when it is deleted before the command has seen it.
+
+    It is deleted early where a destructor or a bare ``except:`` swallows it.
+    """
 
     def __init__(self, interrupts: _Interrupts) -> None:
         super().__init__()

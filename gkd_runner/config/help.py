@@ -30,7 +30,7 @@ def options_text() -> str:
 
 
 def _group_text(group: str) -> str:
-    """The options that all choices of a group share, then those that only some have."""
+    """The help of a group: first the options of all its choices, then those of only some."""
     common = {field.name: field for field in dataclasses.fields(GROUPS[group])}
     special: dict[str, tuple[dataclasses.Field[Any], list[str]]] = {}
     for choice, schema in SCHEMAS.get(group, {}).items():

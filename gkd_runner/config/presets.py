@@ -151,7 +151,10 @@ def changes_text(changed: Mapping[str, Any]) -> str:
 
 
 def shipped_name(name: str) -> str:
-    """The protocol that a changed one's name goes back to; any other name as it is."""
+    """The name of the protocol in ``conf/`` that a modified protocol was made from.
+
+    Any other name is returned unchanged.
+    """
     return re.split("-modified-|-labels", name)[0]
 
 

@@ -29,10 +29,10 @@ def synthetic(
     seed: int = 0,
     name: str = "synthetic",
 ) -> GraphData:
-    """Draw a degree-corrected stochastic block model (Karrer and Newman, 2011) with words.
+    """Draw a degree-corrected stochastic block model (Karrer and Newman, 2011) with word counts.
 
     Class sizes differ by at most one node. The graph has ``nodes * mean_degree / 2``
-    undirected edges (a few less where it is dense); a share ``homophily`` of them joins nodes
+    undirected edges (slightly fewer in a dense graph); a share ``homophily`` of them joins nodes
     of one class. Degrees follow a power law with ``degree_exponent`` (above 2; ``inf`` makes
     all expected degrees equal). Features are counts (float32 CSR) of ``words_per_node`` words per
     node, each drawn with probability ``feature_signal`` from the words of the node's class

@@ -34,7 +34,7 @@ class GraphBatch:
 
     @property
     def num_edges(self) -> int:
-        """Edges of all replicas, self-loops included."""
+        """Number of edges of all replicas together, self-loops included."""
         return int(self.senders.shape[0])
 
     @cached_property

@@ -1,9 +1,9 @@
 """Node features as a linear form ``sum_k c_k A^k X``, kept factored until rows are needed.
 
-Propagated features are much denser than raw ones: on Cora 1.3% of the values are stored, and 19%
-after two hops. A linear layer commutes with propagation, ``(A X) W = A (X W)``, so the first layer
-of a teacher, or of a student on propagated features, multiplies the sparse ``X`` and propagates
-the product.
+Propagated features are much denser than raw ones: on Cora 1.3% of the raw values are nonzero, and
+19% after two hops. A linear layer commutes with propagation, ``(A X) W = A (X W)``, so the first
+layer of a teacher, or of a student on propagated features, multiplies the sparse ``X`` and
+propagates the product.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Operator:
 def to_device(matrices: Sequence[sp.csr_array], graph: GraphBatch) -> Operator:
     """Put one ``[n, n]`` matrix per replica on ``graph``'s device.
 
-    Each must have the structure of its replica in ``graph``: every edge and self-loop stored.
+    Each matrix must store exactly the edges and self-loops of its replica in ``graph``.
     """
     values = np.concatenate([matrix.data for matrix in matrices]).astype(np.float32)
     if len(values) != graph.num_edges:

@@ -148,7 +148,7 @@ class Method(ABC, Generic[ConfigT]):
         self.classroom = classroom
 
     def label_weights(self, rows: torch.Tensor) -> Float[torch.Tensor, "R k"]:
-        """Weights ``a`` of the labelled ``rows`` ``[R, k]``: their mean by default."""
+        """Weights ``a`` of the labels of nodes ``rows`` ``[R, k]``; by default 1 / k (a mean)."""
         return torch.full(rows.shape, 1.0 / rows.shape[1], device=rows.device)
 
     def soft_target(

@@ -118,7 +118,7 @@ class HgmdWeight(_Hgmd[HgmdConfig]):
     def coefficients(
         self, probability: torch.Tensor, kept: torch.Tensor
     ) -> Float[torch.Tensor, " E"]:
-        """The coefficient of each kept edge, 0 of the others."""
+        """The weight ``[E]`` of each kept edge, as in the class; 0 for the other edges."""
         graph = self.classroom.graph
         strength = probability * self._cosines * kept
         both = torch.stack([strength, kept.float()], dim=1)

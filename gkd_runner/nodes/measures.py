@@ -70,8 +70,9 @@ def influence_options(config: Config) -> InfgrandConfig:
 def task_influence(task: Task, options: InfgrandConfig) -> tuple[IntArray, FloatArray]:
     """Node ids and their influence, as the infgrand method computes it.
 
-    On the observed graph, of the observed nodes; the published variant on the whole graph, of all
-    nodes, summed over its first columns, as many as nodes are observed.
+    By default these are the observed nodes, with their influence on the observed graph. With
+    ``influence_graph=published`` they are all nodes, with their influence on the whole graph,
+    summed over the first ``len(task.observed)`` nodes.
     """
     if options.influence_graph == "published":
         nodes = np.arange(task.graph.num_nodes)

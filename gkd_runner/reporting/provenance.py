@@ -16,9 +16,9 @@ from gkd_runner.sweeps.folder import read_failures
 
 
 def provenance(runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
-    """Every run: its seeds, commit, seconds, the command that made it, and its ``result.json``.
+    """One entry per run: its seeds, commit, seconds, command and the path of its ``result.json``.
 
-    Paths are relative to folder ``out``; runs known from a CSV alone have none.
+    Paths are relative to folder ``out``; a run that is known only from a CSV has no path.
     """
     rows = []
     for run, seeds in runs.groupby("run", sort=False):

@@ -10,7 +10,7 @@ NAMES = ("dataset", "protocol", "setting", "teacher", "method", "preset", "calib
 
 
 def identity(config: Config) -> dict[str, str]:
-    """The value of each of ``NAMES``."""
+    """The choices of ``config``, by the names in ``NAMES``."""
     choices = {name: getattr(config, name).name for name in NAMES[:-1]}
     return {**choices, "calibration": config.calibration}
 

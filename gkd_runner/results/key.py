@@ -28,7 +28,7 @@ SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "c
 
 
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
-    """SHA-256 of all that shapes a seed's result: options, graph, device, torch and code."""
+    """SHA-256 of all that shapes a seed's result: options, graph, device, torch, NumPy and code."""
     options = asdict(config)
     if config.method.lam == 1:
         options["calibration"] = None  # no soft labels, nothing to calibrate

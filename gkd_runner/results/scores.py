@@ -39,7 +39,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class StageResult:
-    """One seed's teacher or student: accuracies in [0, 1], epochs from 1, seconds of training."""
+    """One seed's results of teacher or student: epochs from 1, ``seconds`` of training."""
 
     scores: Scores
     best_epoch: int

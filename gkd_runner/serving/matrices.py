@@ -31,7 +31,7 @@ class SparseMatrix:
 
     @staticmethod
     def of(matrix: sp.csr_array, device: torch.device) -> SparseMatrix:
-        """``matrix`` on the device."""
+        """Copy the SciPy matrix to the device."""
         offsets, columns = (
             torch.from_numpy(part.astype(np.int64)).to(device)
             for part in (matrix.indptr, matrix.indices)

@@ -1,6 +1,7 @@
-"""Which nodes are hard, does HGMD help there, which hardness does it, and what does it cost?
+"""Which nodes are hard, does HGMD help on them, which of its two hardnesses matters, at what cost?
 
-Quarters are of the test nodes, by the knowledge hardness of the teacher that all methods share.
+The test nodes are divided into quarters by knowledge hardness, that of the teacher that all methods
+share.
 """
 
 from __future__ import annotations

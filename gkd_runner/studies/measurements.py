@@ -1,4 +1,4 @@
-"""Studies' CSV files as tidy tables: a row per measurement, shared by processes at once."""
+"""The CSV files of studies, one row per measurement; several processes may write to one file."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _groups(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _failures(failures: pd.DataFrame, runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
-    """Every failure on record, newest first, and whether its seeds are finished now."""
+    """Every recorded failure, newest first, and whether its seeds have been finished since."""
     names = list(NAMES)
     done = set(runs[[*names, "seed"]].itertuples(index=False, name=None))
     rows = []

@@ -1,4 +1,4 @@
-"""The seeds of each model, as the page's own figures draw them, and the names they share."""
+"""The data of the page's own figures: one row per seed of each model, and the names shown."""
 
 from __future__ import annotations
 

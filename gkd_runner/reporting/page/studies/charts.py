@@ -40,7 +40,7 @@ COLUMNS = 4
 
 @dataclass(frozen=True)
 class Axis:
-    """The axis of ``value``; ``rule`` is a value to mark, which ``title`` explains."""
+    """The axis that shows ``value``, with an optional reference line at ``rule``."""
 
     title: str
     log: bool = False
