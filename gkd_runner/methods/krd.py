@@ -54,7 +54,7 @@ class Krd(Method[KrdConfig]):
 
     name = "krd"
     position = 15
-    colour = "#009e73"
+    colour = "#aa0033"
     options = KrdConfig
     presets = PresetTable("KRD", "krd")
     watches_student = True
