@@ -16,19 +16,8 @@ import pandas as pd
 
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, notes_on, own_teacher, setting_text
-from gkd_runner.results.compare import (
-    CONFIGURATION,
-    FEWEST_GRAPHS,
-    PLACE,
-    SETTINGS,
-    TEACHERS,
-    TOLERANCE,
-    Comparison,
-    differences,
-    in_order,
-    mean,
-    std,
-)
+from gkd_runner.results.compare import FEWEST_GRAPHS, TOLERANCE, Comparison, differences, mean, std
+from gkd_runner.results.selection import CONFIGURATION, PLACE, SETTINGS, TEACHERS, in_order
 
 HERE = Path(__file__).parent
 

@@ -22,15 +22,8 @@ from gkd_runner.reporting.text import (
     stage_text,
     teacher_notes,
 )
-from gkd_runner.results.compare import (
-    DATASETS,
-    GROUP,
-    PLACE,
-    Comparison,
-    distils,
-    in_order,
-    in_rank,
-)
+from gkd_runner.results.compare import Comparison
+from gkd_runner.results.selection import DATASETS, GROUP, PLACE, distils, in_order, in_rank
 
 Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""

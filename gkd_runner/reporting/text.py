@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
-from gkd_runner.results.compare import SIGNIFICANT, distils
+from gkd_runner.results.compare import SIGNIFICANT
+from gkd_runner.results.selection import distils
 from gkd_runner.results.warnings import collapsed_student_text, flat_teacher_text
 
 PARTS = {

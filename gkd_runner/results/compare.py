@@ -1,8 +1,8 @@
-"""Comparable results: which runs stand beside each other, and what their differences are worth."""
+"""Means, paired differences and marks of the runs that are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,35 +11,15 @@ import pandas as pd
 from scipy.special import stdtr
 
 from gkd_runner.methods import METHODS
-
-TEACHERS = ("gcn", "sage", "gat")
-SETTINGS = ("transductive", "inductive")
-DATASETS = (
-    "cora",
-    "citeseer",
-    "pubmed",
-    "amazon-photo",
-    "amazon-computers",
-    "coauthor-cs",
-    "coauthor-physics",
-    "ogbn-arxiv",
-    "ogbn-products",
-)
-"""Orders of blocks and columns. Names that are not listed come after these, by name."""
-
-GROUP = ["protocol", "preset", "calibration"]
-"""A table never mixes two groups."""
-
-PLACE = ["dataset", "setting", "teacher"]
-"""Methods compete in one place: a column of a block."""
-
-CONFIGURATION = [*GROUP, *PLACE, "method"]
+from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, select
 
 SIGNIFICANT = 0.05
 """Two methods tie unless the two-sided paired t test over seeds has a smaller p."""
 
+
 TOLERANCE = 1.0
 """Points within which two accuracies agree, whatever their spread."""
+
 
 FEWEST_GRAPHS = 3
 """Fewest graphs over which an average says anything about a claim over six or seven."""
@@ -91,132 +71,6 @@ def std(values: pd.Series) -> float:
     """The population standard deviation of the values that are there."""
     there = values.dropna().to_numpy(dtype=np.float64)
     return float(there.std()) if len(there) else float("nan")
-
-
-def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Distinct ``names``: the ``known`` ones first and in their order, then the others by name."""
-    distinct, listed = set(names), list(known)
-    return [name for name in listed if name in distinct] + sorted(distinct - set(listed))
-
-
-ORDERS: dict[str, Sequence[str]] = {
-    "dataset": DATASETS,
-    "setting": SETTINGS,
-    "teacher": TEACHERS,
-    "method": tuple(METHODS),
-}
-
-
-def in_rank(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The rows sorted by these columns, names in the order of tables."""
-
-    def rank(column: pd.Series) -> Any:
-        if column.name not in ORDERS:
-            return column
-        order = in_order(column, ORDERS[str(column.name)])
-        return column.map({name: place for place, name in enumerate(order)})
-
-    return rows.sort_values(list(by), key=rank, kind="stable")
-
-
-def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs; a dataset's name that stands for several graphs says which graph it is."""
-    graphs = runs.groupby(["dataset", "protocol"])["graph"].transform("nunique")
-    named = runs["dataset"] + " (" + runs["graph"].str[:4] + ")"
-    return runs.assign(dataset=runs["dataset"].where(graphs <= 1, named))
-
-
-def distils(method: str) -> bool:
-    """True if students of ``method`` learn from a teacher; assumed of unknown methods."""
-    return METHODS[method].distils if method in METHODS else True
-
-
-def grouped(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs by the group that they are shown in.
-
-    A baseline has no soft labels to calibrate: it stands beside the methods of either calibration
-    wherever such were run, and under its own calibration elsewhere.
-    """
-    taught = runs["method"].map(distils).astype(bool)
-    beside = ["protocol", "preset", *PLACE]
-    groups = runs.loc[taught, [*beside, "calibration"]].drop_duplicates()
-    baselines = runs[~taught].merge(groups, on=beside, how="left", suffixes=("_own", ""))
-    baselines["calibration"] = baselines["calibration"].fillna(baselines["calibration_own"])
-    return pd.concat([runs[taught], baselines[list(runs.columns)]], ignore_index=True)
-
-
-def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFrame:
-    """One configuration per group, place and method, a row per seed.
-
-    The configuration has the fewest changed options, then the most seeds, then the best
-    validation accuracy. Under ``preset=common`` all methods of a place come from runs on the very
-    same teachers. The new columns are ``others``, the number of configurations of that method
-    that are not shown, and ``teacher_accuracy`` and ``student_accuracy``: over ``inductive_part``
-    in the inductive setting, over all test nodes in the transductive one.
-    """
-    rows = grouped(told_apart(runs))
-    selected = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
-    inductive = selected["setting"] == "inductive"
-    for stage in ("teacher", "student"):
-        accuracy = selected[f"{stage}_test"].where(
-            ~inductive, selected[f"{stage}_{inductive_part}"]
-        )
-        selected[f"{stage}_accuracy"] = accuracy
-    return in_rank(selected, [*CONFIGURATION, "seed"]).reset_index(drop=True)
-
-
-def _chosen(rows: pd.DataFrame) -> pd.DataFrame:
-    """The key that is shown of each configuration, with the number of ``others``."""
-    by_key = rows.sort_values("seed", kind="stable").groupby([*CONFIGURATION, "key"], sort=False)
-    keys = by_key.agg(
-        changes=("changed", lambda changed: len(changed.iloc[0])),
-        seeds=("seed", "size"),
-        val=("student_val", "sum"),
-    ).reset_index()
-    keys["others"] = keys.groupby(CONFIGURATION)["key"].transform("size") - 1
-    place = [*GROUP, *PLACE]
-    keys["family"] = _families(rows, keys)
-    families = keys.groupby([*place, "family"], sort=False).agg(
-        methods=("method", "nunique"), seeds=("seeds", "sum")
-    )
-    largest = families.sort_values(["methods", "seeds"], ascending=False, kind="stable")
-    largest = largest.reset_index()[[*place, "family"]].drop_duplicates(place)
-    shown = keys.merge(largest, on=[*place, "family"]).sort_values(
-        ["changes", "seeds", "val"], ascending=[True, False, False], kind="stable"
-    )
-    return shown.drop_duplicates(CONFIGURATION)[[*CONFIGURATION, "key", "others"]]
-
-
-def _families(rows: pd.DataFrame, keys: pd.DataFrame) -> list[int]:
-    """A number per row of ``keys``; methods of a place are compared within one number only.
-
-    Under ``preset=common`` a family shares its teachers: a key joins the first family with which
-    it has seeds in common, if all of these come from the same teachers.
-    """
-    taught: dict[str, dict[int, str]] = {}
-    for key, seed, teacher in zip(rows["key"], rows["seed"], rows["teacher_key"], strict=True):
-        taught.setdefault(key, {})[seed] = teacher
-    families: dict[tuple[str, ...], list[dict[int, str]]] = {}
-    numbers = []
-    for row in keys.to_dict("records"):
-        here = families.setdefault(tuple(row[name] for name in [*GROUP, *PLACE]), [])
-        mine = taught[row["key"]]
-        alike = (
-            number
-            for number, theirs in enumerate(here)
-            if row["preset"] != "common" or _share_teachers(theirs, mine)
-        )
-        number = next(alike, len(here))
-        if number == len(here):
-            here.append({})
-        here[number] |= mine
-        numbers.append(number)
-    return numbers
-
-
-def _share_teachers(theirs: dict[int, str], mine: dict[int, str]) -> bool:
-    shared = theirs.keys() & mine.keys()
-    return bool(shared) and all(theirs[seed] == mine[seed] for seed in shared)
 
 
 def summary(selected: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from rich.table import Table
 
-from gkd_runner.results.compare import PLACE
+from gkd_runner.results.selection import PLACE
 from gkd_runner.studies.study import SHARED_DEFAULTS, Study, Variant
 from gkd_runner.studies.sweep import FORM, collapses, places, run_accuracies, wide
 from gkd_runner.studies.wording import gaps, mean_points, percent, study_table, verdict, won

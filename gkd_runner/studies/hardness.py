@@ -19,7 +19,7 @@ from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.quarters import QUARTERS, accuracy_by_hardness
 from gkd_runner.nodes.table import split_column
 from gkd_runner.options.schema import Config
-from gkd_runner.results.compare import PLACE
+from gkd_runner.results.selection import PLACE
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.studies.extraction import seconds_per_epoch

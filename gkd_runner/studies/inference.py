@@ -26,7 +26,7 @@ from gkd_runner.data.graph import IntArray
 from gkd_runner.data.protocols import make_task
 from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.options.schema import Config
-from gkd_runner.results.compare import TEACHERS, in_order
+from gkd_runner.results.selection import TEACHERS, in_order
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.serving.servers import Server, make_servers
 from gkd_runner.studies.cases import only_method

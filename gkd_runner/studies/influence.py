@@ -28,8 +28,8 @@ from gkd_runner.graph.influence import node_influence
 from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.nodes.measures import degrees
 from gkd_runner.options.schema import Config
-from gkd_runner.results.compare import PLACE, in_rank
 from gkd_runner.results.scoring import scores
+from gkd_runner.results.selection import PLACE, in_rank
 from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.measurements import Form, Measurements, configuration_hash, origin_columns

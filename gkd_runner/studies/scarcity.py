@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from rich.table import Table
 
-from gkd_runner.results.compare import PLACE, TOLERANCE
+from gkd_runner.results.compare import TOLERANCE
+from gkd_runner.results.selection import PLACE
 from gkd_runner.studies.study import SHARED_DEFAULTS, Study, Variant
 from gkd_runner.studies.sweep import FORM, TEACHER, collapses, places, run_accuracies, wide
 from gkd_runner.studies.wording import (

@@ -11,8 +11,8 @@ import pandas as pd
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.command_line import Cell
-from gkd_runner.results.compare import PLACE, in_rank
 from gkd_runner.results.frame import load_runs
+from gkd_runner.results.selection import PLACE, in_rank
 from gkd_runner.studies.measurements import Form, Measurements
 from gkd_runner.studies.study import Case
 from gkd_runner.sweeps.run import run_all

@@ -9,7 +9,8 @@ import pandas as pd
 from rich.table import Table
 
 from gkd_runner.common.console import plain_table
-from gkd_runner.results.compare import FEWEST_GRAPHS, PLACE, SIGNIFICANT, Difference, paired
+from gkd_runner.results.compare import FEWEST_GRAPHS, SIGNIFICANT, Difference, paired
+from gkd_runner.results.selection import PLACE
 
 
 def gaps(a: pd.Series, b: pd.Series, by: Sequence[str] = PLACE) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gkd_runner.reporting.text import group_name
-from gkd_runner.results.compare import GROUP, grouped
+from gkd_runner.results.selection import GROUP, grouped
 from tests.reporting.browser import cells, drawn, opened, ready, write
 from tests.reporting.folder import grid
 from tests.reporting.study_lines import FIGURES as STUDIES

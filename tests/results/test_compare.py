@@ -9,17 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from gkd_runner.results.compare import (
-    GROUP,
-    compare,
-    differences,
-    emphasis,
-    grouped,
-    in_order,
-    paired,
-    select,
-    told_apart,
-)
+from gkd_runner.results.compare import compare, differences, emphasis, paired
+from gkd_runner.results.selection import GROUP, grouped, in_order, select, told_apart
 from tests.results.runs import Run, run, seeds, table
 
 

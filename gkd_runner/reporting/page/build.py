@@ -22,8 +22,9 @@ from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
 from gkd_runner.reporting.text import PARTS, group_name, group_title, warnings_text
-from gkd_runner.results.compare import GROUP, Comparison, compare
+from gkd_runner.results.compare import Comparison, compare
 from gkd_runner.results.identity import NAMES
+from gkd_runner.results.selection import GROUP
 
 HERE = Path(__file__).parent
 BUNDLE = "window.vegaEmbed = vegaEmbed;"

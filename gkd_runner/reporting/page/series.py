@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.reporting.text import group_name, own_teacher
-from gkd_runner.results.compare import GROUP, ORDERS, PLACE, Comparison, distils, in_order, mean
+from gkd_runner.results.compare import Comparison, mean
+from gkd_runner.results.selection import GROUP, ORDERS, PLACE, distils, in_order
 
 FIELDS = ["group", *PLACE, "method", "series", "kind", "panel"]
 """The columns that name a series. The page's filters act on the first five."""

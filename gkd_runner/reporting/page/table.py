@@ -8,8 +8,9 @@ from typing import Any
 
 from gkd_runner.reporting.table import lettered
 from gkd_runner.reporting.text import Facts, gap_text, group_name, notes_on, stage_text
-from gkd_runner.results.compare import CONFIGURATION, PLACE, Comparison
+from gkd_runner.results.compare import Comparison
 from gkd_runner.results.scores import STAGES
+from gkd_runner.results.selection import CONFIGURATION, PLACE
 
 DIMENSIONS = (*PLACE, "method")
 

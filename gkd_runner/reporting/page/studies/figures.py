@@ -13,7 +13,7 @@ import pandas as pd
 from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.studies.charts import Axis, Records, curves, dots, trend
-from gkd_runner.results.compare import DATASETS, PLACE, TEACHERS, in_order, in_rank
+from gkd_runner.results.selection import DATASETS, PLACE, TEACHERS, in_order, in_rank
 from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
 from gkd_runner.studies.sweep import ORDER, TEACHER, wide
 from gkd_runner.studies.training_subset import GROUPINGS
