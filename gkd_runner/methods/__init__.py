@@ -45,16 +45,20 @@ def _outside(point: EntryPoint) -> tuple[ModuleType, list[type[Method[Any]]]]:
             ]
         ) from error
     methods = list(_methods_in(module))
-    incomplete = [m.name for m in methods if not hasattr(m, "colour")]
-    if incomplete or not methods:
-        nothing = "no subclass of Method with a name is defined"
-        problem = f"{incomplete[0]} has no colour" if incomplete else nothing
-        raise ConfigError([f"the package {package}: {problem} in the module {point.module}"])
+    if not methods:
+        raise ConfigError(
+            [
+                f"the package {package}: no subclass of Method with a name is defined in the module"
+                f" {point.module}"
+            ]
+        )
     return module, methods
 
 
-def _check_yaml(method: type[Method[Any]], package: str, folder: Path) -> None:
-    """Raise ``ConfigError`` unless the YAML file of a method exists and has its name."""
+def _check(method: type[Method[Any]], package: str, folder: Path) -> None:
+    """Raise ``ConfigError`` unless a method has a colour and a YAML file with its name."""
+    if not hasattr(method, "colour"):
+        raise ConfigError([f"the package {package}: method {method.name} has no colour"])
     path = folder / "method" / f"{method.name}.yaml"
     if not path.is_file():
         raise ConfigError([f"the package {package}: method {method.name} has no file {path}"])
@@ -83,7 +87,7 @@ def _find() -> tuple[dict[str, type[Method[Any]]], list[Path]]:
         if other[0] is not method:
             packages = " and ".join(sorted((package, other[1])))
             raise ConfigError([f"method={method.name} is in {packages}; rename or uninstall one"])
-        _check_yaml(method, package, folder)
+        _check(method, package, folder)
     folders = dict.fromkeys(folder for _, _, folder in methods)
     return {name: method for name, (method, _) in by_name.items()}, list(folders)
 

@@ -318,6 +318,26 @@ def krd_fitted_power(talk: Lecture, r: int, d: np.ndarray[Any, Any]) -> float:
     return float(powers[np.argmin(errors)])
 
 
+def equal_label_weights(_: Lecture, rows: Tensor) -> np.ndarray[Any, Any]:
+    return np.full(rows.shape, 1 / rows.shape[1])
+
+
+def infgrand_label_weights(talk: Lecture, rows: Tensor) -> np.ndarray[Any, Any]:
+    settings, expected = talk.method.config, np.empty(rows.shape)
+    for r, graph in enumerate(talk.graphs):
+        operator = dense_symmetric(graph.adjacency, settings.self_loops)
+        influence = dense_influence(graph.features, operator)[rows[r].numpy()]
+        expected[r] = (settings.delta_1 + settings.delta_2 * influence) / rows.shape[1]
+    assert not np.allclose(expected, 1 / rows.shape[1], atol=1e-2)
+    return expected
+
+
+LABEL_WEIGHTS: dict[str, Callable[[Lecture, Tensor], np.ndarray[Any, Any]]] = {
+    "infgrand": infgrand_label_weights,
+}
+"""Weights of labelled rows ``[R, k]`` for methods whose labels do not count equally."""
+
+
 WRITTEN_OUT: dict[str, Callable[[Lecture, int, Tensor], Losses]] = {
     "glnn": glnn_losses,
     "hgmd-weight": hgmd_losses,

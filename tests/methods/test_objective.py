@@ -20,11 +20,13 @@ from gkd_runner.training.student import StudentData, StudentLesson
 from tests.methods.losses import (
     CASES,
     CLASSES,
+    LABEL_WEIGHTS,
     NODES,
     SEEDS,
     WRITTEN_OUT,
     Lecture,
     classroom,
+    equal_label_weights,
     lecture,
     logits,
     settings_of,
@@ -33,7 +35,6 @@ from tests.methods.losses import (
 )
 from tests.support import (
     config,
-    dense_influence,
     dense_symmetric,
     random_features,
     random_graph,
@@ -110,16 +111,9 @@ def test_certain_soft_labels_have_a_finite_loss() -> None:
 def test_labels_count_equally_unless_the_method_says_otherwise(method: str) -> None:
     talk = lecture(config(f"method={method}").method)
     rows = torch.tensor([[0, 5, 2], [7, 1, 9]])
-    found = talk.method.label_weights(rows)
-    expected = np.full((2, 3), 1 / 3)
-    if method == "infgrand":
-        settings = talk.method.config
-        for r, graph in enumerate(talk.graphs):
-            operator = dense_symmetric(graph.adjacency, settings.self_loops)
-            influence = dense_influence(graph.features, operator)[rows[r].numpy()]
-            expected[r] = (settings.delta_1 + settings.delta_2 * influence) / 3
-        assert not np.allclose(expected, 1 / 3, atol=1e-2)
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-6)
+    weights = talk.method.label_weights(rows)
+    expected = LABEL_WEIGHTS.get(method, equal_label_weights)(talk, rows)
+    np.testing.assert_allclose(weights.numpy(), expected, atol=1e-6)
 
 
 def test_hgmd_weights_average_one_over_the_kept_edges_of_each_node() -> None:

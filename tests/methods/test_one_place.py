@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from gkd_runner.common.paths import PACKAGE
 from gkd_runner.methods import METHODS
+from gkd_runner.options.schema import MethodConfig
 
 EXCEPTIONS = {
     "methods": "a method names itself",
@@ -22,9 +24,15 @@ EXCEPTIONS = {
 }
 """Rooms and files that may name methods, and why."""
 
-NAMES = {word for name in METHODS for word in name.split("-")} - {"weight", "mixup"}
-OTHER_MEANINGS = {"mlp": {"Mlp"}}
-"""Identifiers that are called like a method and are not."""
+CLASSES = {method.__name__ for method in METHODS.values()} | {
+    method.options.__name__ for method in METHODS.values() if method.options is not MethodConfig
+}
+NAMES = [*METHODS, *{method.__module__.rpartition(".")[2] for method in METHODS.values()}]
+NAMED = re.compile(rf"(?<![a-z0-9])({'|'.join(map(re.escape, NAMES))})(?![a-z0-9])")
+
+
+OTHER_MEANINGS = {"Mlp"}
+"""Identifiers that are called like a method: the student's architecture."""
 
 
 def texts(tree: ast.AST) -> Iterator[str]:
@@ -44,12 +52,11 @@ def texts(tree: ast.AST) -> Iterator[str]:
 
 
 def named(source: str) -> list[str]:
-    """The texts in which a method is named."""
+    """The texts in which a method is named, as a whole word or by a class of its own."""
     return [
         text
         for text in texts(ast.parse(source))
-        for name in NAMES
-        if name in text.lower() and text not in OTHER_MEANINGS.get(name, ())
+        if text in CLASSES or (NAMED.search(text.lower()) and text not in OTHER_MEANINGS)
     ]
 
 
@@ -63,7 +70,8 @@ CHECKED = [
 
 @pytest.mark.parametrize("file", CHECKED)
 def test_a_method_is_named_nowhere_else(file: str) -> None:
-    assert named((PACKAGE / file).read_text(encoding="utf-8")) == []
+    names = named((PACKAGE / file).read_text(encoding="utf-8"))
+    assert names == [], f"{file} names a method: read METHODS instead"
 
 
 @pytest.mark.parametrize("place", EXCEPTIONS)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gkd_runner.methods import METHODS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLE = REPOSITORY / "examples" / "outside-method"
 RUN = ("dataset=synthetic", "preset=none", "tracker=none", "seeds=[0]", "training.max_epochs=3")
@@ -50,7 +52,7 @@ def test_a_method_of_ones_own_has_its_place_in_help_and_checks(tmp_path: Path) -
     path = installed(tmp_path, "gkd-smooth", "")
 
     help_text = gkd_train("--help", path=path, cwd=tmp_path).stdout
-    assert "method: glnn, hgmd-mixup, hgmd-weight, infgrand, krd, mlp, smooth" in help_text
+    assert f"method: {', '.join(sorted([*METHODS, 'smooth']))}" in help_text
     assert "[>= 0 and <= 1; with method=smooth]" in " ".join(help_text.split())
     refused = gkd_train("method=smooth", "method.keep=2", path=path, cwd=tmp_path)
     assert "method.keep=2.0 is out of range" in refused.stderr
