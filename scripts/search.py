@@ -48,7 +48,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched: ``space`` has each option's distribution, ``seed`` is the sampler's.
+    """A search: ``space`` has each option's distribution, ``seed`` is the sampler's.
 
     ``given`` is the command line; ``options`` adds ``tracker=none`` where it has no tracker.
     """
@@ -119,7 +119,7 @@ def _distribution(tried: Range) -> BaseDistribution:
 
 
 def study_file(search: Search) -> Path:
-    """Where the trials of this very search are kept: same options, graph, code, seeds and space."""
+    """The file of this search's trials: same options, graph, code, seeds and space."""
     from gkd_runner.data.datasets import load_dataset
     from gkd_runner.results.key import config_key
     from gkd_runner.runs.environment import choose_device

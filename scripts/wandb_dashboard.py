@@ -137,7 +137,7 @@ def report(entity: str, project: str, where: Where) -> wr.Report:
 
 
 def specifications(made: ws.Workspace, text: wr.Report) -> dict[str, Any]:
-    """What W&B would be sent, but for the project's internal number."""
+    """The specifications that W&B would be sent, without the project's internal number."""
     return {
         name: item._to_model().model_dump(mode="json", by_alias=True, exclude_none=True)
         for name, item in (("workspace", made), ("report", text))

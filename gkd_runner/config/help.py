@@ -1,4 +1,4 @@
-"""What ``gkd-train --help`` says of every option, from the schema."""
+"""The text of ``gkd-train --help`` on every option, from the schema."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def lacks_row(cell: Cell) -> bool:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Where the hyperparameters of a configuration come from.
+    """The origin of the hyperparameters of a configuration.
 
     Attributes:
         kind: ``published`` for the method's own row, ``inferred`` for the nearest row, ``common``
@@ -159,7 +159,7 @@ def shipped_name(name: str) -> str:
 
 
 def all_labels(name: str) -> str:
-    """The same protocol's name with all labels kept."""
+    """The name of the protocol without the mark of a smaller share of labels."""
     return name.partition("-labels")[0]
 
 

@@ -142,9 +142,9 @@ def _check_kind(path: Path) -> None:
                 return
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    found = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
+    kind = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
     raise DataError(
-        f"{path}: {found}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
+        f"{path}: {kind}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
     )
 
 
@@ -165,14 +165,14 @@ def _unreadable(path: Path, key: str) -> DataError:
     )
 
 
-def _require(found: list[str], path: Path) -> None:
-    features = () if _DENSE_FEATURES in found else _SPARSE_FEATURES
-    missing = [key for key in (*_REQUIRED, *features) if key not in found]
+def _require(keys: list[str], path: Path) -> None:
+    features = () if _DENSE_FEATURES in keys else _SPARSE_FEATURES
+    missing = [key for key in (*_REQUIRED, *features) if key not in keys]
     if missing:
         instead = f" (or {_DENSE_FEATURES})" if set(missing) >= set(_SPARSE_FEATURES) else ""
         raise DataError(
             f"{path}: lacks the arrays {', '.join(missing)}{instead};"
-            f" found: {', '.join(sorted(found)) or 'nothing'}"
+            f" found: {', '.join(sorted(keys)) or 'nothing'}"
         )
 
 

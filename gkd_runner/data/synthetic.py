@@ -101,8 +101,8 @@ def _edge_sampler(
     class_start = np.concatenate([[0.0], class_stop[:-1]])
 
     def pick(positions: _Weights) -> IntArray:
-        found = np.searchsorted(stops, positions, side="right")
-        return order[np.minimum(found, len(order) - 1)]
+        places = np.searchsorted(stops, positions, side="right")
+        return order[np.minimum(places, len(order) - 1)]
 
     def draw(count: int) -> tuple[IntArray, IntArray]:
         source = pick(rng.random(count) * total)

@@ -1,4 +1,4 @@
-"""What a method is: three decisions about the one objective.
+"""The base of all methods: three decisions about the one objective.
 
 Which features the student reads, how much each label counts, and how teacher probabilities
 aggregate into soft targets (once, or anew each epoch from the detached student).
@@ -41,7 +41,7 @@ class PresetTable(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Classroom:
-    """What a method may look at: the replicas' training graphs and their teachers.
+    """The inputs of a method: the training graphs of all replicas and their teachers.
 
     ``teacher_logits`` are calibrated. ``answer`` gives a replica's teacher's logits ``[n, C]`` on
     its training graph with other features.

@@ -44,7 +44,7 @@ class StoredRun:
 
 
 def cell_folder(config: Config) -> Path:
-    """Where the runs of a configuration lie, one folder each."""
+    """The folder of a configuration's runs, which have one folder each."""
     return (
         Path(config.output_dir).expanduser()
         / "runs"
@@ -85,7 +85,7 @@ def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
 
 
 def trains_again(config: Config) -> bool:
-    """Whether finished runs do not count: on request, or since teachers are to be trained anew."""
+    """True if finished runs are ignored (``rerun=true`` or ``cache=refresh``)."""
     return config.rerun or config.cache == "refresh"
 
 

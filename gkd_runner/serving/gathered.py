@@ -36,7 +36,7 @@ def _convolve(rows: SparseMatrix, x: Matrix, weight: Float[Tensor, "i o"]) -> Fl
 
 
 def _gathers_first(rows: SparseMatrix, senders: int, weight: Float[Tensor, "i o"]) -> bool:
-    """Whether gathering first takes fewer multiplications; those of a sparse product weigh more."""
+    """True if gathering first takes fewer multiplications; sparse ones count more."""
     fan_in, fan_out = weight.shape
     edges = SPARSE_COST[weight.device.type] * len(rows.columns)
     receivers = len(rows.starts)

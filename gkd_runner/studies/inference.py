@@ -91,7 +91,7 @@ def by_model(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def speed_ups(measured: pd.DataFrame) -> pd.DataFrame:
-    """How many times faster than the GNN each student is, a row per task and batch size."""
+    """Time of the GNN over that of each student, a row per task and batch size."""
     seconds = by_model(measured)["median_seconds_per_node"]
     return seconds[list(STUDENTS)].rdiv(seconds[GNN], axis=0)
 
@@ -124,7 +124,7 @@ def table(measured: pd.DataFrame) -> Table:
 
 
 def sentence(measured: pd.DataFrame) -> str:
-    """How much faster the students were, beside the article's claim."""
+    """The speed-up of the students, beside the article's claim."""
     ratios, parts = speed_ups(measured), list[str]()
     for size, name in (("1", "one node at a time"), (ALL, "all test nodes at once")):
         here = ratios[ratios.index.get_level_values("size") == size]

@@ -71,7 +71,7 @@ def sentence(measured: pd.DataFrame) -> str:
 
 
 def _verdict(glnn: pd.DataFrame) -> str:
-    """Whether the claim is reached within a point, as for the other averages of articles."""
+    """The verdict on the claim: reached within a point, as for other averages of articles."""
     reached = 100 * glnn["mean"].mean() >= CLAIMED - TOLERANCE
     told = f"{'are' if reached else 'are not'} reached here"
     return too_few_graphs(glnn.index.unique("dataset").size) or told

@@ -46,7 +46,7 @@ def standing(gaps: pd.DataFrame) -> str:
 
 
 def won(gaps: pd.DataFrame) -> str:
-    """How many differences are positive, and how many of these are no ties."""
+    """The number of positive differences, and of those among them that are no ties."""
     positive = gaps["mean"] > 0
     clear = f"{(positive & (gaps['p'] < SIGNIFICANT)).sum()} with p < {SIGNIFICANT}"
     tested = (gaps["n"] > 1).any()
@@ -54,7 +54,7 @@ def won(gaps: pd.DataFrame) -> str:
 
 
 def verdict(*all_gaps: pd.DataFrame) -> str:
-    """Whether all differences are positive, as claimed; ties neither prove nor refute it."""
+    """The verdict on the claim that all differences are positive; ties decide nothing."""
     gaps = pd.concat(all_gaps)
     if unjudged := too_few_graphs(gaps.index.unique("dataset").size):
         return unjudged

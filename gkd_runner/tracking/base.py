@@ -68,7 +68,7 @@ class Tracker(Protocol):
         """End every run that is still open, as failed or not; a second call does nothing."""
 
     def hint(self) -> tuple[tuple[str, str], ...]:
-        """How to look at the runs: pairs of a short label and a command or an address."""
+        """Ways to look at the runs: pairs of a short label and a command or an address."""
 
 
 class NullTracker:

@@ -77,20 +77,22 @@ class TeacherCache:
         """
         if self._mode == "off":
             return train(range(len(keys))), [False] * len(keys)
-        found = [self._read(key) for key in keys]
-        if all(found):
-            return [teacher for teacher in found if teacher], [True] * len(keys)
+        stored = [self._read(key) for key in keys]
+        if all(stored):
+            return [teacher for teacher in stored if teacher], [True] * len(keys)
         with ExitStack() as locks:
-            for key in sorted(key for key, teacher in zip(keys, found, strict=True) if not teacher):
+            for key in sorted(
+                key for key, teacher in zip(keys, stored, strict=True) if not teacher
+            ):
                 lock = self._folder / f"{key}.lock"
                 locks.enter_context(held(lock, f"trains teacher {key[:12]}"))
-            found = [teacher or self._read(key) for key, teacher in zip(keys, found, strict=True)]
-            missing = [position for position, teacher in enumerate(found) if not teacher]
+            stored = [teacher or self._read(key) for key, teacher in zip(keys, stored, strict=True)]
+            missing = [position for position, teacher in enumerate(stored) if not teacher]
             trained = dict(zip(missing, train(missing) if missing else [], strict=True))
             for position, teacher in trained.items():
                 self._write(keys[position], teacher)
         hits = [position not in trained for position in range(len(keys))]
-        return [trained.get(p) or t for p, t in enumerate(found)], hits  # type: ignore[misc]
+        return [trained.get(p) or t for p, t in enumerate(stored)], hits  # type: ignore[misc]
 
     def holds(self, key: str) -> bool:
         """True if the teacher of ``key`` would be read instead of trained."""

@@ -46,7 +46,7 @@ def make_soft_labels(
 ) -> list[SoftLabels]:
     """Take each seed's teacher from the cache or train it, ``replicas`` at once; calibrate."""
     store = TeacherCache(Path(config.cache_dir).expanduser(), config.cache)
-    found: list[SoftLabels] = []
+    soft_labels: list[SoftLabels] = []
     for chunk in chunks(tasks, replicas):
         keys = [teacher_key(task, config.teacher, config.training, device) for task in chunk]
 
@@ -59,8 +59,8 @@ def make_soft_labels(
             temperature = 1.0
             if config.calibration == "temperature":
                 temperature = validation_temperature(task, teacher)
-            found.append(SoftLabels(teacher, key, hit, temperature))
-    return found
+            soft_labels.append(SoftLabels(teacher, key, hit, temperature))
+    return soft_labels
 
 
 def validation_temperature(task: Task, teacher: Trained) -> float:

@@ -1,4 +1,4 @@
-"""Where each public dataset comes from, and what converts its raw files to a graph."""
+"""The origin of each public dataset, and the function that converts its raw files to a graph."""
 
 from __future__ import annotations
 

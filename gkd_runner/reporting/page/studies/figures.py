@@ -191,7 +191,7 @@ def scarcity_figures(measured: pd.DataFrame) -> Iterator[Figure]:
 
 
 def inference_figures(measured: pd.DataFrame) -> Iterator[Figure]:
-    """How many times longer than the MLP the GNNs take, a figure per machine."""
+    """Inference time of the GNNs over that of the MLP, a figure per machine."""
     machines = inference.machines(measured)
     for machine in machines.unique():
         rows = measured[machines == machine]
