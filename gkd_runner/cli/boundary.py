@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,23 @@ def failures_told(name: str) -> Iterator[None]:
         if text is None:
             raise
         sys.exit(f"{name}: {text}")
+
+
+@contextmanager
+def one_interrupt() -> Iterator[None]:
+    """In a launcher's process: let SIGINT interrupt the block once, and ignore it afterwards.
+
+    The command's own process, whose handler does more, is left as it is.
+    """
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    own = threading.current_thread() is threading.main_thread()
+    if own and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    yield
 
 
 class _Interrupt(KeyboardInterrupt):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from gkd_runner.cli.boundary import command, failures_told
+from gkd_runner.cli.boundary import command, failures_told, one_interrupt
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -27,7 +27,8 @@ def run(composed: DictConfig) -> float:
     show_log()
     config = to_config(composed)
     if sweep := current():
-        return run_cell(sweep, HydraConfig.get().job.num, config)
+        with one_interrupt():
+            return run_cell(sweep, HydraConfig.get().job.num, config)
     with failures_told(NAME):  # here, as Hydra would show a traceback
         result = train(config)
     make_console().print(report(result), crop=False)
