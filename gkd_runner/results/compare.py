@@ -16,10 +16,8 @@ from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, s
 SIGNIFICANT = 0.05
 """Two methods tie unless the two-sided paired t test over seeds has a smaller p."""
 
-
 TOLERANCE = 1.0
 """Points within which two accuracies agree, whatever their spread."""
-
 
 FEWEST_GRAPHS = 3
 """Fewest graphs over which an average says anything about a claim over six or seven."""
@@ -37,11 +35,6 @@ class Difference(NamedTuple):
     won: int
     n: int
     p: float
-
-    @property
-    def is_tie(self) -> bool:
-        """True if the seeds cannot tell the two apart."""
-        return not self.p < SIGNIFICANT
 
 
 def paired(differences: Iterable[float]) -> Difference:

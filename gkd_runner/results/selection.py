@@ -10,11 +10,7 @@ import pandas as pd
 from gkd_runner.methods import METHODS
 
 TEACHERS = ("gcn", "sage", "gat")
-
-
 SETTINGS = ("transductive", "inductive")
-
-
 DATASETS = (
     "cora",
     "citeseer",
@@ -28,14 +24,11 @@ DATASETS = (
 )
 """Orders of blocks and columns. Names that are not listed come after these, by name."""
 
-
 GROUP = ["protocol", "preset", "calibration"]
 """A table never mixes two groups."""
 
-
 PLACE = ["dataset", "setting", "teacher"]
 """Methods compete in one place: a column of a block."""
-
 
 CONFIGURATION = [*GROUP, *PLACE, "method"]
 
