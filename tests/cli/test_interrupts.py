@@ -25,9 +25,12 @@ PATIENCE_S = 240
 """A test that would wait longer fails; no test is passed by waiting."""
 
 
+TOLD = "gkd-train: interrupted; the same command goes on from here"
+
+
 def check(process: subprocess.Popen[str], errors: str, folder: Path) -> None:
     assert process.returncode == 130, errors
-    assert "gkd-train: interrupted; the same command goes on from here" in errors.splitlines()
+    assert TOLD in errors.splitlines()
     assert not list(folder.rglob("*.part"))
     assert not list(folder.rglob("result.json"))
     for path in folder.rglob("metrics.jsonl"):
@@ -58,6 +61,7 @@ def test_it_can_be_pressed_at_any_moment(
         _, errors = process.communicate(timeout=PATIENCE_S)
 
     check(process, errors, tmp_path / "outputs")
+    assert errors.splitlines()[-1] == TOLD
     for run in read_runs(tmp_path / "outputs", offline_env(tmp_path / "home")).values():
         assert run.shown["exit_code"] == 1  # closed, as failed
 
