@@ -56,7 +56,7 @@ def build(papers: pd.DataFrame, citations: pd.DataFrame, order: pd.DataFrame) ->
         np.sort(order.loc[order["split"] == part, "index"].to_numpy(dtype=np.int64))
         for part in ("train", "val", "test")
     )
-    return GraphData("cora", adjacency, features, labels, Split(*parts))
+    return GraphData("cora", adjacency, features, labels, (Split(*parts),))
 
 
 def _table(wheel: Path, kind: str) -> Any:

@@ -217,10 +217,10 @@ def _test(search: Search, paths: Sequence[str]) -> str:
     from gkd_runner.runs.display import accuracy_text
 
     runs = [run for path in paths if (run := read_run(Path(path)))]
-    by_seed = {seed.seed: seed for run in runs for seed in run.seeds}
-    if not by_seed.keys() >= set(search.config.seeds):
+    results = [seed for run in runs for seed in run.seeds if seed.seed in search.config.seeds]
+    if {result.seed for result in results} != set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return accuracy_text([by_seed[seed] for seed in search.config.seeds], "student", "test")
+    return accuracy_text(results, "student", "test")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
+from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split
 
 logger = logging.getLogger("gkd_runner")
 
@@ -23,7 +23,10 @@ def check_graph(graph: GraphData, source: str) -> None:
     """
     problems = [*_shapes(graph)]
     if not problems:
-        problems = [*_values(graph), *_edges(graph.adjacency), *_split(graph)]
+        problems = [*_values(graph), *_edges(graph.adjacency), *_names(graph)]
+        for number, split in enumerate(graph.splits):
+            where = f"split {number}: " if len(graph.splits) > 1 else ""
+            problems += [where + problem for problem in _split(graph, split)]
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise DataError(f"{source}: not a usable graph:\n{lines}")
@@ -83,17 +86,17 @@ def _named(classes: list[int]) -> str:
 
 
 def _warn_of_untrained_classes(graph: GraphData, source: str) -> None:
-    if graph.split is None:
-        return
-    trained = set(graph.labels[graph.split.train].tolist())
-    untrained = sorted(set(range(graph.num_classes)) - trained)
-    if untrained:
-        logger.warning(
-            "%s: no node of the train split belongs to class %s; models cannot learn a class"
-            " without examples",
-            source,
-            _named(untrained),
-        )
+    for number, split in enumerate(graph.splits):
+        trained = set(graph.labels[split.train].tolist())
+        untrained = sorted(set(range(graph.num_classes)) - trained)
+        if untrained:
+            logger.warning(
+                "%s: no node of the train split%s belongs to class %s; models cannot learn a class"
+                " without examples",
+                source,
+                f" {number}" if len(graph.splits) > 1 else "",
+                _named(untrained),
+            )
 
 
 def _edges(adjacency: sp.csr_array) -> list[str]:
@@ -115,11 +118,20 @@ def _edges(adjacency: sp.csr_array) -> list[str]:
     return problems
 
 
-def _split(graph: GraphData) -> list[str]:
-    if graph.split is None:
-        return []
+def _names(graph: GraphData) -> list[str]:
     problems = []
-    parts = {"train": graph.split.train, "val": graph.split.val, "test": graph.split.test}
+    if len(graph.ids) != graph.num_nodes:
+        problems.append(f"{len(graph.ids)} node ids, but there are {graph.num_nodes} labels")
+    elif repeated := graph.num_nodes - len(np.unique(graph.ids)):
+        problems.append(f"{repeated} node ids are not unique")
+    if graph.class_names and len(graph.class_names) < graph.num_classes:
+        problems.append(f"{len(graph.class_names)} class names for {graph.num_classes} classes")
+    return problems
+
+
+def _split(graph: GraphData, split: Split) -> list[str]:
+    problems = []
+    parts = {"train": split.train, "val": split.val, "test": split.test}
     for name, ids in parts.items():
         outside = ids[(ids < 0) | (ids >= graph.num_nodes)]
         if len(outside):

@@ -39,14 +39,20 @@ class GraphData:
 
     ``adjacency`` is ``[n, n]`` CSR float32 with ones, symmetric, without self-loops or
     duplicates; ``features`` is ``[n, d]`` float32, CSR if the file stores CSR, else dense;
-    ``labels`` is ``[n]`` int64, -1 where unknown.
+    ``labels`` is ``[n]`` int64, -1 where unknown. ``splits`` are the graph's own, if it has any.
+
+    ``node_ids`` ``[n]`` are the ids of the nodes in their source, integers or text; ``None`` if
+    these are 0 to n - 1. ``class_names`` are the names of classes 0, 1, and so on; empty if the
+    classes have none. Both are for people: no result depends on them.
     """
 
     name: str
     adjacency: sp.csr_array
     features: sp.csr_array | FloatArray
     labels: IntArray
-    split: Split | None = None
+    splits: tuple[Split, ...] = ()
+    node_ids: IntArray | npt.NDArray[np.str_] | None = None
+    class_names: tuple[str, ...] = ()
 
     @property
     def num_nodes(self) -> int:
@@ -65,9 +71,19 @@ class GraphData:
     def num_classes(self) -> int:
         return int(self.labels.max()) + 1
 
+    @property
+    def ids(self) -> IntArray | npt.NDArray[np.str_]:
+        """The id of each node in its source ``[n]``."""
+        return np.arange(self.num_nodes) if self.node_ids is None else self.node_ids
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each class: its number, if it has no other."""
+        return self.class_names or tuple(map(str, range(self.num_classes)))
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all arrays. The graph's name is left out: no result depends on it."""
+        """SHA-256 of all arrays that a result depends on: of none of the names and ids."""
         arrays = {
             "adj_indptr": self.adjacency.indptr,
             "adj_indices": self.adjacency.indices,
@@ -82,12 +98,10 @@ class GraphData:
             }
         else:
             arrays["attr_matrix"] = self.features
-        if self.split is not None:
-            arrays |= {
-                "train": self.split.train,
-                "val": self.split.val,
-                "test": self.split.test,
-            }
+        for number, split in enumerate(self.splits):
+            mark = f"_{number}" if len(self.splits) > 1 else ""
+            parts = {"train": split.train, "val": split.val, "test": split.test}
+            arrays |= {f"{part}{mark}": ids for part, ids in parts.items()}
         return hash_arrays(arrays)
 
     def subgraph(self, nodes: IntArray) -> GraphData:
@@ -99,13 +113,13 @@ class GraphData:
             moved = position[ids]
             return moved[moved >= 0]
 
-        split = self.split
         return replace(
             self,
             adjacency=self.adjacency[nodes][:, nodes],
             features=self.features[nodes],
             labels=self.labels[nodes],
-            split=split and Split(kept(split.train), kept(split.val), kept(split.test)),
+            splits=tuple(Split(kept(s.train), kept(s.val), kept(s.test)) for s in self.splits),
+            node_ids=self.ids[nodes],
         )
 
 

@@ -3,12 +3,15 @@
 The layout is that of Shchur et al. (2018): ``adj_indptr``, ``adj_indices``, ``adj_shape`` (and
 optionally ``adj_data``, whose zeros mean that there is no edge); either ``attr_indptr``,
 ``attr_indices``, ``attr_data``, ``attr_shape`` (CSR) or ``attr_matrix`` (dense ``[n, d]``);
-``labels`` (``[n]``, -1 = unknown); optionally ``train_idx``, ``val_idx``, ``test_idx``. Other
-arrays are never read; in the published files, some of them hold pickled objects.
+``labels`` (``[n]``, -1 = unknown). Optional are ``train_idx``, ``val_idx``, ``test_idx``, or for
+several splits ``train_masks``, ``val_masks``, ``test_masks`` (``[s, n]`` bool); ``node_ids``
+(``[n]``, integers or text) and ``class_names`` (text). Other arrays are never read; in the
+published files, some of them hold pickled objects.
 """
 
 from __future__ import annotations
 
+import logging
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,11 +28,15 @@ from gkd_runner.data.checks import check_graph, without_defects
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
+MASK_ARRAYS = ("train_masks", "val_masks", "test_masks")
+NAME_ARRAYS = ("node_ids", "class_names")
 
 _REQUIRED = ("adj_indptr", "adj_indices", "adj_shape", "labels")
 _SPARSE_FEATURES = ("attr_indptr", "attr_indices", "attr_data", "attr_shape")
 _DENSE_FEATURES = "attr_matrix"
-_KNOWN = (*_REQUIRED, "adj_data", *_SPARSE_FEATURES, _DENSE_FEATURES, *SPLIT_ARRAYS)
+_KNOWN = (*_REQUIRED, "adj_data", *_SPARSE_FEATURES, _DENSE_FEATURES, *SPLIT_ARRAYS, *MASK_ARRAYS)
+
+logger = logging.getLogger("gkd_runner")
 
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
@@ -58,12 +65,15 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
         adjacency = _csr(arrays, "adj", binary=True)
         features = _features(arrays)
         labels = _labels(arrays["labels"])
-        split = _split(arrays, path)
+        splits = _splits(arrays, path)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: malformed arrays: {error}") from error
     if repair and adjacency.shape[0] == adjacency.shape[1]:
         adjacency = without_defects(adjacency)
-    graph = GraphData(name, adjacency, features, labels, split)
+    names = arrays.get("class_names", ())
+    graph = GraphData(
+        name, adjacency, features, labels, splits, arrays.get("node_ids"), tuple(map(str, names))
+    )
     check_graph(graph, str(path))
     return graph
 
@@ -113,9 +123,19 @@ def _arrays_of(graph: GraphData) -> dict[str, Any]:
             "attr_indptr": graph.features.indptr.astype(np.int64),
             "attr_shape": np.asarray(graph.features.shape, dtype=np.int64),
         }
-    if graph.split is not None:
-        ids = (graph.split.train, graph.split.val, graph.split.test)
-        arrays |= dict(zip(SPLIT_ARRAYS, ids, strict=True))
+    parts = [(split.train, split.val, split.test) for split in graph.splits]
+    if len(parts) == 1:
+        arrays |= dict(zip(SPLIT_ARRAYS, parts[0], strict=True))
+    elif parts:
+        masks = np.zeros((len(MASK_ARRAYS), len(parts), graph.num_nodes), dtype=bool)
+        for number, split in enumerate(parts):
+            for part, ids in enumerate(split):
+                masks[part, number, ids] = True
+        arrays |= dict(zip(MASK_ARRAYS, masks, strict=True))
+    if graph.node_ids is not None:
+        arrays["node_ids"] = graph.node_ids
+    if graph.class_names:
+        arrays["class_names"] = np.array(graph.class_names)
     return arrays
 
 
@@ -124,7 +144,8 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             _require(archive.files, path)
-            return {key: _member(archive, key, path) for key in _KNOWN if key in archive.files}
+            found = {key: _member(archive, key, path) for key in _KNOWN if key in archive.files}
+            return found | _names(archive, path)
     except _UNREADABLE as error:
         raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
 
@@ -156,6 +177,25 @@ def _member(archive: Any, key: str, path: Path) -> npt.NDArray[Any]:
     if not isinstance(array, np.ndarray):  # NumPy returns bytes for other members
         raise _unreadable(path, key)
     return array
+
+
+def _names(archive: Any, path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Node ids and class names, unless they are pickled objects, as in some published files."""
+    names = {}
+    for key in NAME_ARRAYS:
+        if key in archive.files:
+            try:
+                array = _member(archive, key, path)
+            except DataError:
+                logger.warning("%s: %s holds Python objects and is not read", path, key)
+            else:
+                if array.ndim != 1 or array.dtype.kind not in "iuU":
+                    raise DataError(
+                        f"{path}: {key} must be a vector of integers or text, got {array.dtype} of"
+                        f" shape {array.shape}"
+                    )
+                names[key] = array.astype(np.int64) if array.dtype.kind in "iu" else array
+    return names
 
 
 def _unreadable(path: Path, key: str) -> DataError:
@@ -223,10 +263,15 @@ def _labels(values: npt.NDArray[Any]) -> IntArray:
     return values.astype(np.int64)
 
 
-def _split(arrays: Mapping[str, Any], path: Path) -> Split | None:
+def _splits(arrays: Mapping[str, Any], path: Path) -> tuple[Split, ...]:
     present = [key for key in SPLIT_ARRAYS if key in arrays]
+    masks = [key for key in MASK_ARRAYS if key in arrays]
+    if present and masks:
+        raise DataError(f"{path}: has {present[0]} and {masks[0]}; give one kind of split")
+    if masks:
+        return _masked(arrays, masks, path)
     if not present:
-        return None
+        return ()
     if len(present) < len(SPLIT_ARRAYS):
         missing = ", ".join(key for key in SPLIT_ARRAYS if key not in present)
         raise DataError(f"{path}: has {', '.join(present)} but not {missing}; give all or none")
@@ -238,4 +283,20 @@ def _split(arrays: Mapping[str, Any], path: Path) -> Split | None:
                 f"{path}: {key} must be a vector of node ids, got {array.dtype}"
                 f" of shape {array.shape}{hint}"
             )
-    return Split(*(array.astype(np.int64) for array in ids))
+    return (Split(*(array.astype(np.int64) for array in ids)),)
+
+
+def _masked(arrays: Mapping[str, Any], present: list[str], path: Path) -> tuple[Split, ...]:
+    if len(present) < len(MASK_ARRAYS):
+        missing = ", ".join(key for key in MASK_ARRAYS if key not in present)
+        raise DataError(f"{path}: has {', '.join(present)} but not {missing}; give all or none")
+    nodes = len(arrays["labels"])
+    shapes = {arrays[key].shape for key in MASK_ARRAYS}
+    if any(arrays[key].dtype != bool for key in MASK_ARRAYS) or shapes != {
+        (len(arrays[MASK_ARRAYS[0]]), nodes)
+    }:
+        raise DataError(
+            f"{path}: {', '.join(MASK_ARRAYS)} must be boolean and of one shape [splits, {nodes}]"
+        )
+    parts = zip(*(arrays[key] for key in MASK_ARRAYS), strict=True)
+    return tuple(Split(*(np.flatnonzero(mask) for mask in split)) for split in parts)

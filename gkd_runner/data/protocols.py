@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from gkd_runner.common.errors import DataError
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, IntArray, Split
-from gkd_runner.data.task import Task
+from gkd_runner.data.task import Replica, Task
 from gkd_runner.options.schema import Config, ProtocolConfig
 
 
@@ -21,29 +21,53 @@ def cut(graph: GraphData, protocol: ProtocolConfig, family: str) -> GraphData:
     return graph.subgraph(np.flatnonzero(component == largest))
 
 
-def make_task(graph: GraphData, config: Config, seed: int) -> Task:
-    """Draw the split and the hidden nodes for ``seed``; ``graph`` is what ``cut`` returned."""
+def uses_own_splits(graph: GraphData, config: Config) -> bool:
+    """True if the protocol takes the graph's stored splits and draws none."""
+    return bool(graph.splits) and config.dataset.family in config.protocol.own_split
+
+
+def replicas_of(graph: GraphData, config: Config) -> list[Replica]:
+    """Every split with every seed of ``config``; ``graph`` is what ``cut`` returned.
+
+    Raises ``DataError`` for a split that the graph does not have.
+    """
+    stored = len(graph.splits) if uses_own_splits(graph, config) else 1
+    wanted = range(stored) if config.splits is None else config.splits
+    if absent := [split for split in wanted if split >= stored]:
+        has = f"has {stored} of its own" if stored > 1 else "has no several splits of its own"
+        raise DataError(
+            f"splits={list(wanted)}: {graph.name} {has}, so that there is no split {absent[0]};"
+            " they are numbered from 0, and splits=null takes all"
+        )
+    return [Replica(seed, split) for split in wanted for seed in config.seeds]
+
+
+def make_task(graph: GraphData, config: Config, seed: int, number: int = 0) -> Task:
+    """The task of split ``number`` and ``seed``; ``graph`` is what ``cut`` returned.
+
+    ``seed`` draws the split, unless the graph's own are used, and the hidden nodes.
+    """
     protocol, family = config.protocol, config.dataset.family
-    split = draw_split(graph, protocol, family, seed)
+    own = uses_own_splits(graph, config)
+    split = graph.splits[number] if own else draw_split(graph, protocol, family, seed)
     kept = keep_labels(split.train, graph.labels, protocol, seed)
     learnt = Split(kept, split.val, split.test)
     everything = np.arange(graph.num_nodes)
     if config.setting.name == "transductive":
-        return Task(seed, graph, learnt, everything, np.empty(0, dtype=np.int64))
+        return Task(seed, graph, learnt, everything, np.empty(0, dtype=np.int64), number)
     hidden = hidden_nodes(split.test, protocol, family, seed)
     seen = everything
     if not protocol.observe_unsplit:
         seen = np.sort(np.concatenate([split.train, split.val, split.test]))
-    return Task(seed, graph, learnt, np.setdiff1d(seen, hidden, assume_unique=True), hidden)
+    observed = np.setdiff1d(seen, hidden, assume_unique=True)
+    return Task(seed, graph, learnt, observed, hidden, number)
 
 
 def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) -> Split:
-    """Return the stored split if the protocol uses it, or draw one for ``seed``.
+    """Draw a split for ``seed``.
 
     Raises ``DataError`` when a class or the graph has too few labelled nodes.
     """
-    if graph.split is not None and family in protocol.own_split:
-        return graph.split
     rng = generator(seed, "split")
     order = rng.permutation(graph.num_nodes)
     order = order[graph.labels[order] != UNKNOWN_LABEL]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,13 +15,23 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+class Replica(NamedTuple):
+    """One repetition of a configuration: its seed and the number of its split.
+
+    The number is 0 where the split is drawn and where the graph has only one.
+    """
+
+    seed: int
+    split: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The graph, the split and the hidden nodes of one seed.
+    """The graph, the split and the hidden nodes of one replica.
 
     Evaluation sees all of ``graph``. ``observed`` holds the sorted ids of the nodes that training
     sees: all nodes if transductive. ``hidden`` holds the test nodes that training does not see.
-    ``split`` holds ids in ``graph``.
+    ``split`` holds ids in ``graph``; ``number`` is its place among the graph's own splits.
     """
 
     seed: int
@@ -29,6 +39,7 @@ class Task:
     split: Split
     observed: IntArray
     hidden: IntArray
+    number: int = 0
 
     @cached_property
     def training_graph(self) -> GraphData:

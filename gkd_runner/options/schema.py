@@ -222,6 +222,11 @@ class Config:
     training: TrainingConfig = option("Epochs and patience.")
     tracker: TrackerConfig = option("Experiment tracker.")
     seeds: list[int] = option("One replica per seed.", at_least=0, distinct=True)
+    splits: list[int] | None = option(
+        "Numbers of the graph's own splits, each run with every seed; null: all of them.",
+        at_least=0,
+        distinct=True,
+    )
     device: str = option("Where both stages run.", choices=DEVICES)
     replicas: int | None = option(
         "Seeds trained at once; null: 1 on the CPU, all on a GPU.", at_least=1

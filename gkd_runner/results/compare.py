@@ -106,9 +106,9 @@ AVERAGED = (
 def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
     """Each student minus that of the method ``base``, or minus its own teacher (``teacher``).
 
-    Paired over the seeds that both have on the same split; a row per configuration with the
-    fields of ``Difference``, none where there is no pair. A baseline is not compared with a
-    method that distils.
+    Paired over the replicas that both have, on the same seed and split; a row per configuration
+    with the fields of ``Difference``, none where there is no pair. A baseline is not compared with
+    a method that distils.
     """
     if base == "teacher":
         gaps = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])
@@ -120,7 +120,7 @@ def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
 
 def _gaps(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``ours`` with their ``gap`` to the method in the column ``base``."""
-    same = [*GROUP, *PLACE, "seed", "split_hash"]
+    same = [*GROUP, *PLACE, "seed", "split", "split_hash"]
     theirs = theirs[[*same, "method", "student_accuracy"]].rename(columns={"method": "base"})
     pairs = ours.merge(theirs, on=[*same, "base"], suffixes=("", "_base"))
     return pairs.assign(gap=pairs["student_accuracy"] - pairs["student_accuracy_base"])

@@ -1,4 +1,4 @@
-"""All finished runs as one tidy table: a row per run and seed, facts in columns."""
+"""All finished runs as one tidy table: a row per run and replica, facts in columns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gkd_runner.results.stored import StoredRun, provenance, read_runs
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
     "seed": "int64",
+    "split": "int64",
     "hyperparameters": "string",
     "preset_rows": "json",
     "changed": "json",
@@ -52,7 +53,8 @@ COLUMNS: dict[str, str] = {
 }
 """The columns of the table and of ``runs.csv``, with their types.
 
-The first seven name a configuration. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
+The first seven name a configuration, ``seed`` and ``split`` (the number of the split) a replica of
+it. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
 where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
 (``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
 and all test nodes; one over no nodes is missing. ``teacher_confidence`` is the mean top
@@ -73,13 +75,13 @@ class ReportError(GkdError):
 def load_runs(sources: Iterable[str | Path]) -> pd.DataFrame:
     """The finished runs in output folders, or in CSV files that ``to_csv`` wrote.
 
-    A seed that several runs of one key have finished counts once, in the newest of them. Raises
+    A replica that several runs of one key have finished counts once, in the newest of them. Raises
     ``ReportError`` for a source that is neither.
     """
     runs = pd.concat([_empty(), *(_read(Path(source)) for source in sources)])
     by_age = runs.sort_values(["started", "folder"], kind="stable")  # a CSV's have no folder
-    newest = by_age.drop_duplicates(["key", "seed"], keep="last")
-    order = ["dataset", "protocol", "setting", "teacher", "method", "key", "seed"]
+    newest = by_age.drop_duplicates(["key", "seed", "split"], keep="last")
+    order = ["dataset", "protocol", "setting", "teacher", "method", "key", "split", "seed"]
     return newest.sort_values(order, kind="stable", ignore_index=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 
@@ -49,7 +50,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One seed's teacher and student.
+    """One replica's teacher and student; ``split`` is the number of its split.
 
     ``teacher_confidence`` is the mean top probability of the teacher before calibration. A flat
     teacher has almost uniform soft labels for its accuracy; a collapsed student has far less
@@ -57,6 +58,7 @@ class SeedResult:
     """
 
     seed: int
+    split: int
     split_hash: str
     teacher: StageResult
     student: StageResult
@@ -67,10 +69,15 @@ class SeedResult:
     flat_teacher: bool
     collapsed_student: bool
 
+    @property
+    def replica(self) -> Replica:
+        """The seed and the number of the split."""
+        return Replica(self.seed, self.split)
+
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and population standard deviation over seeds, in [0, 1]."""
+    """Mean and population standard deviation over replicas, in [0, 1]."""
 
     mean: float
     std: float
@@ -78,11 +85,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One job's results, from as many runs as its seeds were trained in.
+    """One job's results, from as many runs as its replicas were trained in.
 
-    ``seconds`` is wall time per stage of what was trained now, or of all where nothing was;
-    ``hint`` has labelled commands to look at the job with; ``reused`` counts the seeds that an
-    earlier run had finished.
+    ``seeds`` has an entry per replica. ``seconds`` is wall time per stage of what was trained now,
+    or of all where nothing was; ``hint`` has labelled commands to look at the job with; ``reused``
+    counts the replicas that an earlier run had finished.
     """
 
     config: Config

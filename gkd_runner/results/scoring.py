@@ -26,6 +26,7 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bo
     confidence = mean_confidence(teacher.observed_logits)
     return SeedResult(
         seed=task.seed,
+        split=task.number,
         split_hash=task.split.fingerprint,
         teacher=teacher_result,
         student=student_result,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
 
 TEACHERS = ("gcn", "sage", "gat")
@@ -86,9 +87,9 @@ def grouped(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFrame:
-    """One configuration per group, place and method, a row per seed.
+    """One configuration per group, place and method, a row per replica.
 
-    The configuration has the fewest changed options, then the most seeds, then the best
+    The configuration has the fewest changed options, then the most replicas, then the best
     validation accuracy. Under ``preset=common`` all methods of a place come from runs on the very
     same teachers. The new columns are ``others``, the number of configurations of that method
     that are not shown, and ``teacher_accuracy`` and ``student_accuracy``: over ``inductive_part``
@@ -102,12 +103,14 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
             ~inductive, selected[f"{stage}_{inductive_part}"]
         )
         selected[f"{stage}_accuracy"] = accuracy
-    return in_rank(selected, [*CONFIGURATION, "seed"]).reset_index(drop=True)
+    return in_rank(selected, [*CONFIGURATION, "split", "seed"]).reset_index(drop=True)
 
 
 def _chosen(rows: pd.DataFrame) -> pd.DataFrame:
     """The key that is shown of each configuration, with the number of ``others``."""
-    by_key = rows.sort_values("seed", kind="stable").groupby([*CONFIGURATION, "key"], sort=False)
+    by_key = rows.sort_values(["split", "seed"], kind="stable").groupby(
+        [*CONFIGURATION, "key"], sort=False
+    )
     keys = by_key.agg(
         changes=("changed", lambda changed: len(changed.iloc[0])),
         seeds=("seed", "size"),
@@ -131,12 +134,13 @@ def _families(rows: pd.DataFrame, keys: pd.DataFrame) -> list[int]:
     """A number per row of ``keys``; methods of a place are compared within one number only.
 
     Under ``preset=common`` a family shares its teachers: a key joins the first family with which
-    it has seeds in common, if all of these come from the same teachers.
+    it has replicas in common, if all of these come from the same teachers.
     """
-    taught: dict[str, dict[int, str]] = {}
-    for key, seed, teacher in zip(rows["key"], rows["seed"], rows["teacher_key"], strict=True):
-        taught.setdefault(key, {})[seed] = teacher
-    families: dict[tuple[str, ...], list[dict[int, str]]] = {}
+    taught: dict[str, dict[Replica, str]] = {}
+    columns = (rows[name] for name in ("key", "seed", "split", "teacher_key"))
+    for key, seed, split, teacher in zip(*columns, strict=True):
+        taught.setdefault(key, {})[Replica(seed, split)] = teacher
+    families: dict[tuple[str, ...], list[dict[Replica, str]]] = {}
     numbers = []
     for row in keys.to_dict("records"):
         here = families.setdefault(tuple(row[name] for name in [*GROUP, *PLACE]), [])
@@ -154,6 +158,6 @@ def _families(rows: pd.DataFrame, keys: pd.DataFrame) -> list[int]:
     return numbers
 
 
-def _share_teachers(theirs: dict[int, str], mine: dict[int, str]) -> bool:
+def _share_teachers(theirs: dict[Replica, str], mine: dict[Replica, str]) -> bool:
     shared = theirs.keys() & mine.keys()
-    return bool(shared) and all(theirs[seed] == mine[seed] for seed in shared)
+    return bool(shared) and all(theirs[replica] == mine[replica] for replica in shared)

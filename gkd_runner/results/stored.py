@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
 
-RESULT_FORMAT = 3
+RESULT_FORMAT = 4
 """Of ``result.json``; raised when its fields change."""
 
 logger = logging.getLogger("gkd_runner")
@@ -89,16 +90,11 @@ def trains_again(config: Config) -> bool:
     return config.rerun or config.cache == "refresh"
 
 
-def finished(config: Config, key: str) -> dict[int, StoredRun]:
-    """For each of the configuration's seeds that is done, the newest run that did it."""
-    return newest_runs(cell_folder(config), key, config.seeds)
-
-
-def newest_runs(folder: Path, key: str, seeds: Iterable[int]) -> dict[int, StoredRun]:
-    """For each of ``seeds`` that a finished run of ``key`` in ``folder`` has, the newest such."""
+def newest_runs(folder: Path, key: str, replicas: Iterable[Replica]) -> dict[Replica, StoredRun]:
+    """The newest finished run of ``key`` in ``folder`` for each of ``replicas`` that has one."""
     runs = [run for run in read_runs(folder, f"*-{key[:8]}*") if run.key == key]
-    by_seed = {seed.seed: run for run in runs for seed in run.seeds}
-    return {seed: by_seed[seed] for seed in seeds if seed in by_seed}
+    newest = {result.replica: run for run in runs for result in run.seeds}
+    return {replica: newest[replica] for replica in replicas if replica in newest}
 
 
 def lock_file(config: Config, key: str) -> Path:
@@ -106,20 +102,23 @@ def lock_file(config: Config, key: str) -> Path:
     return Path(config.output_dir).expanduser() / "cache" / "runs" / f"{key}.lock"
 
 
-def merged(config: Config, done: Mapping[int, StoredRun], fresh: RunResult | None) -> RunResult:
-    """The results of all of ``config.seeds``, in order: those ``done`` and the ``fresh`` ones."""
-    if fresh and not done:
-        return fresh
+def merged(
+    config: Config,
+    replicas: Iterable[Replica],
+    done: Mapping[Replica, StoredRun],
+    fresh: Sequence[RunResult],
+) -> RunResult:
+    """The results of all ``replicas``, in order: those ``done`` and the ``fresh`` ones."""
     runs = list({run.path: run for run in done.values()}.values())
-    by_seed = {seed.seed: seed for run in runs for seed in run.seeds if done.get(seed.seed) is run}
-    by_seed |= {seed.seed: seed for seed in fresh.seeds} if fresh else {}
-    seconds = [fresh.seconds] if fresh else [run.seconds for run in runs]
+    results = {r.replica: r for run in runs for r in run.seeds if done.get(r.replica) is run}
+    results |= {result.replica: result for job in fresh for result in job.seeds}
+    seconds = [source.seconds for source in fresh or runs]
     return RunResult(
         config,
-        (*(run.path for run in runs), *(fresh.paths if fresh else ())),
-        tuple(by_seed[seed] for seed in config.seeds),
+        (*(run.path for run in runs), *(path for job in fresh for path in job.paths)),
+        tuple(results[replica] for replica in replicas),
         {stage: sum(each[stage] for each in seconds) for stage in seconds[0]},
-        fresh.hint if fresh else (),
+        fresh[-1].hint if fresh else (),
         reused=len(done),
     )
 

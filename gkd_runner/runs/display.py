@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -85,17 +85,26 @@ def _heading(result: RunResult) -> Text:
     return Text(
         f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
-        f" {', '.join(str(seed.seed) for seed in result.seeds)}\n"
+        f" {_distinct(seed.seed for seed in result.seeds)}{_splits(result)}\n"
         f"hyperparameters: {source_text(config)}\n"
         f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
     )
+
+
+def _distinct(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, dict.fromkeys(numbers)))
+
+
+def _splits(result: RunResult) -> str:
+    splits = {seed.split for seed in result.seeds}
+    return "" if splits == {0} else f"; splits {_distinct(seed.split for seed in result.seeds)}"
 
 
 def _reused(result: RunResult) -> str:
     if not result.reused:
         return ""
     return (
-        f"\nfinished before: {result.reused} of {len(result.seeds)} seeds, read from the run's"
+        f"\nfinished before: {result.reused} of {len(result.seeds)} students, read from the run's"
         " folder; rerun=true trains again"
     )
 
@@ -105,7 +114,7 @@ def _table(result: RunResult) -> Table:
     caption = (
         "accuracy in %"
         if len(result.seeds) == 1
-        else ("accuracy in %, mean ± population std over seeds")
+        else f"accuracy in %, mean ± population std over {over(result.seeds)}"
     )
     table = plain_table(caption)
     for heading in ("", *parts, "epoch", "seconds"):
@@ -129,6 +138,11 @@ def _span(epochs: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
+def over(seeds: Sequence[SeedResult]) -> str:
+    """The repetitions that a mean is over: seeds, or splits and seeds."""
+    return "splits and seeds" if len({seed.split for seed in seeds}) > 1 else "seeds"
+
+
 def accuracy_text(seeds: Sequence[SeedResult], name: str, part: str) -> str:
     """Mean ± population std over ``seeds`` of one accuracy of ``teacher`` or ``student``, in %."""
     summary = summarize(seeds, STAGES[name], part)
@@ -145,4 +159,5 @@ def _difference(seeds: Sequence[SeedResult], part: str) -> str:
 def _warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
     for seed in seeds:
         for warning in warnings_of(seed):
-            yield f"seed {seed.seed}: {warning}"
+            split = f" split {seed.split}" if seed.split else ""
+            yield f"seed {seed.seed}{split}: {warning}"

@@ -133,7 +133,7 @@ def tracked_identity(config: Config, key: str, device: torch.device, seed: int) 
     tags = (dataset, method, teacher, setting, f"{protocol} protocol", f"{preset} preset")
     return RunIdentity(
         project=config.tracker.project,
-        name=f"{method}-{seed}-{teacher}-{dataset}",
+        name=f"{method}-{seed}-{teacher}-{dataset}{_split_mark(config)}",
         group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
         job_type="distil" if _distils(config) else "baseline",
         tags=tuple(dict.fromkeys((*tags, *config.tracker.tags))),
@@ -145,9 +145,13 @@ def tracked_identity(config: Config, key: str, device: torch.device, seed: int) 
 def _tracked_config(config: Config) -> dict[str, Any]:
     """The options that distinguish runs, without those of folders, trackers and sweeps."""
     options = asdict(config)
-    kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
+    kept = {name: options[name] for name in ("dataset", "splits", "preset", *SHAPING)}
     del kept["dataset"]["path"]
     return {**kept, "hyperparameters": asdict(hyperparameters(config))}
+
+
+def _split_mark(config: Config) -> str:
+    return "".join(f"-split{number}" for number in config.splits or () if number)
 
 
 def _distils(config: Config) -> bool:

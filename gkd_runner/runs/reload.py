@@ -95,7 +95,7 @@ def reload_run(
     result, key = _seed(run, seed)
     config = _config(path, moved)
     graph = _same_graph(run, load_dataset(config.dataset, config.protocol, data_dir(config)))
-    task = make_task(graph, config, result.seed)
+    task = make_task(graph, config, *result.replica)
     if task.split.fingerprint != result.split_hash:
         raise RunError(
             f"{path}: gkd-runner draws another split for seed {result.seed} now than it did for"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -10,11 +11,12 @@ from gkd_runner.common.locks import held
 from gkd_runner.config.build import data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.protocols import make_task
+from gkd_runner.data.protocols import make_task, replicas_of
+from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
 from gkd_runner.results.scores import RunResult
-from gkd_runner.results.stored import finished, lock_file, merged, trains_again
+from gkd_runner.results.stored import cell_folder, lock_file, merged, newest_runs, trains_again
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.job import Job
 from gkd_runner.training.soft_labels import make_soft_labels
@@ -22,24 +24,39 @@ from gkd_runner.training.student import train_all_students
 
 
 def train(config: Config) -> RunResult:
-    """Run one job: train (or fetch) a teacher per seed, distil a student from each, record it.
+    """Run one job: train (or fetch) a teacher per replica, distil a student from each, record it.
 
-    Seeds that an earlier run of the same key has finished are read from disk, unless
-    ``config.rerun``. Raises ``GkdError`` for data, configurations and training that cannot work.
+    Replicas that an earlier run of the same key has finished are read from disk, unless
+    ``config.rerun``. Each of a graph's own splits is a run with a folder of its own. Raises
+    ``GkdError`` for data, configurations and training that cannot work.
     """
     device = choose_device(config.device)
     graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     key = config_key(config, graph, device)
+    replicas = replicas_of(graph, config)
     with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
-        done = {} if trains_again(config) else finished(config, key)
-        left = [seed for seed in config.seeds if seed not in done]
-        fresh = distil(replace(config, seeds=left), graph, device, key) if left else None
-        return merged(config, done, fresh)
+        done = {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
+        left = [replica for replica in replicas if replica not in done]
+        fresh = [
+            distil(replace(config, seeds=seeds, splits=[split]), graph, device, key)
+            for split, seeds in by_split(left).items()
+        ]
+        return merged(config, replicas, done, fresh)
+
+
+def by_split(replicas: Iterable[Replica]) -> dict[int, list[int]]:
+    """The seeds of each split."""
+    seeds: dict[int, list[int]] = {}
+    for replica in replicas:
+        seeds.setdefault(replica.split, []).append(replica.seed)
+    return seeds
 
 
 def distil(config: Config, graph: GraphData, device: torch.device, key: str) -> RunResult:
-    """Train the teacher and the student of every seed."""
-    tasks = [make_task(graph, config, seed) for seed in config.seeds]
+    """Train the teacher and the student of every seed on the only one of ``config.splits``."""
+    assert config.splits is not None
+    (split,) = config.splits
+    tasks = [make_task(graph, config, seed, split) for seed in config.seeds]
     with Job(config, graph, device, key) as job:
         with job.stage("teacher") as on_epochs:
             soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs)

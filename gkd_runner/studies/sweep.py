@@ -60,6 +60,8 @@ def run_cases(cases: Sequence[Case]) -> pd.DataFrame:
         for seed in case.config.seeds
     ]
     runs = load_runs([Path(cases[0].config.output_dir).expanduser()])
+    if runs.duplicated(["key", "seed"]).any():
+        raise ConfigError(["a study compares seeds on one split of a graph: give splits=[0]"])
     return pd.DataFrame(asked).merge(runs, on=["key", "seed"])
 
 

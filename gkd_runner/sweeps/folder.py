@@ -16,6 +16,7 @@ from typing import Any
 
 from gkd_runner.common.errors import explain, on_one_line
 from gkd_runner.common.files import replacing
+from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.identity import identity
 from gkd_runner.results.stored import StoredRun, newest_runs
@@ -34,8 +35,8 @@ class Planned:
         dataset: the name of its graph.
         folder: the folder that holds its runs.
         key: the key of its runs; empty if its graph could not be read.
-        seeds: its seeds.
-        done: all seeds had finished before the sweep began.
+        replicas: its seeds and splits.
+        done: all replicas had finished before the sweep began.
         again: it trains again all the same (``rerun=true``).
     """
 
@@ -43,18 +44,18 @@ class Planned:
     dataset: str
     folder: str
     key: str
-    seeds: tuple[int, ...]
+    replicas: tuple[Replica, ...]
     done: bool
     again: bool
 
-    def runs(self) -> dict[int, StoredRun]:
-        """The newest finished run of each seed that has one."""
-        return newest_runs(Path(self.folder), self.key, self.seeds) if self.key else {}
+    def runs(self) -> dict[Replica, StoredRun]:
+        """The newest finished run of each replica that has one."""
+        return newest_runs(Path(self.folder), self.key, self.replicas) if self.key else {}
 
-    def runs_of(self, sweep_started: float) -> dict[int, StoredRun]:
+    def runs_of(self, sweep_started: float) -> dict[Replica, StoredRun]:
         """The runs that count in this sweep; if the cell trains again, only those begun in it."""
         earliest = sweep_started if self.again else 0.0
-        return {seed: run for seed, run in self.runs().items() if run.began >= earliest}
+        return {replica: run for replica, run in self.runs().items() if run.began >= earliest}
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,10 @@ def current() -> Sweep | None:
     if path is None:
         return None
     plan = json.loads((Path(path) / "plan.json").read_text(encoding="utf-8"))
-    cells = tuple(Planned(**{**cell, "seeds": tuple(cell["seeds"])}) for cell in plan["cells"])
+    cells = tuple(
+        Planned(**{**cell, "replicas": tuple(Replica(*pair) for pair in cell["replicas"])})
+        for cell in plan["cells"]
+    )
     return Sweep(Path(path), plan["started"], cells)
 
 

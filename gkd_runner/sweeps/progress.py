@@ -30,7 +30,7 @@ def progress(sweep: Sweep) -> Progress:
     costs: dict[int, float] = {}  # seconds of the cells done since the sweep began
     for number, cell in enumerate(sweep.cells):
         runs = {} if cell.done else cell.runs_of(sweep.started)
-        if runs and runs.keys() >= set(cell.seeds):
+        if runs and runs.keys() >= set(cell.replicas):
             distinct = {run.path: run for run in runs.values()}.values()
             costs[number] = sum(sum(run.seconds.values()) for run in distinct)
     done = costs.keys() | {number for number, cell in enumerate(sweep.cells) if cell.done}

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.errors import on_one_line
+from gkd_runner.data.task import Replica
 from gkd_runner.results.scores import SeedResult
 from gkd_runner.runs.display import accuracy_text
 from gkd_runner.sweeps.folder import Failure, Sweep
@@ -40,7 +41,9 @@ def closing(sweep: Sweep, seconds: float) -> Group:
     failures = {failure.number: failure for failure in sweep.failures()}
     parts: list[RenderableType] = []
     if sweep.cells:
-        caption = "test accuracy in %, over all test nodes: mean ± population std over seeds"
+        caption = (
+            "test accuracy in %, over all test nodes: mean ± population std over splits and seeds"
+        )
         parts += [_results(sweep, set(failures)), Text(caption)]
     if failures:
         parts += [_failures(sweep, failures)]
@@ -55,16 +58,16 @@ def _results(sweep: Sweep, failed: set[int]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for number, cell in enumerate(sweep.cells):
         runs = cell.runs()
-        seeds = [_of(runs[seed].seeds, seed) for seed in cell.seeds if seed in runs]
-        if len(seeds) == len(cell.seeds):
+        seeds = [_of(runs[wanted].seeds, wanted) for wanted in cell.replicas if wanted in runs]
+        if len(seeds) == len(cell.replicas):
             table.add_row(cell.label, str(len(seeds)), *_accuracies(seeds))
         else:
             table.add_row(cell.label, str(len(seeds)), "failed" if number in failed else UNSEEN)
     return table
 
 
-def _of(seeds: tuple[SeedResult, ...], wanted: int) -> SeedResult:
-    return next(seed for seed in seeds if seed.seed == wanted)
+def _of(seeds: tuple[SeedResult, ...], wanted: Replica) -> SeedResult:
+    return next(seed for seed in seeds if seed.replica == wanted)
 
 
 def _accuracies(seeds: list[SeedResult]) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _planned(plan: Plan) -> list[Planned]:
             dataset=surveyed.cell.config.dataset.name,
             folder=str(cell_folder(surveyed.cell.config).absolute()),
             key=surveyed.key,
-            seeds=tuple(surveyed.cell.config.seeds),
+            replicas=surveyed.replicas,
             done=not surveyed.missing,
             again=trains_again(surveyed.cell.config),
         )

@@ -1,4 +1,4 @@
-"""Survey a sweep before it runs: finished cells, missing seeds, teachers to train."""
+"""Survey a sweep before it runs: finished cells, missing replicas, teachers to train."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from gkd_runner.config.build import data_dir
 from gkd_runner.config.command_line import Cell
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.protocols import make_task
+from gkd_runner.data.protocols import make_task, replicas_of
+from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
-from gkd_runner.results.stored import finished, trains_again
+from gkd_runner.results.stored import cell_folder, newest_runs, trains_again
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.training.cache import TeacherCache, teacher_key
 
@@ -28,14 +29,16 @@ class Surveyed:
     Attributes:
         cell: the cell.
         key: the key of its runs; empty when its graph cannot be read.
-        missing: the seeds that no finished run has.
-        teachers: the keys of the teachers that these seeds need.
+        replicas: its seeds and splits.
+        missing: the replicas that no finished run has.
+        teachers: the keys of the teachers that these need.
         problem: the reason why the cell cannot start, if it is known already.
     """
 
     cell: Cell
     key: str
-    missing: tuple[int, ...]
+    replicas: tuple[Replica, ...]
+    missing: tuple[Replica, ...]
     teachers: tuple[str, ...]
     problem: str | None = None
 
@@ -89,20 +92,22 @@ def _look_up(cell: Cell, graph: GraphData | GkdError) -> Surveyed:
             raise graph
         device = choose_device(config.device)
         key = config_key(config, graph, device)
-        done = {} if trains_again(config) else finished(config, key)
-        missing = tuple(seed for seed in config.seeds if seed not in done)
+        replicas = tuple(replicas_of(graph, config))
+        done = {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
+        missing = tuple(replica for replica in replicas if replica not in done)
         teachers = _teachers(config, graph, device, missing)
     except GkdError as error:
-        return Surveyed(cell, "", tuple(config.seeds), (), str(error))
-    return Surveyed(cell, key, missing, teachers)
+        unknown = tuple(Replica(seed) for seed in config.seeds)
+        return Surveyed(cell, "", unknown, unknown, (), str(error))
+    return Surveyed(cell, key, replicas, missing, teachers)
 
 
 def _teachers(
-    config: Config, graph: GraphData, device: torch.device, seeds: Iterable[int]
+    config: Config, graph: GraphData, device: torch.device, replicas: Iterable[Replica]
 ) -> tuple[str, ...]:
     return tuple(
-        teacher_key(make_task(graph, config, seed), config.teacher, config.training, device)
-        for seed in seeds
+        teacher_key(make_task(graph, config, *replica), config.teacher, config.training, device)
+        for replica in replicas
     )
 
 

@@ -59,8 +59,7 @@ def test_a_sound_file_loads_as_published(tmp_path: Path, arrays: Arrays) -> None
     assert (graph.num_nodes, graph.num_edges, graph.num_features, graph.num_classes) == (4, 6, 3, 2)
     assert graph.adjacency.dtype == graph.features.dtype == np.float32
     assert graph.features.toarray().tolist() == [[1, 0, 0], [0, 2, 0], [0, 0, 1], [3, 0, 0]]
-    assert graph.split is not None
-    assert graph.split.train.tolist() == [0, 1]
+    assert graph.splits[0].train.tolist() == [0, 1]
 
 
 def test_saving_and_loading_gives_the_same_graph(tmp_path: Path, arrays: Arrays) -> None:
@@ -68,8 +67,7 @@ def test_saving_and_loading_gives_the_same_graph(tmp_path: Path, arrays: Arrays)
     save_npz(graph, tmp_path / "copy.npz")
     copy = load_npz(tmp_path / "copy.npz", "copy")
     assert copy.fingerprint == graph.fingerprint
-    assert copy.split is not None
-    assert copy.split.fingerprint == graph.split.fingerprint  # type: ignore[union-attr]
+    assert copy.splits[0].fingerprint == graph.splits[0].fingerprint
 
 
 def test_saving_twice_gives_the_same_bytes_and_leaves_nothing_else(
@@ -97,9 +95,9 @@ def test_a_graph_without_split_has_none(tmp_path: Path, arrays: Arrays) -> None:
     for key in ("train_idx", "val_idx", "test_idx"):
         del arrays[key]
     graph = load(tmp_path, arrays)
-    assert graph.split is None
+    assert graph.splits == ()
     save_npz(graph, tmp_path / "copy.npz")
-    assert load_npz(tmp_path / "copy.npz", "copy").split is None
+    assert load_npz(tmp_path / "copy.npz", "copy").splits == ()
 
 
 def test_stored_zeros_are_no_edges_and_weights_are_dropped(tmp_path: Path, arrays: Arrays) -> None:
@@ -313,7 +311,7 @@ def test_the_example_of_save_npz_runs_and_its_file_loads(
     assert doctest.DocTestRunner().run(example) == (0, 12)
     graph = load_npz(tmp_path / "mine.npz", "mine")
     assert (graph.num_nodes, graph.num_edges, graph.num_classes) == (4, 6, 2)
-    assert graph.split is None
+    assert graph.splits == ()
 
 
 @pytest.mark.parametrize(
@@ -340,14 +338,14 @@ def test_the_fingerprint_ignores_the_name_and_sees_every_array(arrays: Arrays) -
     ids = np.arange(4)
     split = Split(ids[:2], ids[2:3], ids[3:])
     features = np.ones((4, 2), dtype=np.float32)
-    base = GraphData("a", adjacency, features, arrays["labels"], split)
-    assert GraphData("b", adjacency, features, arrays["labels"], split).fingerprint == (
+    base = GraphData("a", adjacency, features, arrays["labels"], (split,))
+    assert GraphData("b", adjacency, features, arrays["labels"], (split,)).fingerprint == (
         base.fingerprint
     )
     others = [
-        GraphData("a", adjacency, features * 2, arrays["labels"], split),
-        GraphData("a", adjacency, features, 1 - arrays["labels"], split),
-        GraphData("a", adjacency, features, arrays["labels"], None),
-        GraphData("a", sp.csr_array((4, 4)), features, arrays["labels"], split),
+        GraphData("a", adjacency, features * 2, arrays["labels"], (split,)),
+        GraphData("a", adjacency, features, 1 - arrays["labels"], (split,)),
+        GraphData("a", adjacency, features, arrays["labels"]),
+        GraphData("a", sp.csr_array((4, 4)), features, arrays["labels"], (split,)),
     ]
     assert base.fingerprint not in {other.fingerprint for other in others}

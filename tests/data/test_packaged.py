@@ -28,11 +28,10 @@ def test_packaged_cora_has_the_published_sizes() -> None:
 
 def test_packaged_cora_has_the_public_split() -> None:
     cora = load_npz(PACKAGED / "cora.npz", "cora")
-    assert cora.split is not None
-    assert cora.split.train.tolist() == list(range(140))
-    assert cora.split.val.tolist() == list(range(140, 640))
-    assert cora.split.test.tolist() == list(range(1708, 2708))
-    assert np.bincount(cora.labels[cora.split.train]).tolist() == [20] * 7
+    assert cora.splits[0].train.tolist() == list(range(140))
+    assert cora.splits[0].val.tolist() == list(range(140, 640))
+    assert cora.splits[0].test.tolist() == list(range(1708, 2708))
+    assert np.bincount(cora.labels[cora.splits[0].train]).tolist() == [20] * 7
 
 
 @pytest.mark.skipif(not REFERENCE.is_file(), reason=f"no {REFERENCE} (set GKD_DATA)")

@@ -38,7 +38,7 @@ def test_a_made_up_graph_passes_every_check_of_a_loaded_one(graph: GraphData) ->
     check_graph(graph, "synthetic")
     assert graph.adjacency.dtype == graph.features.dtype == np.float32
     assert graph.labels.dtype == np.int64
-    assert graph.split is None
+    assert graph.splits == ()
 
 
 def test_sizes_are_those_asked_for(graph: GraphData) -> None:

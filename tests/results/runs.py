@@ -18,6 +18,7 @@ def run(method: str = "glnn", seed: int = 0, student: float = 0.8, **changes: An
     values: Run = {
         "dataset": "cora", "protocol": "infgrand", "setting": "transductive", "teacher": "gcn",
         "method": method, "preset": "common", "calibration": "temperature", "seed": seed,
+        "split": 0,
         "hyperparameters": "common", "preset_rows": ["InfGraND row cora/gcn/transductive"],
         "changed": {}, "teacher_val": 0.8, "teacher_test_observed": 0.8,
         "teacher_test_hidden": None, "teacher_test": 0.8, "student_val": student,

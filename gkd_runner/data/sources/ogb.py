@@ -52,7 +52,7 @@ def _read(files: zipfile.ZipFile, name: str, root: str, split: str) -> GraphData
         _table(files, f"{root}/split/{split}/{part}.csv.gz", np.int64)[:, 0]
         for part in ("train", "valid", "test")
     )
-    return GraphData(name, without_defects(directed), features, labels, Split(*parts))
+    return GraphData(name, without_defects(directed), features, labels, (Split(*parts),))
 
 
 def _table(files: zipfile.ZipFile, member: str, dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -38,7 +38,7 @@ def read_planetoid(folder: Path, name: str) -> GraphData:
     except (ValueError, TypeError, IndexError, AttributeError, DataError) as error:
         raise DataError(f"{folder}/ind.{name}.*: inconsistent files: {error}") from error
     val = np.arange(len(train), len(train) + PUBLIC_VAL_SIZE, dtype=np.int64)
-    return GraphData(name, adjacency, features, labels, Split(train, val, np.sort(test)))
+    return GraphData(name, adjacency, features, labels, (Split(train, val, np.sort(test)),))
 
 
 def _read_index(path: Path) -> IntArray:

@@ -93,7 +93,6 @@ def test_planetoid_graphs_are_fetched_file_by_file(
     write_planetoid(truth, folder, name=name)
     graph = load_npz(fetch(name, tmp_path, served_from(base, name)), name)
     assert graph.labels.tolist() == truth.labels.tolist()
-    assert graph.split is not None
     assert len(list((tmp_path / "raw" / name).iterdir())) == len(PARTS)
 
 
@@ -108,7 +107,6 @@ def test_ogb_graphs_are_fetched_as_one_archive(
     write_ogb(folder / f"{root}.zip", split=split)
     graph = load_npz(fetch(name, tmp_path, served_from(base, name)), name)
     assert (graph.num_nodes, graph.num_edges, graph.num_classes) == (4, 4, 3)
-    assert graph.split is not None
 
 
 def test_the_next_mirror_serves_when_one_fails_and_may_be_a_zip(

@@ -40,7 +40,7 @@ def test_zeros_that_planetoid_files_store_are_dropped(tmp_path: Path, truth: Gra
 
 def test_planetoid_files_give_the_public_split(tmp_path: Path, truth: GraphData) -> None:
     write_planetoid(truth, tmp_path)
-    split = read_planetoid(tmp_path, "toy").split
+    split = read_planetoid(tmp_path, "toy").splits[0]
     assert split is not None
     assert split.train.tolist() == list(range(6))
     assert split.val.tolist() == list(range(6, 506))
@@ -144,8 +144,11 @@ def test_ogb_tables_give_dense_features_labels_and_the_official_split(tmp_path: 
     assert graph.features.dtype == np.float32
     assert graph.features.tolist() == [[0.5, 1], [-1, 0], [2, 3], [0, 0]]
     assert graph.labels.tolist() == [1, 0, 1, 2]
-    assert graph.split is not None
-    assert [graph.split.train.tolist(), graph.split.val.tolist(), graph.split.test.tolist()] == [
+    assert [
+        graph.splits[0].train.tolist(),
+        graph.splits[0].val.tolist(),
+        graph.splits[0].test.tolist(),
+    ] == [
         [2, 0],
         [1],
         [3],
