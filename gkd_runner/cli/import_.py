@@ -29,7 +29,12 @@ Geometric, DGL): gkd_runner.data.importing.load.load_graph.
 @command("gkd-import")
 def main() -> None:
     """Write the file, and print the summary and the command to go on with."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_intermixed_args()
+    if arguments.more:
+        raise DataError(
+            f"{arguments.more[0]}: a second file needs its role: --nodes {arguments.more[0]} for"
+            " ids and labels, --features for features"
+        )
 
     from gkd_runner.common.console import make_console
     from gkd_runner.data.importing.columns import Columns
@@ -98,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("source", type=Path, help="list of edges, .npz file, or DGL file")
+    parser.add_argument("more", nargs="*", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(
         "--nodes", type=Path, help="table with a row per node: id, label, perhaps features"
     )

@@ -29,8 +29,9 @@ SMALL_SHARE = 0.3
 class Portrait:
     """What the summary says about a graph.
 
-    ``values`` are the smallest and the largest feature. ``chance`` is the homophily that edges between random labelled nodes would have. ``misfits``
-    has a protocol's reason not to fit, or ``None`` if it fits.
+    ``values`` are the smallest and the largest feature. ``chance`` is the homophily that edges
+    between random labelled nodes would have. ``misfits`` has a protocol's reason not to fit, or
+    ``None`` if it fits.
     """
 
     homophily: float
