@@ -27,10 +27,14 @@ COLUMNS: dict[str, str] = {
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
     },
+    "test_nodes": "int64",
+    "hidden_nodes": "int64",
     "teacher_best_epoch": "int64",
     "student_best_epoch": "int64",
     "teacher_seconds": "float64",
     "student_seconds": "float64",
+    "teacher_answer_seconds": "float64",
+    "student_answer_seconds": "float64",
     "teacher_confidence": "float64",
     "temperature": "float64",
     "agreement": "float64",
@@ -39,7 +43,9 @@ COLUMNS: dict[str, str] = {
     "student_calibration_error": "float64",
     "accuracy_where_teacher_errs": "float64",
     "flat_teacher": "bool",
+    "unfinished_teacher": "bool",
     "collapsed_student": "bool",
+    "unfinished_student": "bool",
     "run": "string",
     "started": "string",
     "key": "string",
@@ -57,8 +63,10 @@ The first seven name a configuration, ``seed`` and ``split`` (the number of the 
 it. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
 where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
 (``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
-and all test nodes; one over no nodes is missing. ``teacher_confidence`` is the mean top
-probability before calibration, ``temperature`` the calibration's; the diagnostics after them are
+and all test nodes; one over no nodes is missing. ``test_nodes`` and ``hidden_nodes`` count all and
+the hidden test nodes. ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
+for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
+before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
 its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,
 ``commit`` the code's, with ``+`` where files were changed. Types are pandas' own; ``json`` holds

@@ -87,7 +87,7 @@ class Job:
                 for entry in labels.teacher.history:
                     self._epoch("teacher", task.seed, entry)
             self.record.weights(task.seed, student.state)
-            seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
+            seeds.append(seed_result(task, labels, student, self._config))
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         self.record.graph(self._graph)
