@@ -19,7 +19,10 @@ def figure(result: RunResult) -> Figure:
     config = result.config
     part = "test" if result.seeds[0].student.scores.test_hidden is None else "test_hidden"
     colours = {"teacher": GREY, "student": METHODS[config.method.name].colour}
-    names = {"teacher": f"{config.teacher.name} teacher", "student": f"{config.method.name} student"}
+    names = {
+        "teacher": f"{config.teacher.name} teacher",
+        "student": f"{config.method.name} student",
+    }
     canvas = Figure(figsize=(4.5, 3.6), layout="constrained")
     panel = canvas.subplots()
     for column, (stage, of) in enumerate(STAGES.items()):
