@@ -18,7 +18,7 @@ EPILOG = """\
 The source is a list of edges (CSV, TSV, lines of two ids, Parquet; .gz as well) with a table of
 nodes, an .npz file (gkd-runner's layout, the heterophily suite's and others), or a file of
 dgl.save_graphs. Ids and labels may be text. Graphs in memory (NetworkX, SciPy, PyTorch
-Geometric, DGL): gkd_runner.data.importing.load.load_graph.
+Geometric, DGL): gkd_runner.load_graph.
 
   gkd-import edges.csv --nodes nodes.csv --out mine.npz
   gkd-import edges.csv --nodes target.csv --features features.json --label mature --id new_id

@@ -63,21 +63,15 @@ def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
         imported = _foreign(archive, path, name)
         log_facts(imported.facts, str(path))
         return imported.graph
-    arrays = archive.arrays
-    _require(list(arrays), path)
-    try:
-        adjacency = _csr(arrays, "adj", binary=True)
-        features = _features(arrays)
-        labels = _labels(arrays["labels"])
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: malformed arrays: {error}") from error
-    splits = read_splits(arrays, labels.size, str(path)).splits
-    if repair and adjacency.shape[0] == adjacency.shape[1]:
-        adjacency = without_defects(adjacency)
-    graph = GraphData(name, adjacency, features, labels, splits, **_names(arrays, path))
+    graph = _own(archive, path, name, repair=repair)
     check_graph(graph, str(path))
     log_facts(_facts(archive), str(path))
     return graph
+
+
+def read_npz(path: Path, name: str) -> GraphData:
+    """Read a file that ``save_npz`` wrote, as ``load_npz`` does, without checking the graph."""
+    return _own(read_archive(path), path, name)
 
 
 def import_npz(path: Path | str, name: str) -> Imported:
@@ -92,6 +86,21 @@ def import_npz(path: Path | str, name: str) -> Imported:
         return imported
     stored = _features(archive.arrays)  # the file decides whether they are sparse
     return replace(imported, graph=replace(imported.graph, features=stored))
+
+
+def _own(archive: Archive, path: Path, name: str, *, repair: bool = False) -> GraphData:
+    arrays = archive.arrays
+    _require(list(arrays), path)
+    try:
+        adjacency = _csr(arrays, "adj", binary=True)
+        features = _features(arrays)
+        labels = _labels(arrays["labels"])
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: malformed arrays: {error}") from error
+    splits = read_splits(arrays, labels.size, str(path)).splits
+    if repair and adjacency.shape[0] == adjacency.shape[1]:
+        adjacency = without_defects(adjacency)
+    return GraphData(name, adjacency, features, labels, splits, **_names(arrays, path))
 
 
 def _is_own(archive: Archive) -> bool:

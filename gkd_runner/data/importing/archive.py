@@ -34,7 +34,7 @@ _UNREADABLE = (
 CONVERT = """\
 If you trust its publisher, convert the file once (allow_pickle=True runs code that is in it):
   import numpy as np
-  from gkd_runner.data.importing.load import load_graph
+  from gkd_runner import load_graph
   from gkd_runner.data.npz import save_npz
   old = np.load({path!r}, allow_pickle=True)
   arrays = {{key: old[key].item() if old[key].ndim == 0 else old[key] for key in old.files}}
@@ -43,7 +43,7 @@ If you trust its publisher, convert the file once (allow_pickle=True runs code t
 CONVERT_TORCH = """\
 If you trust its publisher, convert it once, where its libraries are installed:
   import torch
-  from gkd_runner.data.importing.load import load_graph
+  from gkd_runner import load_graph
   from gkd_runner.data.npz import save_npz
   data = torch.load({path!r}, weights_only=False)  # runs code that is in the file
   data = data[0] if isinstance(data, (tuple, list)) else data
@@ -90,8 +90,8 @@ def read_archive(path: Path) -> Archive:
 def _refuse_single_matrix(names: list[str], path: Path) -> None:
     if {"indptr", "indices", "format"} <= set(names):
         raise DataError(
-            f"{path}: a single SciPy matrix, without labels; from"
-            " gkd_runner.data.importing.load import load_graph, then"
+            f"{path}: a single SciPy matrix, without labels; in Python:"
+            " from gkd_runner import load_graph, then"
             f" load_graph(scipy.sparse.load_npz({str(path)!r}), features=..., labels=...)"
         )
 

@@ -8,7 +8,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".edges", ".edgelist", ".cites"
 PARQUET_SUFFIXES = (".parquet", ".pq")
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle")
 
-_LOAD = "from gkd_runner.data.importing.load import load_graph"
+_LOAD = "from gkd_runner import load_graph"
 _IN_PYTHON = {
     ".graphml": "load_graph(networkx.read_graphml({path!r}))",
     ".gml": "load_graph(networkx.read_gml({path!r}))",
