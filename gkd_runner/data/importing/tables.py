@@ -118,7 +118,6 @@ def _read_text(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
         skiprows=skipped + headed,
         dtype={name: str for name in text if name in columns},
         encoding="utf-8-sig",
-        float_precision="round_trip",
         skipinitialspace=True,
         index_col=False,
         low_memory=False,
