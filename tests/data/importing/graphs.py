@@ -77,3 +77,14 @@ def write_csv(folder: Path) -> tuple[Path, Path]:
     edge_frame().to_csv(folder / "edges.csv", index=False)
     node_frame().to_csv(folder / "nodes.csv", index=False)
     return folder / "edges.csv", folder / "nodes.csv"
+
+
+def masks(splits: int = 10) -> np.ndarray[Any, Any]:
+    """Random masks ``[3, splits, n]`` of training, validation and test."""
+    part = np.random.default_rng(1).integers(3, size=(splits, NODES))
+    return np.stack([part == number for number in range(3)])
+
+
+def parts_of(graph: Any) -> list[list[list[int]]]:
+    """Ids of training, validation and test, per split."""
+    return [[ids.tolist() for ids in (s.train, s.val, s.test)] for s in graph.splits]
