@@ -75,6 +75,15 @@ def test_packed_files_and_pairs_of_numbers_without_a_header_are_read(tmp_path: P
     assert pairs(graph) == {(10, 20), (20, 30)}
 
 
+def test_a_first_line_is_no_edge_by_mistake(tmp_path: Path) -> None:
+    nodes = "id,label,x\n0,a,1\n1,b,2\n2,a,3\n"
+    assert pairs(load(tmp_path, "0,2\n1,2\n", nodes)) == {(0, 2), (1, 2)}
+    assert pairs(load(tmp_path, "0,1\n1,2\n", nodes)) == {(0, 1), (1, 2)}
+    words = "id,label,x\nsource,a,1\ntarget,b,2\nword,a,3\n"
+    edges = "source,target\nsource,word\nword,target\n"
+    assert pairs(load(tmp_path, edges, words)) == {("source", "word"), ("target", "word")}
+
+
 def test_leading_zeros_of_ids_are_kept(tmp_path: Path) -> None:
     graph = load(tmp_path, "u,v\n007,8\n8,09\n", "id,label,x\n007,1,1\n8,2,1\n09,1,3\n")
     assert graph.ids.tolist() == ["007", "8", "09"]
