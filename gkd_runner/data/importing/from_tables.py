@@ -159,8 +159,9 @@ def _own_features(
     source: Table | Array | sp.csr_array, columns: Columns, nodes: _Nodes, ends: pd.Index
 ) -> FeatureRows:
     if isinstance(source, Path) and source.suffix == ".json":
-        owners, features = read_json_features(source)
-        return sparse_features(owners, features, np.ones(len(owners)), source.name, str(source))
+        owners, features, everyone = read_json_features(source)
+        rows = sparse_features(owners, features, np.ones(len(owners)), source.name, str(source))
+        return rows.with_empty(everyone)
     if isinstance(source, Path | pd.DataFrame):
         sheet = read_sheet(source, "the features", columns.as_text)
         given = columns.id if columns.id in sheet.table.columns else None

@@ -99,7 +99,9 @@ def test_labels_that_are_numbers_sort_as_numbers(tmp_path: Path) -> None:
 def test_nodes_of_edges_and_features_alone_are_kept_and_told(tmp_path: Path) -> None:
     (tmp_path / "edges.csv").write_text(EDGES + "d,e\n")
     (tmp_path / "nodes.csv").write_text("id,label\na,x\nb,y\nc,x\n")
-    (tmp_path / "words.json").write_text(json.dumps({"a": [0, 2], "d": [2], "f": [1], "c": [0]}))
+    (tmp_path / "words.json").write_text(
+        json.dumps({"a": [0, 2], "d": [2], "f": [1], "c": [0], "g": []})
+    )
     graph, facts = vars(
         import_graph(
             tmp_path / "edges.csv",
@@ -107,11 +109,12 @@ def test_nodes_of_edges_and_features_alone_are_kept_and_told(tmp_path: Path) -> 
             features=tmp_path / "words.json",
         )
     ).values()
-    assert graph.ids.tolist() == ["a", "b", "c", "d", "f", "e"]
-    assert graph.labels.tolist() == [0, 1, 0, -1, -1, -1]
+    assert graph.ids.tolist() == ["a", "b", "c", "d", "f", "g", "e"]
+    assert graph.labels.tolist() == [0, 1, 0, -1, -1, -1, -1]
     dense = np.asarray(graph.features.toarray())
-    assert dense.tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 0]]
-    assert (facts.unlisted, facts.unlabelled, facts.featureless, facts.isolated) == (3, 3, 2, 1)
+    rows = {"a": [1, 0, 1], "c": [1, 0, 0], "d": [0, 0, 1], "f": [0, 1, 0]}
+    assert dense.tolist() == [rows.get(node, [0, 0, 0]) for node in graph.ids]
+    assert (facts.unlisted, facts.unlabelled, facts.featureless, facts.isolated) == (4, 4, 3, 2)
 
 
 def test_all_columns_that_are_not_used_are_told(
