@@ -133,9 +133,7 @@ def test_a_student_was_cut_short_if_it_gained_within_the_patience_of_max_epochs(
 def test_a_result_counts_the_nodes_behind_its_accuracies() -> None:
     (task,) = small_tasks(config("setting=inductive"), [0])
     right = np.eye(4, dtype=np.float32)[task.graph.labels]
-    both = replace(
-        trained(right[task.observed]), hidden_logits=right[task.hidden]
-    )
+    both = replace(trained(right[task.observed]), hidden_logits=right[task.hidden])
     result = seed_result(task, SoftLabels(both, "key", False, 1.0), both, config())
 
     assert (result.test_nodes, result.hidden_nodes) == (100, 20)
