@@ -85,7 +85,7 @@ def _nodes(runs: pd.DataFrame, known: Mapping[str, Any]) -> str:
     """The number of nodes that our accuracies beside a known one are over."""
     hidden, every = runs["hidden_nodes"], runs["test_nodes"]
     counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}[known["part"]]
-    return nodes_text(counts.min(), counts.max())
+    return nodes_text(counts)
 
 
 def _beside(

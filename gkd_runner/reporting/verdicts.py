@@ -47,7 +47,7 @@ def _cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
     best, shown = verdict.best, verdict.accuracy
     yield {"text": best.method if best else f"only {shown.method}"}
     yield {"text": accuracy_text(shown.mean, shown.std, shown.n)}
-    yield {"text": nodes_text(*verdict.nodes)}
+    yield {"text": nodes_text(verdict.nodes)}
     yield {"text": _gap(verdict.over_baseline)}
     yield {"text": _gap(verdict.over_teacher)}
     yield {"text": _over_next(verdict)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
 from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
@@ -83,9 +84,11 @@ def _points(difference: float) -> str:
     return f"{round(100 * difference, 1) + 0.0:+.1f}"
 
 
-def nodes_text(fewest: int, most: int) -> str:
-    """``39``, or ``37-39`` where splits differ in their number of nodes."""
-    return str(fewest) if fewest == most else f"{fewest}-{most}"
+def nodes_text(counts: Iterable[SupportsInt]) -> str:
+    """``39``, or ``37-39`` where splits differ in their number of nodes; empty without any."""
+    distinct = {int(count) for count in counts}
+    ends = dict.fromkeys((min(distinct), max(distinct))) if distinct else {}
+    return "-".join(map(str, ends))
 
 
 def faster_text(speed_up: float) -> str:
@@ -125,7 +128,7 @@ def _pairs(gaps: Sequence[Difference]) -> str:
 
 
 def _nodes(verdict: Verdict) -> str:
-    return f"{nodes_text(*verdict.nodes)} {NODES[verdict.part]}"
+    return f"{nodes_text(verdict.nodes)} {NODES[verdict.part]}"
 
 
 def _next(verdict: Verdict) -> str:

@@ -167,7 +167,7 @@ def _nodes(seeds: Sequence[SeedResult], part: str) -> str:
         "test_hidden": [seed.hidden_nodes for seed in seeds],
         "test_observed": [seed.test_nodes - seed.hidden_nodes for seed in seeds],
     }.get(part)
-    return nodes_text(min(counts), max(counts)) if counts else ""
+    return nodes_text(counts or ())
 
 
 def _span(epochs: Sequence[int]) -> str:

@@ -69,9 +69,9 @@ def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
 
     lines = [cells for cells in Page(html_of(some, tmp_path)).cells if len(cells) > 9]
 
-    assert {cells[3]: cells[6] for cells in lines} == dict(expected[["mlp", "glnn"]])
-    assert {cells[5] for cells in lines} == {expected["teacher"]}
-    assert [cells[7:10] for cells in lines] == [
+    assert {cells[3]: cells[7] for cells in lines} == dict(expected[["mlp", "glnn"]])
+    assert {cells[6] for cells in lines} == {expected["teacher"]}
+    assert [cells[8:11] for cells in lines] == [
         [gaps["mlp - teacher"], "", ""],
         [gaps["glnn - teacher"], gaps["glnn - mlp"], ""],
     ]

@@ -30,7 +30,8 @@ CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()
 OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
 COLUMNS = (
-    "dataset", "setting", "teacher", "method", "seeds", "teacher-accuracy", "student-accuracy",
+    "dataset", "setting", "teacher", "method", "seeds", "nodes", "teacher-accuracy",
+    "student-accuracy",
     "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "kl", "accuracy-where-teacher-errs",
     "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
 )  # fmt: skip
