@@ -20,13 +20,13 @@ from gkd_runner.results.verdict_text import (
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     """A row per graph, in blocks of one setting and teacher."""
+    base = baseline()
     caption = (
         "Whether to distil: the method with the best mean, and its paired differences in points"
-        " with 95% t intervals (pairs) to the plain MLP, to its own teacher and to the next"
-        " method. The verdict goes by the interval to the plain MLP. The last column compares"
-        " times to answer for one node on the CPU, where they were measured."
+        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. The"
+        f" verdict goes by the interval to {base}. The last column compares times to answer for one"
+        " node on the CPU, where they were measured; * where a paired t test has p < 0.05."
     )
-    base = baseline()
     columns = ("verdict", "best", "accuracy", "nodes", f"- {base}", "- teacher", "- next", "faster")
     cells = (
         {"block": _block(verdict), "label": verdict.names["dataset"], "column": column, **cell}

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from gkd_runner.data.npz import save_npz
+from gkd_runner.data.task import Replica
 from gkd_runner.sweeps.folder import Planned, begin
 from gkd_runner.sweeps.progress import duration, progress
 from tests.support import SIZES, SMALL, Done, small_graph
@@ -210,8 +211,8 @@ def test_progress_counts_what_was_done_before_and_has_no_estimate_without_a_new_
 ) -> None:
     monkeypatch.setenv("GKD_SWEEP", "")
     cells = [
-        Planned("one", "cora", str(tmp_path), "key", (0,), done=True, again=False),
-        Planned("two", "cora", str(tmp_path), "key", (0,), done=False, again=False),
+        Planned("one", "cora", str(tmp_path), "key", (Replica(0),), done=True, again=False),
+        Planned("two", "cora", str(tmp_path), "key", (Replica(0),), done=False, again=False),
     ]
     now = progress(begin(tmp_path, cells))
 
