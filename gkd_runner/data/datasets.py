@@ -50,7 +50,7 @@ def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatA
     """Divide each row by its sum, as DGL does. Rows that sum to 0 become 0."""
     sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
     inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
-    if sp.issparse(features):
+    if not isinstance(features, np.ndarray):
         scaled = features.data * np.repeat(inverse, np.diff(features.indptr))
         return sp.csr_array((scaled, features.indices, features.indptr), shape=features.shape)
     return features * inverse[:, None]
