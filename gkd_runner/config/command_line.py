@@ -22,10 +22,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.common.paths import conf_dir
-from gkd_runner.config.build import to_config
+from gkd_runner.config.flags import without_flags
+from gkd_runner.config.graph_files import (
+    file_mistake,
+    is_graph_file,
+    register_graph_files,
+    same_names,
+)
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schemas import choices_in
+from gkd_runner.config.shorthand import list_mistake, written_out
+from gkd_runner.config.typed import to_config
 from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import GROUPS, Config
 
@@ -68,10 +76,13 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
 def _check(
     argv: Sequence[str], checker_of: Callable[[tuple[Path, ...]], _Checker]
 ) -> tuple[list[Cell], list[str]]:
-    args = get_args_parser().parse_args(argv)
+    parser = get_args_parser()
+    left, flags = without_flags(argv, parser.parse_known_args(argv)[1])
+    args = parser.parse_args(left)
     if args.help or args.hydra_help or args.shell_completion or args.info:
         return [], []
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
+    mistakes = flags + mistakes
     if args.multirun and args.cfg:
         mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
@@ -95,27 +106,46 @@ def _check(
         label = " ".join(override.input_line or "" for override in swept)
         if config:
             cells.append(Cell(label or "the only cell", config))
+            mistakes += filter(None, [file_mistake(config)])
+    mistakes += same_names(cell.config for cell in cells)
     return (cells if args.multirun else []), mistakes
 
 
 def check_overrides(texts: Sequence[str]) -> Config:
     """The configuration of a command that does not sweep.
 
+    Raises ``ConfigError`` with all mistakes, a missing graph file among them.
+    """
+    config, mistakes = _check_one(texts)
+    mistakes += filter(None, [file_mistake(config) if config else None])
+    if mistakes or config is None:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return config
+
+
+def compose_overrides(texts: Sequence[str]) -> Config:
+    """The configuration of these overrides, whose graph may be in memory instead of a file.
+
     Raises ``ConfigError`` with all mistakes.
     """
+    config, mistakes = _check_one(texts)
+    if mistakes or config is None:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return config
+
+
+def _check_one(texts: Sequence[str]) -> tuple[Config | None, list[str]]:
     register_resolvers()
     overrides, mistakes = _parse(texts, multirun=False, several="give one")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config, wrong = _Checker(CONF_DIRS).check(own)
+        config, wrong = _Checker(CONF_DIRS, several=False).check(own)
     mistakes += wrong + [
         f"{text} sets up Hydra, which runs gkd-train alone; leave it out"
         for text in texts
         if text.lstrip("+~").startswith("hydra")
     ]
-    if mistakes or config is None:
-        raise ConfigError(dict.fromkeys(mistakes))
-    return config
+    return config, mistakes
 
 
 def chooses_sweeper(texts: Iterable[str]) -> bool:
@@ -127,9 +157,12 @@ def _parse(
     texts: Iterable[str], *, multirun: bool, several: str = "add -m to run each of them"
 ) -> tuple[list[Override], list[str]]:
     parser, overrides, mistakes = OverridesParser.create(), [], []
-    texts = list(texts)
+    texts = written_out(texts)
     sweeper = chooses_sweeper(texts)
     for text in texts:
+        if mistake := list_mistake(text):
+            mistakes.append(mistake)
+            continue
         try:
             (override,) = parser.parse_overrides([text])
         except HydraException:
@@ -143,6 +176,7 @@ def _parse(
             )
         else:
             overrides.append(override)
+    register_graph_files(overrides)
     return overrides, mistakes + _repeated(overrides)
 
 
@@ -185,17 +219,18 @@ def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Overrid
 
 
 class _Checker:
-    """Checks cells; cells that share a group's choice share its composition by Hydra."""
+    """Checks cells; of ``several``, those that share a group's choice share its composition."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._groups = choices_in(folders)
+    def __init__(self, folders: Sequence[Path], *, several: bool = True) -> None:
+        self._groups, self._several = choices_in(folders), several
         paths = ",".join(f"file://{folder}" for folder in folders[1:])
         self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
         self._composed = cache(lambda *choices: hydra.compose("train", [*choices, *self.searched]))
 
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
         """The configuration of one combination of overrides, if it has one, and all mistakes."""
-        custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
+        datasets = [o.value() for o in cell if o.key_or_group == "dataset"]
+        custom = any(value == "custom" or is_graph_file(value) for value in datasets)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
         composed = self._compose([o for o in sound if o.key_or_group in self._groups])
@@ -210,7 +245,7 @@ class _Checker:
 
     def _compose(self, choices: Sequence[Override]) -> DictConfig:
         """The configuration with these choices, where each group is composed by Hydra just once."""
-        own = [choice for choice in choices if choice.key_or_group in GROUPS]
+        own = [choice for choice in choices if choice.key_or_group in GROUPS and self._several]
         others = tuple(choice.input_line or "" for choice in choices if choice not in own)
         composed = copy.deepcopy(self._composed(*others))
         OmegaConf.set_struct(composed, False)
@@ -236,8 +271,11 @@ class _Checker:
 
 
 def _choice(override: Override, allowed: Sequence[str]) -> str | None:
-    value = override.value()
-    if value in allowed:
+    group, value = override.key_or_group, override.value()
+    dataset = group == "dataset"
+    if value in allowed or (dataset and is_graph_file(value)):
         return None
-    shown = ", ".join(allowed)
-    return f"{override.key_or_group}={value} is not one of {shown}{nearest(str(value), allowed)}"
+    files = sorted(path.name for path in Path().glob("*.npz")) if dataset else []
+    hint = nearest(str(value), [*allowed, *files])
+    own = "; a graph of your own is a file, dataset=my.npz, which gkd-import makes" * dataset
+    return f"{group}={value} is not one of {', '.join(allowed)}{hint}{own}"
