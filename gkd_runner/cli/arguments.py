@@ -25,9 +25,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", metavar="option=value", help="as for gkd-train")
 
 
-def parse(
-    parser: argparse.ArgumentParser, argv: Sequence[str] | None = None
-) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse ``argv``, by default that of the process.
 
     Raises ``ConfigError`` for flags that the parser does not know, with the option that is meant.

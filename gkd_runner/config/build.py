@@ -13,10 +13,14 @@ from gkd_runner.options.schema import Config
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
-    """The configuration that ``gkd-train`` runs with these command-line ``overrides``.
+    """The configuration that ``gkd-train`` runs with these ``overrides``.
 
-    ``dataset=custom`` needs no graph file here, as a graph in memory can be trained on. Raises
-    ``ConfigError`` with all mistakes, as the command line reports them.
+    For a graph in memory, give ``dataset=custom`` without a file, and the graph to ``train``.
+    Raises ``ConfigError`` with all mistakes, in the words of the command line.
+
+    >>> from gkd_runner import compose
+    >>> compose(["method=glnn", "seeds=0-4"]).seeds
+    [0, 1, 2, 3, 4]
     """
     return compose_overrides(overrides)
 
