@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from gkd_runner.common.errors import ConfigError
 
 
-def make_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
+def command_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """A parser whose help shows both texts as they are."""
     return argparse.ArgumentParser(
         prog,

@@ -43,10 +43,8 @@ def main() -> None:
     from gkd_runner.common.paths import conf_dir
     from gkd_runner.config.command_line import check_command_line, chooses_sweeper
     from gkd_runner.config.hydra_options import PREFIXES
-    from gkd_runner.config.presets import register_resolvers
     from gkd_runner.config.shorthand import written_out
 
-    register_resolvers()
     # argparse wants all overrides in one run, so flags that take no value go first
     arguments = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
     sys.argv[1:] = written_out(arguments)  # for Hydra, which reads them once more

@@ -62,6 +62,7 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
     Raises ``ConfigError`` with the mistakes of all of them.
     """
     checked, mistakes = list[list[Cell]](), list[str]()
+    register_resolvers()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
         checker_of = cache(_Checker)
         for argv in lines:
