@@ -22,7 +22,9 @@ def command_parser(prog: str, description: str, epilog: str) -> argparse.Argumen
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Add gkd-train's options, as ``overrides``."""
-    parser.add_argument("overrides", nargs="*", metavar="option=value", help="as for gkd-train")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="option=value", help="as for gkd-train"
+    )
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -31,7 +33,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) ->
     Raises ``ConfigError`` for flags that the parser does not know, with the option that is meant.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    unknown = parser.parse_known_intermixed_args(given)[1]
+    unknown = parser.parse_known_args(given)[1]
     if unknown:
         from gkd_runner.config.flags import without_flags
 

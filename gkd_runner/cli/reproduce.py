@@ -16,7 +16,7 @@ EPILOG = """\
 
 infgrand, hgmd and glnn are the papers' tables; common compares all methods on the very same
 teachers. Interrupted and started again it goes on; several at once share the work. Options of
-gkd-train go to every cell: calibration=none.
+gkd-train may follow and go to every cell: calibration=none.
 """
 
 

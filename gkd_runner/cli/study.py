@@ -22,7 +22,7 @@ inference  time, memory and nodes read per node, by batch size (always measured 
 
 Cora, Citeseer and Pubmed (inference: six graphs), the gcn teacher (influence, inference: all),
 seeds 2022 to 2026 and preset=common unless told otherwise. Measurements go to
-<output_dir>/studies/<name>.csv. Options of gkd-train: setting=inductive.
+<output_dir>/studies/<name>.csv. Options of gkd-train may follow: setting=inductive.
 """
 
 

@@ -84,6 +84,7 @@ def _check(
         return [], []
     overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
     mistakes = flags + mistakes
+    readable = not mistakes  # or else options may be missing, such as the graph's name
     if args.multirun and args.cfg:
         mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
@@ -107,7 +108,7 @@ def _check(
         label = " ".join(override.input_line or "" for override in swept)
         if config:
             cells.append(Cell(label or "the only cell", config))
-            mistakes += filter(None, [file_mistake(config)])
+            mistakes += filter(None, [file_mistake(config) if readable else None])
     mistakes += same_names(cell.config for cell in cells)
     return (cells if args.multirun else []), mistakes
 
@@ -118,7 +119,8 @@ def check_overrides(texts: Sequence[str]) -> Config:
     Raises ``ConfigError`` with all mistakes, a missing graph file among them.
     """
     config, mistakes = _check_one(texts)
-    mistakes += filter(None, [file_mistake(config) if config else None])
+    if config and not mistakes:
+        mistakes += filter(None, [file_mistake(config)])
     if mistakes or config is None:
         raise ConfigError(dict.fromkeys(mistakes))
     return config
@@ -278,5 +280,5 @@ def _choice(override: Override, allowed: Sequence[str]) -> str | None:
         return None
     files = sorted(path.name for path in Path().glob("*.npz")) if dataset else []
     hint = nearest(str(value), [*allowed, *files])
-    own = "; a graph of your own is a file, dataset=my.npz, which gkd-import makes" * dataset
+    own = " (your own graph: make my.npz with gkd-import, then dataset=my.npz)" * dataset
     return f"{group}={value} is not one of {', '.join(allowed)}{hint}{own}"

@@ -72,7 +72,7 @@ BAD = {
     "method.gamma_1=0 method.gamma_2=0 method.lam=0": ["leave nothing to learn from"],
     "teacher=gat teacher.heads=3": ["teacher.hidden_dim=1024 is not a multiple"],
     "dataset=ogbn-arxiv": ["protocol=infgrand is not defined for dataset=ogbn-arxiv"],
-    "dataset=actor": ["dataset=actor is not one of", "gkd-import", "dataset=my.npz"],
+    "dataset=actor": ["(your own graph: make my.npz with gkd-import, then dataset=my.npz)"],
     "dataset=my.npz": ["my.npz: no such file"],
     "-m dataset=cora,my.npz method=mlp,glnn": ["my.npz: no such file"],
     "dataset=custom": ["dataset=custom has no graph file; give one with dataset=my.npz"],
@@ -146,3 +146,30 @@ def test_a_bad_command_line_is_refused_with_its_cause_and_leaves_no_file(
     for part in BAD[line]:
         assert part in message
     assert list(tmp_path.iterdir()) == []
+
+
+ONE_LINE = [
+    "--epochs 10",
+    "dataset=actor",
+    "method=GLNN",
+    "setting=ind",
+    "teacher=GCN",
+    "dataset=custom",
+    "dataset=custom data_dir=. dataset.name=a,b",
+    "seeds=4-0",
+    "seeds=a",
+    "splits=4..0",
+]
+
+
+@pytest.mark.parametrize("line", ONE_LINE)
+def test_one_mistake_is_one_line(
+    line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gkd-train", *line.split()])
+
+    with pytest.raises(SystemExit) as refused:
+        main()
+
+    assert len(str(refused.value.code).splitlines()) == 1

@@ -72,7 +72,7 @@ def test_gkd_train_runs_every_seed_of_a_list(
         (["method=GLNN", "seeds=a"], ["did you mean 'glnn'?", "seeds=a is not a list of whole"]),
         (["method.tua=3"], ["did you mean 'method.tau'?"]),
         (["metod=glnn"], ["did you mean 'method'?"]),
-        (["dataset=actor"], ["a graph of your own is a file, dataset=my.npz"]),
+        (["dataset=actor"], ["make my.npz with gkd-import, then dataset=my.npz"]),
         (["method=mlp,glnn"], ["method=mlp,glnn gives several values; give one"]),
         (["hydra/launcher=joblib"], ["sets up Hydra, which runs gkd-train alone"]),
     ],
