@@ -41,8 +41,9 @@ def main() -> None:
     import hydra
 
     from gkd_runner.common.paths import conf_dir
-    from gkd_runner.config.command_line import check_command_line, chooses_sweeper
+    from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.hydra_options import PREFIXES
+    from gkd_runner.config.overrides import chooses_sweeper
     from gkd_runner.config.shorthand import written_out
 
     # argparse wants all overrides in one run, so flags that take no value go first
