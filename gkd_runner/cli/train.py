@@ -48,16 +48,18 @@ def main() -> None:
 
     # argparse wants all overrides in one run, so flags that take no value go first
     arguments = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
-    sys.argv[1:] = written_out(arguments)  # for Hydra, which reads them once more
+    cells = check_command_line(arguments)
+    launched = any(text.startswith(PREFIXES) for text in arguments)  # or searched by a sweeper
+    # Hydra, which runs all but a sweep in this process, reads the arguments once more
+    sys.argv[1:] = written_out(arguments) if launched or not cells else arguments
     start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
-    cells = check_command_line(sys.argv[1:])
     if not cells:
         start()
         return
 
     from gkd_runner.sweeps.run import run_all, run_sweep
 
-    if any(text.startswith(PREFIXES) for text in sys.argv):  # a launcher or a sweeper
+    if launched:
         run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
     else:
         run_all(cells)
