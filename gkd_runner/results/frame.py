@@ -13,7 +13,7 @@ import pandas as pd
 from gkd_runner.common.errors import GkdError
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, SeedResult
-from gkd_runner.results.stored import StoredRun, provenance, read_runs
+from gkd_runner.results.stored import StoredRun, provenance, read_run, read_runs
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
@@ -68,6 +68,10 @@ In memory there is one column more: ``folder``, the run's folder, empty for rows
 """
 
 
+DEPTH = 5
+"""Parts of a run's folder below ``runs/``: dataset, protocol, teacher, method, run."""
+
+
 class ReportError(GkdError):
     """Results that cannot be read or compared."""
 
@@ -96,7 +100,7 @@ def _read(source: Path) -> pd.DataFrame:
     if source.is_file():
         return read_csv(source)
     if (source / "runs").is_dir():
-        return typed(pd.DataFrame(_from_runs(source / "runs"), columns=[*COLUMNS, "folder"]))
+        return _table(read_runs(source / "runs", "*/*/*/*/*"))
     if (source / "runs.csv").is_file():
         return read_csv(source / "runs.csv")
     if (source / "studies").is_dir():
@@ -149,12 +153,20 @@ def _empty() -> pd.DataFrame:
     return typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
 
 
-def _from_runs(folder: Path) -> Iterator[dict[str, Any]]:
-    for run in read_runs(folder, "*/*/*/*/*"):
-        of_run = _of_run(run) | {
-            "run": run.path.relative_to(folder).as_posix(),
-            "folder": str(run.path),
-        }
+def runs_at(folders: Iterable[Path]) -> pd.DataFrame:
+    """The finished runs in these folders, one run in each, as ``load_runs`` gives them."""
+    return _table([run for folder in folders if (run := read_run(folder))])
+
+
+def _table(runs: Iterable[StoredRun]) -> pd.DataFrame:
+    rows = pd.DataFrame(_rows(runs), columns=[*COLUMNS, "folder"])
+    return typed(rows) if len(rows) else _empty()
+
+
+def _rows(runs: Iterable[StoredRun]) -> Iterator[dict[str, Any]]:
+    for run in runs:
+        name = Path(*run.path.absolute().parts[-DEPTH:]).as_posix()
+        of_run = _of_run(run) | {"run": name, "folder": str(run.path)}
         for seed, teacher_key in zip(run.seeds, run.teacher_keys, strict=True):
             yield of_run | {"teacher_key": teacher_key, **_of_seed(seed)}
 

@@ -90,6 +90,7 @@ class Job:
             seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
+        self.record.graph(self._graph)
         keys = [labels.key for labels in soft_labels]
         self.record.result(self._as_json(seeds, keys) | {"peak_memory_bytes": memory})
         self._tracker.close()

@@ -13,7 +13,7 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from gkd_runner import __version__
+from gkd_runner.common.version import __version__
 from gkd_runner.reporting.page import charts, table
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
