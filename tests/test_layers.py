@@ -26,6 +26,8 @@ ROOMS = (
     "runs",
     "sweeps",
     "nodes",
+    "predict",
+    "exporting",
     "studies",
     "reporting",
     "cli",

@@ -24,9 +24,7 @@ class Propagation:
     self_loops: float
     pooling: str
 
-    def features(
-        self, adjacency: sp.csr_array, features: sp.csr_array | FloatArray
-    ) -> Features:
+    def features(self, adjacency: sp.csr_array, features: sp.csr_array | FloatArray) -> Features:
         """The propagated ``[n, d]`` features of all nodes; the mean stays factored."""
         operator = symmetric(adjacency, self.self_loops)
         if self.pooling == "mean":

@@ -39,7 +39,7 @@ class Answers:
     @cached_property
     def predicted(self) -> IntArray:
         """The number of each node's most probable class ``[k]``."""
-        return self.probabilities.argmax(axis=1)
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def classes(self) -> npt.NDArray[np.str_]:
@@ -49,7 +49,7 @@ class Answers:
     @property
     def confidence(self) -> FloatArray:
         """The probability of each node's most probable class ``[k]``."""
-        return self.probabilities.max(axis=1)
+        return np.asarray(self.probabilities.max(axis=1))
 
     @property
     def columns(self) -> list[str]:
@@ -104,7 +104,8 @@ class Answers:
 def check_output(path: Path) -> None:
     """Raise ``ConfigError`` unless answers can be written to ``path``."""
     if path.suffix not in SUFFIXES:
-        raise ConfigError([f"--out {path} must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"])
+        allowed = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+        raise ConfigError([f"--out {path} must end in {allowed}"])
     if not path.parent.is_dir():
         raise ConfigError([f"--out {path}: there is no folder {path.parent}; make it first"])
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:

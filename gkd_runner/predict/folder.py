@@ -68,7 +68,7 @@ def read_facts(folder: Path) -> Facts:
         raise PredictError(
             f"{path} has format {raw['format']}, this version reads {FORMAT}; export the run again"
         )
-    return _facts(raw)
+    return facts_of(raw)
 
 
 def _instead(folder: Path) -> str:
@@ -79,7 +79,8 @@ def _instead(folder: Path) -> str:
     return "there is no such folder; make one with gkd-export"
 
 
-def _facts(raw: Mapping[str, Any]) -> Facts:
+def facts_of(raw: Mapping[str, Any]) -> Facts:
+    """The facts in the content of ``config.json``."""
     features, names = raw["features"], raw["id2label"]
     recipe = features["propagation"]
     return Facts(

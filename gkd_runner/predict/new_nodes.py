@@ -19,8 +19,8 @@ that the new node changes its neighbours' own features. The degrees in ``S`` are
 edges. With max (or min) over hops the recursion is ``m_p = max(X, S m_{p-1})``; since a sum of
 maxima is at least the maximum of sums, it gives an upper (lower) bound, not the value itself.
 
-On Cora with ``P = 2`` and ``s = 2`` the cheap features of a node differ from the exact ones by 7% of
-their norm, and the raw ones by 67% (mean over 12 random nodes). A node without neighbours has
+On Cora with ``P = 2`` and ``s = 2`` the cheap features of a node differ from the exact ones by 7%
+of their norm, and the raw ones by 67% (mean over 12 random nodes). A node without neighbours has
 ``h_v = x_v`` in both.
 """
 

@@ -1,12 +1,11 @@
-"""An exported student that answers: for known nodes, for new nodes, and for the whole graph."""
+"""A trained student that answers: for known nodes, for new nodes, and for the whole graph."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,44 +13,72 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
-from gkd_runner.data.npz import load_npz
-from gkd_runner.predict import folder as files
 from gkd_runner.predict.answers import Answers
-from gkd_runner.predict.folder import PredictError, read_facts
+from gkd_runner.predict.folder import Facts, PredictError
 from gkd_runner.predict.ids import Ids, NodeIndex
+from gkd_runner.predict.layers import Layer, answer_rows, later_layers, mean_answer, single_rows
 from gkd_runner.predict.new_nodes import Links, cheap_features, exact_features, row_normalized
-from gkd_runner.predict.whole_graph import WholeGraph, later_layers, layers_of
+from gkd_runner.predict.whole_graph import WholeGraph
 
 BATCH = 4096
 """Nodes that pass through the model at once, which bounds the memory of large requests."""
 
-Features = FloatArray | sp.csr_array
-"""Raw features ``[k, d]``, dense or CSR."""
+FEW = 4
+"""Up to this many nodes are answered row by row, if most of their features are zero.
+
+A dense product reads all weights of the first layer, which takes most of a single answer's time.
+"""
+
+SMALL = 4_000_000
+"""Values, at most, of the first layer's products that are kept in memory: 16 MB."""
+
+Features = Any
+"""Raw features ``[k, d]``: a float32 array, or a CSR array of SciPy."""
 
 logger = logging.getLogger("gkd_runner")
 
 
-def load_student(folder: Path | str, threads: int | None = None) -> ExportedStudent:
-    """The student that ``gkd-export`` wrote to ``folder``.
+class Student(ABC):
+    """Answers of one student, or the mean answer of several seeds' students.
 
-    ``threads`` is the number of threads of onnxruntime (default: its own choice). Files are read
-    when an answer first needs them. Raises ``PredictError`` if ``folder`` is not such a folder.
+    Where its parts come from is up to the subclass; they are asked for when first needed.
     """
-    return ExportedStudent(Path(folder).expanduser(), threads)
 
-
-class ExportedStudent:
-    """Answers from the files of one folder, without torch, teacher and cache."""
-
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
-        self.folder, self._threads = folder, threads
-        self.facts = read_facts(folder)
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
         self._said: set[str] = set()
+
+    @property
+    @abstractmethod
+    def graph(self) -> GraphData:
+        """The graph as the model reads it: cut and normalised, with the split of the run."""
+
+    @property
+    @abstractmethod
+    def table(self) -> npt.NDArray[Any]:
+        """Propagated features of the known nodes ``[n, d]``, float32 or float16."""
+
+    @property
+    @abstractmethod
+    def models(self) -> Sequence[Sequence[Layer]]:
+        """The layers of each seed's student."""
+
+    @property
+    @abstractmethod
+    def observed(self) -> npt.NDArray[np.bool_] | None:
+        """``[n]``, for propagated features: the nodes that read only the observed graph.
+
+        They are those that an inductive run observed; ``None`` if all read the whole graph.
+        """
+
+    @abstractmethod
+    def probabilities(self, x: FloatArray) -> FloatArray:
+        """Probabilities ``[k, C]`` for the model's input ``[k, d]``, ``k`` at most ``BATCH``."""
 
     def predict_known(self, ids: Iterable[Any] | Ids) -> Answers:
         """Answers for nodes of the graph, by their original ids."""
         nodes = self.index.positions(ids)
-        return self._answers(self.graph.ids[nodes], self._known_inputs(nodes))
+        return Answers(self.graph.ids[nodes], self._known(nodes), self.facts.classes)
 
     def predict_all(self) -> Answers:
         """Answers for all nodes of the graph, in its order.
@@ -62,8 +89,9 @@ class ExportedStudent:
         whole = self._whole_graph
         if whole is None or not whole.is_cheaper:
             return self.predict_known(self.graph.ids)
-        parts = [later_layers(layers, whole.first(layers[0][0])) for layers in self._models]
-        mean = parts[0] if len(parts) == 1 else np.mean(parts, axis=0)
+        products = self._products or (whole.first(layers[0][0]) for layers in self.models)
+        pairs = zip(self.models, products, strict=True)
+        mean = mean_answer(later_layers(layers, product) for layers, product in pairs)
         return Answers(self.graph.ids, mean, self.facts.classes)
 
     def predict_features(self, x: Features, *, ids: Ids | None = None) -> Answers:
@@ -104,11 +132,39 @@ class ExportedStudent:
         links = self._links(new, neighbours)
         return self._answers(new, self._propagated(inputs, links, exact=exact))
 
+    def known_inputs(self, nodes: IntArray) -> FloatArray:
+        """What the model reads for the nodes at these places in the graph ``[k, d]``."""
+        return dense(self._source[nodes])
+
     @cached_property
-    def graph(self) -> GraphData:
-        """The graph as the model reads it: cut and normalised, with the split of the run."""
-        path = self._file(files.GRAPH, "known nodes and neighbours")
-        return load_npz(path, self.facts.dataset)
+    def _products(self) -> list[FloatArray] | None:
+        """The first layers' products for all known nodes, which answer single ones fastest.
+
+        ``None`` for raw features, whose single rows are as fast, for a float16 table, from which
+        they would differ, and for large graphs.
+        """
+        whole, width = self._whole_graph, self.models[0][0][0].shape[1]
+        if whole is None or not self.facts.propagated or not whole.is_cheaper:
+            return None
+        if len(self.models) * self.graph.num_nodes * width > SMALL or self.table.dtype != "float32":
+            return None
+        return [whole.first(layers[0][0]) for layers in self.models]
+
+    @property
+    def _source(self) -> Any:
+        return self.table if self.facts.propagated else self.graph.features
+
+    def _known(self, nodes: IntArray) -> FloatArray:
+        if 0 < len(nodes) <= FEW:
+            if (products := self._products) is not None:
+                return mean_answer(
+                    later_layers(layers, product[nodes])
+                    for layers, product in zip(self.models, products, strict=True)
+                )
+            rows = single_rows(self._source, nodes)
+            if 2 * sum(len(columns) for columns, _ in rows) < len(rows) * self.facts.num_features:
+                return answer_rows(self.models, rows)
+        return self._batched(self._source, nodes)
 
     @cached_property
     def index(self) -> NodeIndex:
@@ -116,53 +172,12 @@ class ExportedStudent:
         return NodeIndex(self.graph.ids, self.facts.dataset)
 
     @cached_property
-    def table(self) -> npt.NDArray[Any]:
-        """Propagated features of the known nodes ``[n, d]``, memory-mapped."""
-        path = self._file(files.TABLE, "known nodes and --cheap")
-        table: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return table
-
-    @cached_property
-    def _session(self) -> Any:
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise PredictError(
-                'answers need onnxruntime, which is not installed: pip install "gkd-runner[predict]"'
-            )
-        import onnxruntime  # an extra, and not needed to read the facts
-
-        options = onnxruntime.SessionOptions()
-        if self._threads is not None:
-            options.intra_op_num_threads = self._threads
-        path = self._file(files.MODEL, "every answer")
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    @cached_property
-    def _models(self) -> list[Any]:
-        """The layers of each seed's student."""
-        if importlib.util.find_spec("safetensors") is None:
-            raise PredictError(
-                '--all needs safetensors, which is not installed: pip install "gkd-runner[predict]"'
-            )
-        from safetensors.numpy import load_file  # an extra
-
-        tensors = load_file(self._file(files.WEIGHTS, "--all"))
-        if len(self.facts.seeds) == 1:
-            return [layers_of(tensors)]
-        return [layers_of(tensors, f"seed-{seed}.") for seed in self.facts.seeds]
-
-    @cached_property
     def _whole_graph(self) -> WholeGraph | None:
         """The factored form of the inputs; ``None`` where only the table is known."""
         recipe = self.facts.recipe
         if self.facts.propagated and (recipe is None or recipe.pooling != "mean"):
             return None
-        path = self.folder / files.OBSERVED
-        return WholeGraph(self.graph, recipe, np.load(path) if path.is_file() else None)
-
-    def _known_inputs(self, nodes: IntArray) -> Features:
-        source = self.table if self.facts.propagated else self.graph.features
-        rows: Features = source[nodes]
-        return rows
+        return WholeGraph(self.graph, recipe, self.observed)
 
     def _new_inputs(self, x: Features) -> Features:
         raw = sp.csr_array(x, dtype=np.float32) if sp.issparse(x) else np.atleast_2d(x)
@@ -203,25 +218,18 @@ class ExportedStudent:
         return cheap_features(degrees, self.table, inputs, links, recipe)  # type: ignore[no-any-return]
 
     def _answers(self, ids: Ids, inputs: Features) -> Answers:
-        return Answers(ids, self._probabilities(inputs), self.facts.classes)
+        return Answers(ids, self._batched(inputs, np.arange(len(ids))), self.facts.classes)
 
-    def _probabilities(self, inputs: Features) -> FloatArray:
-        run, k = self._session.run, inputs.shape[0]
-        if 0 < k <= BATCH:
-            answer: FloatArray = run(None, {"features": _dense(inputs)})[0]
-            return answer
-        parts = [np.empty((0, len(self.facts.classes)), dtype=np.float32)]
-        for start in range(0, k, BATCH):
-            parts += run(None, {"features": _dense(inputs[start : start + BATCH])})
-        return np.concatenate(parts)
-
-    def _file(self, name: str, needed_by: str) -> Path:
-        path = self.folder / name
-        if not path.is_file():
-            raise PredictError(
-                f"{self.folder} lacks {name}, which {needed_by} need; export the run again"
-            )
-        return path
+    def _batched(self, source: Any, nodes: IntArray) -> FloatArray:
+        """Probabilities for the rows ``nodes`` of ``source``."""
+        starts = range(0, len(nodes), BATCH)
+        parts = [
+            self.probabilities(dense(source[nodes[start : start + BATCH]])) for start in starts
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        empty = np.empty((0, len(self.facts.classes)), dtype=np.float32)
+        return np.concatenate([empty, *parts])
 
     def _say_once(self, text: str) -> None:
         if text not in self._said:
@@ -239,5 +247,6 @@ def _new_ids(ids: Ids | None, count: int) -> Ids:
     return ids
 
 
-def _dense(x: Features) -> FloatArray:
+def dense(x: Features) -> FloatArray:
+    """``x`` as the float32 array that a model reads."""
     return np.asarray(x.toarray() if sp.issparse(x) else x, dtype=np.float32)

@@ -6,43 +6,29 @@ narrow product is propagated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.special import softmax
 
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.predict.new_nodes import Recipe
 
-Layer = tuple[FloatArray, FloatArray]
-"""Weight ``[i, o]`` and bias ``[1, o]``."""
+COLUMNS = 64
+"""Columns of the product that are computed together, so that they stay in the processor's cache.
+
+Cora, 512 columns, two hops, one core: 12 ms instead of 22.
+"""
 
 SPARSE_COST = 16
 """Time per stored value of SciPy's sparse product over time per value of a dense one.
 
 Measured on one core of an Intel Xeon with the features of Cora and 256 columns: 14 to 18.
 """
-
-
-def layers_of(tensors: Mapping[str, FloatArray], prefix: str = "") -> list[Layer]:
-    """The layers in a state as training saves it: ``weights.0``, ``biases.0`` and so on."""
-    count = sum(name.startswith(f"{prefix}weights.") for name in tensors)
-    return [(tensors[f"{prefix}weights.{i}"], tensors[f"{prefix}biases.{i}"]) for i in range(count)]
-
-
-def later_layers(layers: list[Layer], first: FloatArray) -> FloatArray:
-    """Probabilities ``[n, C]`` from the product ``[n, h]`` of the first layer, before its bias."""
-    h = first + layers[0][1]
-    for weight, bias in layers[1:]:
-        h = np.maximum(h, 0, out=h) @ weight
-        h += bias
-    probabilities: FloatArray = softmax(h, axis=1)
-    return probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +45,14 @@ class WholeGraph:
 
     def first(self, weight: FloatArray) -> FloatArray:
         """The input of the student times ``weight``, ``[n, h]``."""
-        product = self.features @ weight
+        out = np.empty((self.features.shape[0], weight.shape[1]), dtype=np.float32)
+        for start in range(0, weight.shape[1], COLUMNS):
+            block = slice(start, start + COLUMNS)
+            out[:, block] = self._first(np.ascontiguousarray(weight[:, block]))
+        return out
+
+    def _first(self, weight: FloatArray) -> FloatArray:
+        product: FloatArray = self.features @ weight
         if self.recipe is None:
             return product
         whole = self._propagated(self._operator, product)
@@ -69,7 +62,7 @@ class WholeGraph:
         return whole
 
     @cached_property
-    def features(self) -> sp.csr_array | FloatArray:
+    def features(self) -> Any:
         """The raw features; 32-bit indices make SciPy's product faster."""
         return _compact(self.graph.features)
 
@@ -108,7 +101,8 @@ class WholeGraph:
         return total
 
 
-def _compact(matrix: sp.csr_array | FloatArray) -> sp.csr_array | FloatArray:
+def _compact(matrix: Any) -> Any:
+    """A CSR matrix with 32-bit indices if they fit; a dense one as it is."""
     if not sp.issparse(matrix) or max(matrix.nnz, *matrix.shape) >= 2**31:
         return matrix
     indices, indptr = (part.astype(np.int32) for part in (matrix.indices, matrix.indptr))
