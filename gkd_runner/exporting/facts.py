@@ -53,7 +53,7 @@ def base_facts(
 def _training(reloaded: ReloadedStudent) -> dict[str, Any]:
     config, origin = reloaded.config, reloaded.run.raw["hyperparameters"]
     text = hyperparameters_text(
-        Hyperparameters(**origin),
+        Hyperparameters(origin["kind"], tuple(origin["rows"]), origin["changed"]),
         preset=config.preset.name,
         dataset=config.dataset.name,
         calibrated=config.calibration != "none" and config.method.lam < 1,

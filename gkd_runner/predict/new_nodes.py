@@ -16,8 +16,8 @@ With the mean over hops, write ``m_p = mean(X, S X, ..., S^p X)``. Then ``m_0 = 
 For new nodes the recursion is carried out as it stands. For their known neighbours, ``m_{p-1}`` is
 replaced by the stored ``h_j``. This leaves out that ``m_{p-1}`` pools fewer hops than ``h_j``, and
 that the new node changes its neighbours' own features. The degrees in ``S`` are those with the new
-edges. With max (or min) over hops the recursion is ``m_p = max(X, S m_{p-1})``; since a sum of
-maxima is at least the maximum of sums, it gives an upper (lower) bound, not the value itself.
+edges. With max (min) over hops the recursion is ``m_p = max(X, S m_{p-1})``. It tends to be too
+large (too small), since a sum of maxima is at least the maximum of the sums.
 
 On Cora with ``P = 2`` and ``s = 2`` the cheap features of a node differ from the exact ones by 7%
 of their norm, and the raw ones by 67% (mean over 12 random nodes). A node without neighbours has
