@@ -19,12 +19,16 @@ def figure(result: RunResult) -> Figure:
     config = result.config
     part = "test" if result.seeds[0].student.scores.test_hidden is None else "test_hidden"
     colours = {"teacher": GREY, "student": METHODS[config.method.name].colour}
-    names = {"teacher": f"{config.teacher.name} teacher", "student": f"{config.method.name} student"}
+    names = {
+        "teacher": f"{config.teacher.name} teacher",
+        "student": f"{config.method.name} student",
+    }
     canvas = Figure(figsize=(4.5, 3.6), layout="constrained")
     panel = canvas.subplots()
     for column, (stage, of) in enumerate(STAGES.items()):
         values = [100 * getattr(of(seed).scores, part) for seed in result.seeds]
-        places = column + (np.linspace(-SPREAD, SPREAD, len(values)) if len(values) > 1 else [0.0])
+        spread = SPREAD if len(values) > 1 else 0.0
+        places = column + np.linspace(-spread, spread, len(values))
         panel.scatter(places, values, color=colours[stage], s=28, zorder=3)
         mean = float(np.mean(values))
         panel.hlines(mean, column - 0.25, column + 0.25, color=colours[stage], linewidth=2)

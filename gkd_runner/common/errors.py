@@ -6,7 +6,6 @@ import difflib
 import textwrap
 from collections.abc import Iterable, Mapping
 
-
 TRAINING_MODULES = (
     "filelock",
     "hydra",

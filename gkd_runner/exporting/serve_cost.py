@@ -91,10 +91,11 @@ def _rows(model: Model, n: int) -> Iterator[dict[str, Any]]:
     """Percentiles in seconds per request, and nodes per second, for each size."""
     rng = np.random.default_rng(0)
     for size in (size for size in SIZES if size < n):
-        timing = measure(model.request, partial(rng.choice, n, size, replace=False), CPU, SECONDS)
+        draw = partial(rng.choice, n, size, replace=False)
+        timing = measure(model.request, draw, CPU, SECONDS)
         yield _row(model.name, str(size), size, timing)
-    timing = measure(lambda _: model.everything(), lambda: None, CPU, SECONDS)
-    yield _row(model.name, "all", n, timing)
+    together = measure(lambda _: model.everything(), lambda: None, CPU, SECONDS)
+    yield _row(model.name, "all", n, together)
 
 
 def _row(model: str, size: str, nodes: int, timing: Any) -> dict[str, Any]:
