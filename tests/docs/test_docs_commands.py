@@ -1,6 +1,7 @@
 """Every command and every block of Python in README and documentation runs.
 
-The tables of this file say which options make a command fast, and which commands are not run and why.
+The tables of this file say which options make a command fast, and which commands are not run, and
+why.
 """
 
 from __future__ import annotations
