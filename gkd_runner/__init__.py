@@ -1,3 +1,49 @@
-"""gkd-runner: distil graph neural networks into MLPs, and compare the methods honestly."""
+"""gkd-runner: distil graph neural networks into MLPs, and compare the methods honestly.
 
-__version__ = "0.1.0"
+The names below are the stable Python interface. They are imported when first used, because some
+need torch and others, such as those of ``gkd_runner.predict``, run without it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gkd_runner.common.version import __version__
+
+if TYPE_CHECKING:
+    from gkd_runner.api.compose import compose
+    from gkd_runner.api.result import Result
+    from gkd_runner.api.student import load_student
+    from gkd_runner.api.train import train
+    from gkd_runner.data.graph import GraphData
+    from gkd_runner.data.importing.load import load_graph
+
+__all__ = [
+    "GraphData",
+    "Result",
+    "__version__",
+    "compose",
+    "load_graph",
+    "load_student",
+    "train",
+]
+
+_HOMES = {
+    "GraphData": "gkd_runner.data.graph",
+    "Result": "gkd_runner.api.result",
+    "compose": "gkd_runner.api.compose",
+    "load_graph": "gkd_runner.data.importing.load",
+    "load_student": "gkd_runner.api.student",
+    "train": "gkd_runner.api.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

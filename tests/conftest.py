@@ -17,6 +17,7 @@ install_import_hook("gkd_runner", "shape_checks.check")
 import torch  # noqa: E402
 
 from gkd_runner.cli.train import main  # noqa: E402
+from gkd_runner.serving import latency  # noqa: E402
 from tests.support import SMALL, Done  # noqa: E402
 from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
@@ -34,6 +35,12 @@ def log_and_signals_as_they_were() -> Iterator[None]:
     logger.setLevel(level)
     for number, handler in signals.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def brief_answer_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of tests measure the time of few answers."""
+    monkeypatch.setattr(latency, "SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -6,6 +6,23 @@ import difflib
 import textwrap
 from collections.abc import Iterable, Mapping
 
+TRAINING_MODULES = (
+    "filelock",
+    "hydra",
+    "jaxtyping",
+    "jinja2",
+    "omegaconf",
+    "pandas",
+    "pooch",
+    "requests",
+    "rich",
+    "safetensors",
+    "tabulate",
+    "torch",
+    "wandb",
+)
+"""The modules that the extra ``train`` installs."""
+
 
 class GkdError(Exception):
     """Base of all errors that gkd-runner raises on purpose."""
@@ -39,6 +56,8 @@ def explain(failure: Exception) -> str | None:
         return str(failure)
     if isinstance(failure, OSError):
         return f"{failure}; look at output_dir, cache_dir and data_dir"
+    if isinstance(failure, ModuleNotFoundError) and failure.name in TRAINING_MODULES:
+        return f'{failure.name} is not installed: pip install "gkd-runner[train]"'
     if is_out_of_memory(failure):
         text = str(failure).partition("\n")[0] or "out of memory"
         return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"

@@ -18,7 +18,11 @@ from gkd_runner.options.schema import DatasetConfig, ProtocolConfig, SyntheticCo
 
 def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Path) -> GraphData:
     """Read, download or generate the graph; check, normalise and cut it. Raises ``DataError``."""
-    graph = _read(dataset, data_dir)
+    return treated(_read(dataset, data_dir), dataset, protocol)
+
+
+def treated(graph: GraphData, dataset: DatasetConfig, protocol: ProtocolConfig) -> GraphData:
+    """Normalise and cut ``graph`` as the configuration says."""
     if dataset.row_normalize:
         graph = replace(graph, features=row_normalized(graph.features))
     return cut(graph, protocol, dataset.family)
@@ -43,5 +47,6 @@ def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatA
     sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
     inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
     if sp.issparse(features):
-        return sp.csr_array(sp.diags_array(inverse, dtype=np.float32) @ features)
+        scaled = features.data * np.repeat(inverse, np.diff(features.indptr))
+        return sp.csr_array((scaled, features.indices, features.indptr), shape=features.shape)
     return features * inverse[:, None]

@@ -60,6 +60,13 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
     without, each of these is an error. Raises ``DataError`` for anything that is missing,
     malformed or out of range. Pickled objects are never loaded.
     """
+    graph = read_npz(path, name, repair=repair)
+    check_graph(graph, str(path))
+    return graph
+
+
+def read_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
+    """Read one graph file as ``load_npz`` does, without checking the graph."""
     arrays = _read_arrays(path)
     try:
         adjacency = _csr(arrays, "adj", binary=True)
@@ -71,11 +78,9 @@ def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
     if repair and adjacency.shape[0] == adjacency.shape[1]:
         adjacency = without_defects(adjacency)
     names = arrays.get("class_names", ())
-    graph = GraphData(
+    return GraphData(
         name, adjacency, features, labels, splits, arrays.get("node_ids"), tuple(map(str, names))
     )
-    check_graph(graph, str(path))
-    return graph
 
 
 def save_npz(graph: GraphData, path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
 from gkd_runner.results.compare import SIGNIFICANT
 from gkd_runner.results.selection import distils
-from gkd_runner.results.warnings import collapsed_student_text, flat_teacher_text
 
 PARTS = {
     "test_observed": "observed test nodes",
@@ -95,14 +94,3 @@ def source_text(row: Facts) -> str:
     return hyperparameters_text(
         origin, preset=row["preset"], dataset=row["dataset"], calibrated=calibrated
     )
-
-
-def warnings_text(row: Facts) -> str:
-    """The warnings on one seed of a run; empty if there are none."""
-    texts = []
-    if row["flat_teacher"]:
-        names = ("teacher_confidence", "teacher_val", "teacher_best_epoch", "temperature")
-        texts.append(flat_teacher_text(*(row[name] for name in names)))
-    if row["collapsed_student"]:
-        texts.append(collapsed_student_text(row["teacher_val"], row["student_val"]))
-    return "; ".join(texts)

@@ -13,7 +13,7 @@ import pandas as pd
 from gkd_runner.common.errors import GkdError
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, SeedResult
-from gkd_runner.results.stored import StoredRun, provenance, read_runs
+from gkd_runner.results.stored import StoredRun, provenance, read_run, read_runs
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
@@ -27,10 +27,14 @@ COLUMNS: dict[str, str] = {
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
     },
+    "test_nodes": "int64",
+    "hidden_nodes": "int64",
     "teacher_best_epoch": "int64",
     "student_best_epoch": "int64",
     "teacher_seconds": "float64",
     "student_seconds": "float64",
+    "teacher_answer_seconds": "float64",
+    "student_answer_seconds": "float64",
     "teacher_confidence": "float64",
     "temperature": "float64",
     "agreement": "float64",
@@ -39,7 +43,9 @@ COLUMNS: dict[str, str] = {
     "student_calibration_error": "float64",
     "accuracy_where_teacher_errs": "float64",
     "flat_teacher": "bool",
+    "unfinished_teacher": "bool",
     "collapsed_student": "bool",
+    "unfinished_student": "bool",
     "run": "string",
     "started": "string",
     "key": "string",
@@ -57,8 +63,10 @@ The first seven name a configuration, ``seed`` and ``split`` (the number of the 
 it. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
 where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
 (``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
-and all test nodes; one over no nodes is missing. ``teacher_confidence`` is the mean top
-probability before calibration, ``temperature`` the calibration's; the diagnostics after them are
+and all test nodes; one over no nodes is missing. ``test_nodes`` and ``hidden_nodes`` count all and
+the hidden test nodes. ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
+for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
+before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
 its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,
 ``commit`` the code's, with ``+`` where files were changed. Types are pandas' own; ``json`` holds
@@ -66,6 +74,10 @@ lists and objects, written to CSV as JSON.
 
 In memory there is one column more: ``folder``, the run's folder, empty for rows of a CSV file.
 """
+
+
+DEPTH = 5
+"""Parts of a run's folder below ``runs/``: dataset, protocol, teacher, method, run."""
 
 
 class ReportError(GkdError):
@@ -96,7 +108,7 @@ def _read(source: Path) -> pd.DataFrame:
     if source.is_file():
         return read_csv(source)
     if (source / "runs").is_dir():
-        return typed(pd.DataFrame(_from_runs(source / "runs"), columns=[*COLUMNS, "folder"]))
+        return _table(read_runs(source / "runs", "*/*/*/*/*"))
     if (source / "runs.csv").is_file():
         return read_csv(source / "runs.csv")
     if (source / "studies").is_dir():
@@ -149,12 +161,20 @@ def _empty() -> pd.DataFrame:
     return typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
 
 
-def _from_runs(folder: Path) -> Iterator[dict[str, Any]]:
-    for run in read_runs(folder, "*/*/*/*/*"):
-        of_run = _of_run(run) | {
-            "run": run.path.relative_to(folder).as_posix(),
-            "folder": str(run.path),
-        }
+def runs_at(folders: Iterable[Path]) -> pd.DataFrame:
+    """The finished runs in these folders, one run in each, as ``load_runs`` gives them."""
+    return _table([run for folder in folders if (run := read_run(folder))])
+
+
+def _table(runs: Iterable[StoredRun]) -> pd.DataFrame:
+    rows = pd.DataFrame(_rows(runs), columns=[*COLUMNS, "folder"])
+    return typed(rows) if len(rows) else _empty()
+
+
+def _rows(runs: Iterable[StoredRun]) -> Iterator[dict[str, Any]]:
+    for run in runs:
+        name = Path(*run.path.absolute().parts[-DEPTH:]).as_posix()
+        of_run = _of_run(run) | {"run": name, "folder": str(run.path)}
         for seed, teacher_key in zip(run.seeds, run.teacher_keys, strict=True):
             yield of_run | {"teacher_key": teacher_key, **_of_seed(seed)}
 

@@ -54,7 +54,12 @@ class SeedResult:
 
     ``teacher_confidence`` is the mean top probability of the teacher before calibration. A flat
     teacher has almost uniform soft labels for its accuracy; a collapsed student has far less
-    validation accuracy than its teacher (``gkd_runner.results.scoring`` has both thresholds).
+    validation accuracy than its teacher (``gkd_runner.results.scoring`` has both thresholds). One
+    that ``training.max_epochs`` ended while it still gained accuracy is unfinished instead.
+
+    ``test_nodes`` counts the nodes behind ``Scores.test``, ``hidden_nodes`` those of them behind
+    ``Scores.test_hidden``. The answer times are median seconds of one request for a single node on
+    the CPU; ``None`` where they were not measured.
     """
 
     seed: int
@@ -67,7 +72,13 @@ class SeedResult:
     temperature: float
     diagnostics: Diagnostics
     flat_teacher: bool
+    unfinished_teacher: bool
     collapsed_student: bool
+    unfinished_student: bool
+    test_nodes: int
+    hidden_nodes: int
+    teacher_answer_seconds: float | None = None
+    student_answer_seconds: float | None = None
 
     @property
     def replica(self) -> Replica:

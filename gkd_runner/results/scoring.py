@@ -6,6 +6,7 @@ import numpy as np
 
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
+from gkd_runner.options.schema import Config, TrainingConfig
 from gkd_runner.results.diagnostics import Diagnostics, diagnose
 from gkd_runner.results.scores import Scores, SeedResult, StageResult
 from gkd_runner.training.calibration import mean_confidence
@@ -19,11 +20,15 @@ COLLAPSE_GAP = 0.10
 """A distilled student has collapsed when its val accuracy is this far below its teacher's."""
 
 
-def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bool) -> SeedResult:
+def seed_result(task: Task, labels: SoftLabels, student: Trained, config: Config) -> SeedResult:
     """Score one seed. Test labels are read here, after all training, and nowhere before."""
     teacher = labels.teacher
     teacher_result, student_result = (_stage(task, trained) for trained in (teacher, student))
     confidence = mean_confidence(teacher.observed_logits)
+    distils = config.method.lam < 1
+    flat = distils and confidence < FLAT_SHARE * teacher_result.scores.val
+    behind = distils and teacher_result.scores.val - student_result.scores.val > COLLAPSE_GAP
+    taught, learnt = (not _cut_short(trained, config.training) for trained in (teacher, student))
     return SeedResult(
         seed=task.seed,
         split=task.number,
@@ -34,10 +39,25 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, *, distils: bo
         teacher_confidence=confidence,
         temperature=labels.temperature,
         diagnostics=_diagnostics(task, labels, student),
-        flat_teacher=distils and confidence < FLAT_SHARE * teacher_result.scores.val,
-        collapsed_student=distils
-        and teacher_result.scores.val - student_result.scores.val > COLLAPSE_GAP,
+        flat_teacher=flat and taught,
+        unfinished_teacher=flat and not taught,
+        collapsed_student=behind and learnt,
+        unfinished_student=behind and not learnt,
+        test_nodes=len(task.split.test),
+        hidden_nodes=len(task.hidden),
     )
+
+
+def _cut_short(trained: Trained, training: TrainingConfig) -> bool:
+    """True if ``max_epochs`` ended the training within ``patience`` epochs of its last gain.
+
+    An accuracy that is only equalled is no gain: a student that predicts one class for ever
+    equals its best in every epoch.
+    """
+    accuracies = [epoch.val_accuracy for epoch in trained.history]
+    last_gain = int(np.argmax(accuracies)) + 1
+    epochs = len(accuracies)
+    return epochs == training.max_epochs and epochs - last_gain < training.patience
 
 
 def _stage(task: Task, trained: Trained) -> StageResult:

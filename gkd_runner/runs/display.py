@@ -40,7 +40,7 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
         TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
         TimeElapsedColumn(),
     )
-    shown = console.is_terminal and _SHOW_STAGES.get()
+    shown = (console.is_terminal or console.is_jupyter) and _SHOW_STAGES.get()
     with Progress(*columns, console=console, disable=not shown) as progress:
         bar = progress.add_task(stage, total=len(seeds), now="")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts

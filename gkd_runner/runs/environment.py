@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from gkd_runner import __version__
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import PACKAGE
+from gkd_runner.common.version import __version__
 from gkd_runner.options.schema import Config
 
 logger = logging.getLogger("gkd_runner")

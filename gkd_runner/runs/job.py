@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +15,7 @@ import torch
 from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
+from gkd_runner.methods import build_method
 from gkd_runner.options.schema import Config
 from gkd_runner.results.identity import identity
 from gkd_runner.results.key import SHAPING
@@ -24,6 +25,7 @@ from gkd_runner.results.stored import RESULT_FORMAT
 from gkd_runner.runs.display import stage_progress
 from gkd_runner.runs.environment import describe_environment, peak_memory, replicas_at_once
 from gkd_runner.runs.record import Record
+from gkd_runner.serving.latency import Latency, measure_latency
 from gkd_runner.tracking.base import RunIdentity, closing
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
 from gkd_runner.tracking.open import open_tracker
@@ -81,20 +83,33 @@ class Job:
     ) -> RunResult:
         """Score every seed, save the students, write ``result.json``, end the tracked runs."""
         memory = peak_memory(self._device)  # of the training alone
+        latency = self._latency(soft_labels[0], students[0])
+        seconds = {
+            "teacher_answer_seconds": latency.teacher_seconds,
+            "student_answer_seconds": latency.student_seconds,
+        }
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
                 for entry in labels.teacher.history:
                     self._epoch("teacher", task.seed, entry)
             self.record.weights(task.seed, student.state)
-            seeds.append(seed_result(task, labels, student, distils=_distils(self._config)))
+            seeds.append(replace(seed_result(task, labels, student, self._config), **seconds))
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
+        self.record.graph(self._graph)
         keys = [labels.key for labels in soft_labels]
-        self.record.result(self._as_json(seeds, keys) | {"peak_memory_bytes": memory})
+        measured = {"peak_memory_bytes": memory, "latency": asdict(latency)}
+        self.record.result(self._as_json(seeds, keys) | measured)
         self._tracker.close()
         hint = self._tracker.hint()
         return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
+
+    def _latency(self, labels: SoftLabels, student: Trained) -> Latency:
+        """Answer times of the first seed's models, which are those of all."""
+        features = build_method(self._config.method).features(self._graph)
+        teacher = labels.teacher.state
+        return measure_latency(self._config, self._graph, teacher, student.state, features)
 
     def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
         self.record.epoch(stage, seed, entry)

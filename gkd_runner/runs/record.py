@@ -1,9 +1,10 @@
-"""The record of a run on disk: its epochs (JSONL), its result (JSON) and its students."""
+"""The record of a run on disk: its epochs (JSONL), its result (JSON), its students, its graph."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +15,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gkd_runner.common.files import replacing
+from gkd_runner.data.graph import GraphData
+from gkd_runner.data.npz import save_npz
 from gkd_runner.options.schema import Config
 from gkd_runner.results.stored import cell_folder
 from gkd_runner.training.fit import Epoch
+
+GRAPH_FILE = "graph.npz"
+"""The graph in a run's folder."""
 
 
 class Record:
@@ -27,6 +33,7 @@ class Record:
         self.started = datetime.now().astimezone()
         self.path = _new_folder(config, self.key, self.started)
         (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        self._graphs = Path(config.output_dir).expanduser() / "cache" / "graphs"
         self._metrics: TextIO = (self.path / "metrics.jsonl").open(
             "w",
             buffering=1,  # by line, so that a killed run keeps what it had
@@ -44,6 +51,21 @@ class Record:
         """Save one seed's student."""
         contiguous = {name: value.contiguous() for name, value in state.items()}
         save_file(contiguous, self.path / f"student-{seed}.safetensors")
+
+    def graph(self, graph: GraphData) -> None:
+        """Save the graph as the models read it, so that the folder can be used anywhere.
+
+        The runs of one output folder share one file by hard links, where the disk has them.
+        """
+        stored = self._graphs / f"{graph.fingerprint}.npz"
+        if not stored.is_file():
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            save_npz(graph, stored)
+        target = self.path / GRAPH_FILE
+        try:
+            target.hardlink_to(stored)
+        except OSError:
+            shutil.copyfile(stored, target)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``."""

@@ -1,7 +1,8 @@
-"""Reads a finished run back, one seed at a time: its task, its soft labels, its student's logits.
+"""Reads a finished run back, one seed at a time: its task, its student and its soft labels.
 
-Nothing is trained. A graph or split that has changed since the run, or a teacher that is no longer
-cached, is an error and never gives a different number.
+Nothing is trained. The student needs nothing but the run's folder, wherever that lies; the soft
+labels need the cached teacher too. A graph or split that has changed since the run, or a teacher
+that is no longer cached, is an error and never gives a different number.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gkd_runner.common.errors import ConfigError, RunError
+from gkd_runner.common.errors import ConfigError, DataError, RunError
 from gkd_runner.config.build import data_dir, to_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
+from gkd_runner.data.npz import read_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import batch_graphs
@@ -36,6 +38,7 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.scores import SeedResult
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.stored import StoredRun, read_run
+from gkd_runner.runs.record import GRAPH_FILE
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.student import StudentData
@@ -59,14 +62,27 @@ class Logits:
 
 
 @dataclass(frozen=True, eq=False)
-class ReloadedSeed:
-    """One seed as its run left it."""
+class ReloadedStudent:
+    """One seed's student as its run left it: weights by name, and logits."""
 
+    run: StoredRun
     config: Config
     result: SeedResult
     task: Task
-    soft_labels: SoftLabels
+    state: Mapping[str, Tensor]
     student: Logits
+
+    @cached_property
+    def nodes(self) -> IntArray:
+        """The nodes that have logits: the observed ones, then the hidden ones."""
+        return np.concatenate([self.task.observed, self.task.hidden])
+
+
+@dataclass(frozen=True, eq=False)
+class ReloadedSeed(ReloadedStudent):
+    """One seed as its run left it, with its soft labels."""
+
+    soft_labels: SoftLabels
 
     @cached_property
     def teacher(self) -> Logits:
@@ -75,33 +91,43 @@ class ReloadedSeed:
         hidden = labels.teacher.hidden_logits / np.float32(labels.temperature)
         return Logits(labels.logits, hidden)
 
-    @cached_property
-    def nodes(self) -> IntArray:
-        """Ids of the nodes that have logits: the observed ones, then the hidden ones."""
-        return np.concatenate([self.task.observed, self.task.hidden])
-
 
 def reload_run(
-    path: Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
+    path: str | Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
 ) -> ReloadedSeed:
-    """Read ``seed`` of the finished run in folder ``path``; its first seed when ``None``.
+    """Read ``seed`` of the finished run in folder ``path`` with its soft labels.
 
-    ``moved`` replaces the options of folders and files (``cache_dir``, ``data_dir``,
-    ``dataset.path``). The student is evaluated on the CPU. Raises ``RunError`` if there is no
-    finished run, if it lacks the seed, if its teacher is no longer cached, or if graph or split
-    have changed; ``DataError`` if the graph cannot be read.
+    Arguments and errors are those of ``reload_student``; raises ``RunError`` also if the teacher is
+    no longer cached.
     """
+    reloaded = reload_student(path, seed, moved)
+    labels = _soft_labels(reloaded)
+    return ReloadedSeed(**vars(reloaded), soft_labels=labels)
+
+
+def reload_student(
+    path: str | Path, seed: int | None = None, moved: Mapping[str, str] = MappingProxyType({})
+) -> ReloadedStudent:
+    """Read the student of ``seed`` of the finished run in folder ``path``.
+
+    Without ``seed`` it is the run's first. The graph is the copy in the run's folder. ``moved``
+    replaces the options of folders and files (``cache_dir``, ``data_dir``, ``dataset.path``). The
+    student is evaluated on the CPU. Raises ``RunError`` if there is no finished run, if it lacks
+    the seed, or if graph or split have changed; ``DataError`` if the graph cannot be read.
+    """
+    path = Path(path).expanduser()
     run = _finished(path)
-    result, key = _seed(run, seed)
+    result = _seed(run, seed)
     config = _config(path, moved)
-    graph = _same_graph(run, load_dataset(config.dataset, config.protocol, data_dir(config)))
+    graph = _graph(run, config, moved)
     task = make_task(graph, config, *result.replica)
     if task.split.fingerprint != result.split_hash:
         raise RunError(
             f"{path}: gkd-runner draws another split for seed {result.seed} now than it did for"
             " this run; run it again"
         )
-    student = _student_logits(config, task, _read_student(path, result.seed))
+    state = _read_student(path, result.seed)
+    student = _student_logits(config, task, state)
     again = scores(task, student.observed, student.hidden)
     if abs(again.test - result.student.scores.test) > TOLERANCE:
         raise RunError(
@@ -109,7 +135,7 @@ def reload_run(
             f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"
             " changed since; run it again"
         )
-    return ReloadedSeed(config, result, task, _soft_labels(run, config, result, key), student)
+    return ReloadedStudent(run, config, result, task, state, student)
 
 
 def _finished(path: Path) -> StoredRun:
@@ -137,12 +163,10 @@ def _not_a_run(path: Path) -> str:
     )
 
 
-def _seed(run: StoredRun, wanted: int | None) -> tuple[SeedResult, str]:
-    """One seed's result and the key of its teacher."""
-    keys = [entry["teacher_key"] for entry in run.raw["seeds"]]
-    for result, key in zip(run.seeds, keys, strict=True):
+def _seed(run: StoredRun, wanted: int | None) -> SeedResult:
+    for result in run.seeds:
         if wanted is None or result.seed == wanted:
-            return result, key
+            return result
     listed = ", ".join(str(result.seed) for result in run.seeds)
     raise RunError(f"seed {wanted} is not in {run.path}, which has {listed}")
 
@@ -163,19 +187,39 @@ def _config(path: Path, moved: Mapping[str, str]) -> Config:
     return config
 
 
+def _graph(run: StoredRun, config: Config, moved: Mapping[str, str]) -> GraphData:
+    """The run's graph: from its own folder, or, if it is not there, as the run found it.
+
+    A folder or file in ``moved`` goes before the run's own.
+    """
+    own = run.path / GRAPH_FILE
+    if own.is_file() and not moved.keys() & {"data_dir", "dataset.path"}:
+        return _same_graph(run, read_npz(own, config.dataset.name))
+    try:
+        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    except DataError as error:
+        raise RunError(
+            f"{run.path} has no {GRAPH_FILE}, and its graph {config.dataset.name} is not where the"
+            f" run found it: {error}; give dataset.path=... or data_dir=..."
+        ) from error
+    return _same_graph(run, graph)
+
+
 def _same_graph(run: StoredRun, graph: GraphData) -> GraphData:
     before = run.raw["graph"]["fingerprint"]
     if graph.fingerprint != before:
         raise RunError(
             f"{run.path}: the graph {graph.name} is not the one of this run (its fingerprint is"
-            f" {graph.fingerprint[:12]}, the run's {before[:12]}); point data_dir=... or"
-            " dataset.path=... at the file that the run read, or run it again"
+            f" {graph.fingerprint[:12]}, the run's {before[:12]}); give data_dir=... or"
+            " dataset.path=... of the file that the run read, or run it again"
         )
     return graph
 
 
-def _soft_labels(run: StoredRun, config: Config, result: SeedResult, key: str) -> SoftLabels:
-    file = teacher_file(Path(config.cache_dir).expanduser(), key)
+def _soft_labels(reloaded: ReloadedStudent) -> SoftLabels:
+    run, config, result = reloaded.run, reloaded.config, reloaded.result
+    key = run.teacher_keys[run.seeds.index(result)]
+    file = _teacher_file(run, config, key)
     problem = "is not there"
     if file.is_file():
         try:
@@ -190,6 +234,14 @@ def _soft_labels(run: StoredRun, config: Config, result: SeedResult, key: str) -
         " elsewhere, or train it anew by the command of the run with rerun=true:"
         f" `{shlex.join(run.raw['command'])} rerun=true{keep}`"
     )
+
+
+def _teacher_file(run: StoredRun, config: Config, key: str) -> Path:
+    """The cached teacher in ``cache_dir``, or in the output folder that the run lies in now."""
+    file = teacher_file(Path(config.cache_dir).expanduser(), key)
+    moved = [folder / "cache" / "teachers" for folder in run.path.absolute().parents[5:6]]
+    beside = [teacher_file(folder, key) for folder in moved]
+    return next((path for path in [file, *beside] if path.is_file()), file)
 
 
 def _read_student(path: Path, seed: int) -> dict[str, Tensor]:

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import torch
 
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.locks import held
 from gkd_runner.config.build import data_dir
-from gkd_runner.data.datasets import load_dataset
+from gkd_runner.config.rules import check_together
+from gkd_runner.data.checks import check_graph
+from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.protocols import make_task, replicas_of
 from gkd_runner.data.task import Replica
@@ -23,15 +26,24 @@ from gkd_runner.training.soft_labels import make_soft_labels
 from gkd_runner.training.student import train_all_students
 
 
-def train(config: Config) -> RunResult:
+def train(config: Config, graph: GraphData | None = None) -> RunResult:
     """Run one job: train (or fetch) a teacher per replica, distil a student from each, record it.
 
     Replicas that an earlier run of the same key has finished are read from disk, unless
     ``config.rerun``. Each of a graph's own splits is a run with a folder of its own. Raises
     ``GkdError`` for data, configurations and training that cannot work.
+
+    Args:
+        config: the configuration.
+        graph: a graph in memory, for a configuration with ``dataset=custom``, which then reads no
+            file. Its name replaces the dataset's, unless that was given.
     """
     device = choose_device(config.device)
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    if graph is None:
+        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    else:
+        config = _for_graph(config, graph)
+        graph = treated(graph, config.dataset, config.protocol)
     key = config_key(config, graph, device)
     replicas = replicas_of(graph, config)
     with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
@@ -42,6 +54,21 @@ def train(config: Config) -> RunResult:
             for split, seeds in by_split(left).items()
         ]
         return merged(config, replicas, done, fresh)
+
+
+def _for_graph(config: Config, graph: GraphData) -> Config:
+    """The configuration of a run on a graph in memory."""
+    if config.dataset.family != "custom":
+        raise ConfigError(
+            [f"dataset={config.dataset.name} with a graph in memory: compose with dataset=custom"]
+        )
+    check_graph(graph, graph.name)
+    if config.dataset.name != "custom":
+        return config
+    named = replace(config, dataset=replace(config.dataset, name=graph.name))
+    if mistakes := check_together(named):
+        raise ConfigError(mistakes)
+    return named
 
 
 def by_split(replicas: Iterable[Replica]) -> dict[int, list[int]]:

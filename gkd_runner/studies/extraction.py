@@ -10,7 +10,7 @@ import torch
 
 from gkd_runner.options.schema import MethodConfig
 from gkd_runner.runs.reload import ReloadedSeed
-from gkd_runner.studies.timing import clock
+from gkd_runner.serving.timing import clock
 from gkd_runner.training.student import train_students
 
 EPOCHS = 12

@@ -29,10 +29,10 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.selection import TEACHERS, in_order
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.serving.servers import Server, make_servers
+from gkd_runner.serving.timing import measure, peak_bytes
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.measurements import Form, Measurements, configuration_hash, origin_columns
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study
-from gkd_runner.studies.timing import measure, peak_bytes
 from gkd_runner.studies.wording import geometric_means, study_table, too_few_graphs
 
 BATCHES = (1, 32, 1024)

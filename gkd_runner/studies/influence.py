@@ -31,11 +31,11 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.selection import PLACE, in_rank
 from gkd_runner.runs.environment import choose_device, replicas_at_once
+from gkd_runner.serving.timing import clock, measure
 from gkd_runner.studies.cases import only_method
 from gkd_runner.studies.measurements import Form, Measurements, configuration_hash, origin_columns
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study
 from gkd_runner.studies.sweep import wide
-from gkd_runner.studies.timing import clock, measure
 from gkd_runner.studies.training_subset import GROUPINGS, SIDES, SUBSETS, TrainingSubset
 from gkd_runner.studies.wording import gaps, percent, points, study_table, verdict, won
 from gkd_runner.training.stage import chunks

@@ -26,7 +26,10 @@ def run(method: str = "glnn", seed: int = 0, student: float = 0.8, **changes: An
         "teacher_best_epoch": 9, "student_best_epoch": 30, "teacher_seconds": 1.5,
         "student_seconds": 2.5, "teacher_confidence": 0.6, "temperature": 0.5, "agreement": 0.9,
         "kl": 0.1, "teacher_calibration_error": 0.05, "student_calibration_error": 0.06,
-        "accuracy_where_teacher_errs": 0.3, "flat_teacher": False, "collapsed_student": False,
+        "accuracy_where_teacher_errs": 0.3, "flat_teacher": False, "unfinished_teacher": False,
+        "collapsed_student": False, "unfinished_student": False, "test_nodes": 1000,
+        "hidden_nodes": 0 if changes.get("setting") != "inductive" else 200,
+        "teacher_answer_seconds": None, "student_answer_seconds": None,
         "started": "2026-01-01T00:00:00+00:00", "split_hash": f"split{seed}", "graph": "g",
         "commit": "abcdef", "torch": "2", "device": "cpu", "command": "gkd-train", "folder": "",
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.scoring import scores, seed_result
 from gkd_runner.results.warnings import warnings_of
 from gkd_runner.runs.display import report
+from gkd_runner.training.fit import Epoch
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from tests.support import config, small_tasks
@@ -32,16 +34,24 @@ def logits_that_hit(share: float, scale: float) -> FloatArray:
     return (np.eye(4, dtype=np.float32)[predicted] * scale).reshape(n, 4)
 
 
-def trained(logits: FloatArray) -> Trained:
-    return Trained(0, {}, logits, logits[:0], 3, [], 1.0)
+def trained(logits: FloatArray, accuracies: Sequence[float] = (0.1, 0.2, 0.3)) -> Trained:
+    history = [Epoch(epoch, 1.0, 1.0, value) for epoch, value in enumerate(accuracies, 1)]
+    return Trained(0, {}, logits, logits[:0], len(history), history, 1.0)
 
 
 def result_for(
-    teacher: FloatArray, student: FloatArray, *, temperature: float = 1.0, distils: bool = True
+    teacher: FloatArray,
+    student: FloatArray,
+    *,
+    temperature: float = 1.0,
+    distils: bool = True,
+    epochs: Sequence[float] = (0.1, 0.2, 0.3),
 ) -> SeedResult:
+    """A result of stages that both had the validation accuracies ``epochs``."""
     (task,) = small_tasks(config(), [0])
-    labels = SoftLabels(trained(teacher), "key", False, temperature)
-    return seed_result(task, labels, trained(student), distils=distils)
+    labels = SoftLabels(trained(teacher, epochs), "key", False, temperature)
+    settings = config("method=glnn" if distils else "method=mlp")
+    return seed_result(task, labels, trained(student, epochs), settings)
 
 
 def test_scores_count_each_part_of_the_split() -> None:
@@ -85,6 +95,49 @@ def test_a_collapsed_student_is_reported() -> None:
     assert warning == (
         "collapsed student: 40.0% validation accuracy, 40.0 points below its teacher"
     )
+
+
+RISING = [0.4 + 0.01 * epoch for epoch in range(25)]
+"""A gain in each of the 25 epochs that the small configurations have, with a patience of 5."""
+
+
+def test_what_max_epochs_cut_short_has_neither_collapsed_nor_is_it_flat() -> None:
+    flat, weak = logits_that_hit(0.8, 0.3), logits_that_hit(0.4, 6)
+
+    teacher, student = told(result_for(flat, weak, epochs=RISING))
+
+    ended = "training.max_epochs ended it while it still gained (best epoch 25);"
+    assert teacher.startswith("unfinished teacher: mean top probability 0.31 at 80.0%")
+    assert student.startswith("unfinished student: 40.0% validation accuracy, 40.0 points below")
+    assert ended in teacher
+    assert ended in student
+
+
+@pytest.mark.parametrize(
+    ("epochs", "cut_short"),
+    [
+        (RISING, True),
+        ([*RISING[:21], *[0.1] * 4], True),
+        ([*RISING[:20], *[0.1] * 5], False),  # patience ended it in the last epoch
+        (RISING[:24], False),  # as one that patience ended
+        ([0.4] * 25, False),  # equals its best in every epoch, as one that predicts one class
+    ],
+)
+def test_a_student_was_cut_short_if_it_gained_within_the_patience_of_max_epochs(
+    epochs: list[float], cut_short: bool
+) -> None:
+    result = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.4, 6), epochs=epochs)
+    assert (result.unfinished_student, result.collapsed_student) == (cut_short, not cut_short)
+
+
+def test_a_result_counts_the_nodes_behind_its_accuracies() -> None:
+    (task,) = small_tasks(config("setting=inductive"), [0])
+    right = np.eye(4, dtype=np.float32)[task.graph.labels]
+    both = replace(trained(right[task.observed]), hidden_logits=right[task.hidden])
+    result = seed_result(task, SoftLabels(both, "key", False, 1.0), both, config())
+
+    assert (result.test_nodes, result.hidden_nodes) == (100, 20)
+    assert result.teacher_answer_seconds is None
 
 
 def test_a_baseline_without_a_teacher_cannot_collapse() -> None:

@@ -19,7 +19,7 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
 from gkd_runner.results.scoring import scores
-from gkd_runner.runs.reload import reload_run
+from gkd_runner.runs.reload import reload_run, reload_student
 from gkd_runner.runs.train import train
 from tests.support import LIVELY, config, small_graph, small_run
 
@@ -93,6 +93,32 @@ def test_files_that_moved_are_found_where_they_are_said_to_be(
     assert found.result.seed == 3
 
 
+def test_a_student_needs_nothing_but_the_folder_of_its_run(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    save_npz(small_graph(), data / "mine.npz")
+    own = ("dataset=custom", f"dataset.path={data / 'mine.npz'}", "dataset.name=mine")
+    own += ("method=infgrand", "setting=inductive", "seeds=[3,4]", "training.max_epochs=12")
+    path = train(config(*own, f"output_dir={tmp_path / 'outputs'}")).path
+    before = reload_run(path)
+    moved = Path(shutil.copytree(path, tmp_path / "another machine"))
+    shutil.rmtree(data)
+    shutil.rmtree(tmp_path / "outputs")
+
+    found = reload_student(str(moved))
+
+    np.testing.assert_array_equal(found.student.all, before.student.all)
+    with pytest.raises(RunError, match=r"teacher of seed 3, .* is not there; give cache_dir="):
+        reload_run(moved)
+
+
+def test_a_moved_output_folder_brings_its_teachers_along(tmp_path: Path) -> None:
+    path = small_run(tmp_path / "outputs", "method=glnn")
+    (tmp_path / "outputs").rename(tmp_path / "moved")
+
+    assert reload_run(tmp_path / "moved" / path.relative_to(tmp_path / "outputs")).result.seed == 3
+
+
 def test_a_broken_teacher_file_is_named_and_left_alone(run_copy: Path, tmp_path: Path) -> None:
     key = json.loads((run_copy / "result.json").read_text())["seeds"][0]["teacher_key"]
     broken = tmp_path / "cache" / f"{key}.safetensors"
@@ -113,6 +139,12 @@ def test_a_graph_that_is_not_the_runs_is_refused(tmp_path: Path) -> None:
     save_npz(replace(small_graph(), labels=labels), tmp_path / "mine.npz")
 
     with pytest.raises(RunError, match=r"the graph custom is not the one of this run .*data_dir="):
+        reload_run(path, moved={"dataset.path": str(tmp_path / "mine.npz")})
+    (path / "graph.npz").unlink()
+    with pytest.raises(RunError, match=r"the graph custom is not the one of this run .*data_dir="):
+        reload_run(path)
+    (tmp_path / "mine.npz").unlink()
+    with pytest.raises(RunError, match=r"has no graph\.npz, and its graph custom is not where"):
         reload_run(path)
 
 

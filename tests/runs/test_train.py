@@ -39,7 +39,7 @@ def test_a_run_leaves_config_metrics_result_and_students(tmp_path: Path) -> None
 
     parent = tmp_path / f"runs/synthetic/{job.protocol.name}-transductive/gcn/infgrand"
     assert result.path.parent == parent
-    names = {"config.yaml", "metrics.jsonl", "result.json", "student-0.safetensors"}
+    names = {"config.yaml", "metrics.jsonl", "result.json", "graph.npz", "student-0.safetensors"}
     assert names | {"student-1.safetensors"} == {path.name for path in result.path.iterdir()}
     assert OmegaConf.to_object(OmegaConf.load(result.path / "config.yaml")) == {
         **asdict(job),

@@ -13,7 +13,7 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from gkd_runner import __version__
+from gkd_runner.common.version import __version__
 from gkd_runner.reporting.page import charts, table
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
@@ -21,10 +21,11 @@ from gkd_runner.reporting.page.series import Names, names_of
 from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
-from gkd_runner.reporting.text import PARTS, group_name, group_title, warnings_text
+from gkd_runner.reporting.text import PARTS, group_name, group_title
 from gkd_runner.results.compare import Comparison, compare
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.selection import GROUP
+from gkd_runner.results.warnings import WARNINGS, warnings_in
 
 HERE = Path(__file__).parent
 BUNDLE = "window.vegaEmbed = vegaEmbed;"
@@ -133,12 +134,12 @@ def _failures(failures: pd.DataFrame, runs: pd.DataFrame, out: Path) -> list[dic
 
 
 def _warnings(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """Collapsed students and flat teachers, by run and seed."""
-    warned = runs[runs["flat_teacher"] | runs["collapsed_student"]]
+    """Collapsed students, flat teachers and what was cut short, by run and seed."""
+    warned = runs[runs[list(WARNINGS)].any(axis=1)]
     return [
         row | {
             "group": group_name(row),
-            "warning": warnings_text(row),
+            "warning": "; ".join(warnings_in(row)),
             "run": Path(row["run"]).name,
             "links": {"run": f"#{row['run']}"},
         }

@@ -7,8 +7,8 @@ import pytest
 import torch
 from support import CPU
 
-from gkd_runner.studies import timing
-from gkd_runner.studies.timing import clock, measure, peak_bytes
+from gkd_runner.serving import timing
+from gkd_runner.serving.timing import clock, measure, peak_bytes
 
 
 def test_the_peak_is_what_is_held_at_once_and_not_the_sum() -> None:

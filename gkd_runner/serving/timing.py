@@ -26,11 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Timing:
-    """Median and quartiles over repeats, in seconds."""
+    """Median, quartiles and 99th percentile over repeats, in seconds."""
 
     median: float
     low: float
     high: float
+    p99: float
     repeats: int
 
 
@@ -45,12 +46,20 @@ def clock(device: torch.device) -> Callable[[], float]:
     return time.process_time if alone else time.perf_counter
 
 
-def measure(call: Callable[[T], object], draw: Callable[[], T], device: torch.device) -> Timing:
-    """Time ``call(draw())`` repeatedly, each time on another draw; drawing is not timed."""
+def measure(
+    call: Callable[[T], object],
+    draw: Callable[[], T],
+    device: torch.device,
+    at_least: float | None = None,
+) -> Timing:
+    """Time ``call(draw())`` repeatedly, each time on another draw; drawing is not timed.
+
+    The calls together take at least ``at_least`` seconds (default: ``SECONDS``).
+    """
     for _ in range(WARM_UP):
         call(draw())
     seconds: list[float] = []
-    left, now = SECONDS, clock(device)
+    left, now = SECONDS if at_least is None else at_least, clock(device)
     while len(seconds) < FEWEST or left > 0:
         drawn = draw()
         _wait(device)
@@ -59,8 +68,8 @@ def measure(call: Callable[[T], object], draw: Callable[[], T], device: torch.de
         _wait(device)
         seconds.append(now() - started)
         left -= seconds[-1]
-    low, median, high = np.percentile(seconds, [25, 50, 75])
-    return Timing(float(median), float(low), float(high), len(seconds))
+    low, median, high, p99 = map(float, np.percentile(seconds, [25, 50, 75, 99]))
+    return Timing(median, low, high, p99, len(seconds))
 
 
 def _wait(device: torch.device) -> None:

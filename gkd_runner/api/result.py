@@ -1,0 +1,102 @@
+"""The results of one job, for notebooks and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console, Group
+
+from gkd_runner.api.student import load_student
+from gkd_runner.common.errors import GkdError, RunError
+from gkd_runner.predict.student import Student
+from gkd_runner.results.frame import runs_at
+from gkd_runner.results.scores import RunResult, table
+from gkd_runner.runs.display import report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``train`` returns: numbers, figures and students of every seed and split.
+
+    Printed, it is the closing table of ``gkd-train``.
+    """
+
+    job: RunResult
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The folders of the runs, one per split, or more where earlier runs were continued."""
+        return self.job.paths
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per seed and split, with the columns of ``runs.csv``; accuracies are in [0, 1]."""
+        rows = runs_at(self.paths)
+        wanted = {result.replica for result in self.job.seeds}
+        kept = [pair in wanted for pair in zip(rows["seed"], rows["split"], strict=True)]
+        return rows[kept].reset_index(drop=True)
+
+    @property
+    def means(self) -> pd.DataFrame:
+        """Mean and population std of each accuracy, in [0, 1], over seeds and splits.
+
+        Rows are ``teacher`` and ``student``; columns are pairs of the nodes (``val``, ``test``,
+        ``test_observed``, ``test_hidden``) and ``mean`` or ``std``. A setting without hidden
+        nodes has no numbers for these.
+        """
+        rows = {
+            stage: {
+                (part, name): (summary or {}).get(name)
+                for part, summary in parts.items()
+                for name in ("mean", "std")
+            }
+            for stage, parts in table(self.job.seeds).items()
+        }
+        return pd.DataFrame(rows).T.astype("float64")
+
+    def student(self, seed: int | None = None, split: int = 0) -> Student:
+        """The trained student of ``seed`` (the first if ``None``) and ``split``.
+
+        Raises ``RunError`` if there is none.
+        """
+        for path in reversed(self.paths):
+            for result in runs_at([path]).itertuples():
+                if result.split == split and seed in (None, result.seed):
+                    return load_student(path, int(result.seed))
+        have = ", ".join(f"seed {r.seed} split {r.split}" for r in self.job.seeds)
+        raise RunError(f"there is no student of seed {seed} and split {split}; there are {have}")
+
+    def plot(self) -> Figure:
+        """A dot per seed and split, with their mean: test accuracy of teacher and student.
+
+        In the inductive setting it is the accuracy on hidden nodes. Raises ``GkdError`` where
+        matplotlib is missing.
+        """
+        try:
+            from gkd_runner.api.plot import figure
+        except ModuleNotFoundError as error:
+            raise GkdError(
+                'plot needs matplotlib, which is not installed: pip install "gkd-runner[plot]"'
+            ) from error
+        return figure(self.job)
+
+    def __str__(self) -> str:
+        console = Console(width=100, highlight=False)
+        with console.capture() as capture:
+            console.print(report(self.job))
+        return capture.get().rstrip()
+
+    def __rich_console__(self, *_: Any) -> Iterator[Group]:
+        yield report(self.job)
+
+    def _repr_html_(self) -> str:
+        """The means in percent, for notebooks."""
+        percent = self.means.dropna(axis=1, how="all") * 100
+        html: str = percent.to_html(float_format="{:.2f}".format)
+        return html

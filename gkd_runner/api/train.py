@@ -1,0 +1,37 @@
+"""Train from Python."""
+
+from __future__ import annotations
+
+import logging
+
+from gkd_runner.api.result import Result
+from gkd_runner.common.console import show_log
+from gkd_runner.data.graph import GraphData
+from gkd_runner.options.schema import Config
+from gkd_runner.results.warnings import warnings_of
+from gkd_runner.runs import train as runs
+
+logger = logging.getLogger("gkd_runner")
+
+
+def train(config: Config, graph: GraphData | None = None) -> Result:
+    """Train teachers, distil students from them, and record the run, as ``gkd-train`` does.
+
+    What an earlier run of the same configuration has finished is read from its folder. Warnings go
+    to the log ``gkd_runner``, which is shown unless it has a handler of its own.
+
+    Args:
+        config: what ``compose`` returned.
+        graph: a graph in memory, for a configuration with ``dataset=custom``; ``load_graph`` makes
+            one from most formats.
+
+    Raises:
+        GkdError: for data, configurations and training that cannot work.
+    """
+    if not logger.handlers:
+        show_log()
+    result = runs.train(config, graph)
+    for seed in result.seeds:
+        for warning in warnings_of(seed):
+            logger.warning("seed %s: %s", seed.seed, warning)
+    return Result(result)
