@@ -83,6 +83,7 @@ def test_equations_are_mathml(site: Path) -> None:
     assert methods.count("<math") > 50
     pages = [page for page in site.glob("*.html") if page.name != "search.html"]
     assert [page.name for page in pages if "arithmatex" in page.read_text("utf-8")] == []
+    assert [tex for tex in re.findall(r"<math.*?</math>", methods) if "\\" in tex] == []
 
 
 @pytest.mark.slow
