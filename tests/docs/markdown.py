@@ -59,7 +59,8 @@ def _lines(block: str) -> Iterator[Step]:
 
 
 def _spans(prose: str) -> Iterator[Step]:
+    """The commands within text; one with a ``<name>`` to fill in is none."""
     for span in _INLINE.finditer(prose):
         text = " ".join(span[1].split())
-        if _SPAN.match(text):
+        if _SPAN.match(text) and "<" not in text:
             yield Step(text)
