@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.data.importing.dgl_library import is_dgl_file
+from gkd_runner.data.importing.load import load_graph
 from gkd_runner.data.npz import load_npz
 from gkd_runner.data.protocols import cut
 from gkd_runner.data.sources.find import find
@@ -39,6 +41,8 @@ def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:
             seed=dataset.seed,
         )
     path = Path(dataset.path).expanduser() if dataset.path else find(dataset.name, data_dir)
+    if is_dgl_file(path):
+        return load_graph(path, name=dataset.name)
     return load_npz(path, dataset.name, repair=dataset.repair)
 
 
@@ -46,7 +50,7 @@ def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatA
     """Divide each row by its sum, as DGL does. Rows that sum to 0 become 0."""
     sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
     inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
-    if sp.issparse(features):
+    if not isinstance(features, np.ndarray):
         scaled = features.data * np.repeat(inverse, np.diff(features.indptr))
         return sp.csr_array((scaled, features.indices, features.indptr), shape=features.shape)
     return features * inverse[:, None]

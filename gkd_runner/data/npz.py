@@ -1,20 +1,19 @@
-"""Read and write graph files: ``.npz`` with a CSR adjacency, features, labels and a split.
+"""Read and write graph files: ``.npz`` with a CSR adjacency, features, labels and splits.
 
 The layout is that of Shchur et al. (2018): ``adj_indptr``, ``adj_indices``, ``adj_shape`` (and
 optionally ``adj_data``, whose zeros mean that there is no edge); either ``attr_indptr``,
 ``attr_indices``, ``attr_data``, ``attr_shape`` (CSR) or ``attr_matrix`` (dense ``[n, d]``);
 ``labels`` (``[n]``, -1 = unknown). Optional are ``train_idx``, ``val_idx``, ``test_idx``, or for
 several splits ``train_masks``, ``val_masks``, ``test_masks`` (``[s, n]`` bool); ``node_ids``
-(``[n]``, integers or text) and ``class_names`` (text). Other arrays are never read; in the
-published files, some of them hold pickled objects.
+(``[n]``, integers or text) and ``class_names`` (text). Files in other layouts are read by
+``gkd_runner.data.importing``; pickled objects are never read.
 """
 
 from __future__ import annotations
 
 import logging
-import zipfile
-import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,65 +24,101 @@ import scipy.sparse as sp
 from gkd_runner.common.errors import DataError
 from gkd_runner.common.files import replacing
 from gkd_runner.data.checks import check_graph, without_defects
-from gkd_runner.data.graph import FloatArray, GraphData, IntArray, Split
+from gkd_runner.data.graph import FloatArray, GraphData, IntArray
+from gkd_runner.data.importing.archive import Archive, read_archive
+from gkd_runner.data.importing.arrays import from_arrays
+from gkd_runner.data.importing.assemble import assemble
+from gkd_runner.data.importing.raw import Facts, Imported
+from gkd_runner.data.importing.splits import read_splits
+from gkd_runner.data.importing.wording import log_facts
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
 MASK_ARRAYS = ("train_masks", "val_masks", "test_masks")
 NAME_ARRAYS = ("node_ids", "class_names")
+PUBLISHED_EXTRAS = (
+    *("node_names", "attr_names", "attr_text", "metadata"),
+    *("idx_to_node", "idx_to_attr", "idx_to_class"),
+)
+"""Arrays of Shchur's files beside those above; a graph needs none of them."""
 
 _REQUIRED = ("adj_indptr", "adj_indices", "adj_shape", "labels")
 _SPARSE_FEATURES = ("attr_indptr", "attr_indices", "attr_data", "attr_shape")
 _DENSE_FEATURES = "attr_matrix"
-_KNOWN = (*_REQUIRED, "adj_data", *_SPARSE_FEATURES, _DENSE_FEATURES, *SPLIT_ARRAYS, *MASK_ARRAYS)
 
 logger = logging.getLogger("gkd_runner")
 
-_WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
-_NPY_MAGIC = b"\x93NUMPY"
 
-# np.load and zipfile raise these for archives that are damaged or of another kind.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-def load_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
+def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
     """Read and check one graph file.
 
-    With ``repair``, missing reverse edges are added, duplicates merged and self-loops dropped;
-    without, each of these is an error. Raises ``DataError`` for anything that is missing,
-    malformed or out of range. Pickled objects are never loaded.
+    In gkd-runner's own layout, each missing reverse edge, duplicate or self-loop is an error, or
+    mended with ``repair``. In other layouts, such as the heterophily suite's, these are always
+    mended. Warns of edge weights, which are dropped, and of arrays that nothing is read from.
+    Raises ``DataError`` for anything that is missing, malformed or out of range, and for pickled
+    objects.
     """
-    graph = read_npz(path, name, repair=repair)
+    path = Path(path)
+    archive = read_archive(path)
+    if not _is_own(archive):
+        imported = _foreign(archive, path, name)
+        log_facts(imported.facts, str(path))
+        return imported.graph
+    graph = _own(archive, path, name, repair=repair)
     check_graph(graph, str(path))
+    log_facts(_facts(archive), str(path))
     return graph
 
 
-def read_npz(path: Path, name: str, *, repair: bool = False) -> GraphData:
-    """Read one graph file as ``load_npz`` does, without checking the graph."""
-    arrays = _read_arrays(path)
+def read_npz(path: Path, name: str) -> GraphData:
+    """Read a file that ``save_npz`` wrote, as ``load_npz`` does, without checking the graph."""
+    return _own(read_archive(path), path, name)
+
+
+def import_npz(path: Path | str, name: str) -> Imported:
+    """Read a graph file of any layout, mend what can be mended, and count it.
+
+    A graph that ``load_npz`` accepts comes out as from there. Raises ``DataError`` as it does.
+    """
+    path = Path(path)
+    archive = read_archive(path)
+    imported = _foreign(archive, path, name)
+    if not _is_own(archive):
+        return imported
+    stored = _features(archive.arrays)  # the file decides whether they are sparse
+    return replace(imported, graph=replace(imported.graph, features=stored))
+
+
+def _own(archive: Archive, path: Path, name: str, *, repair: bool = False) -> GraphData:
+    arrays = archive.arrays
+    _require(list(arrays), path)
     try:
         adjacency = _csr(arrays, "adj", binary=True)
         features = _features(arrays)
         labels = _labels(arrays["labels"])
-        splits = _splits(arrays, path)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: malformed arrays: {error}") from error
+    splits = read_splits(arrays, labels.size, str(path)).splits
     if repair and adjacency.shape[0] == adjacency.shape[1]:
         adjacency = without_defects(adjacency)
-    names = arrays.get("class_names", ())
-    return GraphData(
-        name, adjacency, features, labels, splits, arrays.get("node_ids"), tuple(map(str, names))
-    )
+    return GraphData(name, adjacency, features, labels, splits, **_names(arrays, path))
 
 
-def save_npz(graph: GraphData, path: Path) -> None:
+def _is_own(archive: Archive) -> bool:
+    return any(name.startswith("adj_ind") for name in archive.arrays)
+
+
+def _foreign(archive: Archive, path: Path, name: str) -> Imported:
+    return assemble(from_arrays(archive.arrays, str(path), archive.unused), name)
+
+
+def _facts(archive: Archive) -> Facts:
+    """What a file in our own layout holds beside the graph, but for what is always there."""
+    weights = np.asarray(archive.arrays.get("adj_data", ()))
+    unused = tuple(name for name in archive.unused if name not in PUBLISHED_EXTRAS)
+    return Facts(unused=unused, weighted=int(((weights != 0) & (weights != 1)).sum()))
+
+
+def save_npz(graph: GraphData, path: Path | str) -> None:
     """Write ``graph`` atomically to a compressed file that ``load_npz`` reads.
 
     Equal graphs give equal bytes. Raises ``OSError`` when ``path`` cannot be written, and
@@ -91,7 +126,6 @@ def save_npz(graph: GraphData, path: Path) -> None:
 
     A graph of four nodes, for ``gkd-train dataset=custom dataset.path=mine.npz``:
 
-    >>> from pathlib import Path
     >>> import numpy as np
     >>> import scipy.sparse as sp
     >>> from gkd_runner.data.graph import GraphData
@@ -102,8 +136,9 @@ def save_npz(graph: GraphData, path: Path) -> None:
     >>> adjacency = sp.csr_array((ones, (row, col)), shape=(4, 4))
     >>> features = np.eye(4, dtype=np.float32)  # one row per node; a sp.csr_array works too
     >>> labels = np.array([0, 0, 1, 1])  # classes are numbered from 0; -1 means unknown
-    >>> save_npz(GraphData("mine", adjacency, features, labels), Path("mine.npz"))
+    >>> save_npz(GraphData("mine", adjacency, features, labels), "mine.npz")
     """
+    path = Path(path)
     try:
         arrays = _arrays_of(graph)
     except (ValueError, TypeError) as error:
@@ -144,70 +179,18 @@ def _arrays_of(graph: GraphData) -> dict[str, Any]:
     return arrays
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    _check_kind(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            _require(archive.files, path)
-            found = {key: _member(archive, key, path) for key in _KNOWN if key in archive.files}
-            return found | _names(archive, path)
-    except _UNREADABLE as error:
-        raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
-
-
-def _check_kind(path: Path) -> None:
-    """Raise unless ``path`` is a zip file, as every ``.npz`` is."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; name the .npz file of a graph")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(len(_NPY_MAGIC))
-            if start[:2] == b"PK" and zipfile.is_zipfile(stream):
-                return
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    kind = "a single array (.npy)" if start == _NPY_MAGIC else "not a complete .npz archive"
-    raise DataError(
-        f"{path}: {kind}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
-    )
-
-
-def _member(archive: Any, key: str, path: Path) -> npt.NDArray[Any]:
-    try:
-        array = archive[key]
-    except _UNREADABLE as error:
-        raise _unreadable(path, key) from error
-    if not isinstance(array, np.ndarray):  # NumPy returns bytes for other members
-        raise _unreadable(path, key)
-    return array
-
-
-def _names(archive: Any, path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Node ids and class names, unless they are pickled objects, as in some published files."""
-    names = {}
+def _names(arrays: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Node ids and class names, if the file has them."""
     for key in NAME_ARRAYS:
-        if key in archive.files:
-            try:
-                array = _member(archive, key, path)
-            except DataError:
-                logger.warning("%s: %s holds Python objects and is not read", path, key)
-            else:
-                if array.ndim != 1 or array.dtype.kind not in "iuU":
-                    raise DataError(
-                        f"{path}: {key} must be a vector of integers or text, got {array.dtype} of"
-                        f" shape {array.shape}"
-                    )
-                names[key] = array.astype(np.int64) if array.dtype.kind in "iu" else array
-    return names
-
-
-def _unreadable(path: Path, key: str) -> DataError:
-    return DataError(
-        f"{path}: the array {key} is damaged or holds Python objects (pickles), which are refused;"
-        " store numbers only"
-    )
+        if key in arrays and (arrays[key].ndim != 1 or arrays[key].dtype.kind not in "iuU"):
+            raise DataError(
+                f"{path}: {key} must be a vector of integers or text, got {arrays[key].dtype} of"
+                f" shape {arrays[key].shape}"
+            )
+    ids = arrays.get("node_ids")
+    if ids is not None and ids.dtype.kind in "iu":
+        ids = ids.astype(np.int64)
+    return {"node_ids": ids, "class_names": tuple(map(str, arrays.get("class_names", ())))}
 
 
 def _require(keys: list[str], path: Path) -> None:
@@ -266,42 +249,3 @@ def _labels(values: npt.NDArray[Any]) -> IntArray:
             " for example by np.unique(labels, return_inverse=True)[1]"
         )
     return values.astype(np.int64)
-
-
-def _splits(arrays: Mapping[str, Any], path: Path) -> tuple[Split, ...]:
-    present = [key for key in SPLIT_ARRAYS if key in arrays]
-    masks = [key for key in MASK_ARRAYS if key in arrays]
-    if present and masks:
-        raise DataError(f"{path}: has {present[0]} and {masks[0]}; give one kind of split")
-    if masks:
-        return _masked(arrays, masks, path)
-    if not present:
-        return ()
-    if len(present) < len(SPLIT_ARRAYS):
-        missing = ", ".join(key for key in SPLIT_ARRAYS if key not in present)
-        raise DataError(f"{path}: has {', '.join(present)} but not {missing}; give all or none")
-    ids = [np.asarray(arrays[key]) for key in SPLIT_ARRAYS]
-    for key, array in zip(SPLIT_ARRAYS, ids, strict=True):
-        if array.ndim != 1 or array.dtype.kind not in "iu":
-            hint = "; turn a mask into ids by np.flatnonzero(mask)" if array.dtype == bool else ""
-            raise DataError(
-                f"{path}: {key} must be a vector of node ids, got {array.dtype}"
-                f" of shape {array.shape}{hint}"
-            )
-    return (Split(*(array.astype(np.int64) for array in ids)),)
-
-
-def _masked(arrays: Mapping[str, Any], present: list[str], path: Path) -> tuple[Split, ...]:
-    if len(present) < len(MASK_ARRAYS):
-        missing = ", ".join(key for key in MASK_ARRAYS if key not in present)
-        raise DataError(f"{path}: has {', '.join(present)} but not {missing}; give all or none")
-    nodes = len(arrays["labels"])
-    shapes = {arrays[key].shape for key in MASK_ARRAYS}
-    if any(arrays[key].dtype != bool for key in MASK_ARRAYS) or shapes != {
-        (len(arrays[MASK_ARRAYS[0]]), nodes)
-    }:
-        raise DataError(
-            f"{path}: {', '.join(MASK_ARRAYS)} must be boolean and of one shape [splits, {nodes}]"
-        )
-    parts = zip(*(arrays[key] for key in MASK_ARRAYS), strict=True)
-    return tuple(Split(*(np.flatnonzero(mask) for mask in split)) for split in parts)

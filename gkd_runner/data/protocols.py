@@ -68,12 +68,11 @@ def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: in
 
     Raises ``DataError`` when a class or the graph has too few labelled nodes.
     """
+    check_sizes(graph, protocol, family)
     rng = generator(seed, "split")
     order = rng.permutation(graph.num_nodes)
     order = order[graph.labels[order] != UNKNOWN_LABEL]
     need = protocol.train_per_class + (protocol.val_per_class or 0)
-    _check_classes(graph, protocol, family, need)
-    _check_total(graph, protocol, family, len(order))
     rank = _rank_within_class(graph.labels[order])
     train = order[rank < protocol.train_per_class]
     if protocol.val_per_class is not None:
@@ -84,6 +83,16 @@ def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: in
         val, rest = np.split(rest, [protocol.val_size or 0])
     test = rest if protocol.test_size is None else rest[: protocol.test_size]
     return Split(np.sort(train), np.sort(val), np.sort(test))
+
+
+def check_sizes(graph: GraphData, protocol: ProtocolConfig, family: str) -> None:
+    """Raise ``DataError`` when a class or the graph has too few labelled nodes for a drawn split.
+
+    ``graph`` is what ``cut`` returned.
+    """
+    need = protocol.train_per_class + (protocol.val_per_class or 0)
+    _check_classes(graph, protocol, family, need)
+    _check_total(graph, protocol, family, int((graph.labels != UNKNOWN_LABEL).sum()))
 
 
 def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, seed: int) -> IntArray:

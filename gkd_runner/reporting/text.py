@@ -8,12 +8,9 @@ from typing import Any
 from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
 from gkd_runner.results.compare import SIGNIFICANT
 from gkd_runner.results.selection import distils
+from gkd_runner.results.verdict_text import NODES
 
-PARTS = {
-    "test_observed": "observed test nodes",
-    "test_hidden": "hidden nodes",
-    "test": "all test nodes",
-}
+PARTS = NODES | {"test": "all test nodes"}
 """The test nodes that an inductive accuracy may be over."""
 
 Facts = Mapping[str, Any]

@@ -159,8 +159,8 @@ def test_pickled_object_arrays_are_refused(tmp_path: Path, arrays: Arrays, key: 
         ("train_idx", np.array([0, 0]), "1 nodes stand in a split twice"),
         ("val_idx", np.array([0]), "1 nodes stand in a split twice or in two splits"),
         ("val_idx", np.array([], dtype=np.int64), "val split is empty"),
-        ("val_idx", np.arange(4) == 2, r"node ids, got bool of shape \(4,\).*np\.flatnonzero"),
-        ("val_idx", np.array([[2]]), r"vector of node ids, got int64 of shape \(1, 1\)"),
+        ("val_idx", np.array([2.0]), r"vector of node ids.*got float64 of shape \(1,\)"),
+        ("val_idx", np.array([[[2]]]), r"vector of node ids.*got int64 of shape \(1, 1, 1\)"),
     ],
 )
 def test_a_broken_array_is_refused_by_name(
@@ -175,8 +175,10 @@ def test_missing_arrays_are_named_with_what_was_found(tmp_path: Path, arrays: Ar
     refused(tmp_path, arrays, "lacks the arrays adj_shape, labels; found: adj_indices")
 
 
-def test_missing_features_name_both_layouts(tmp_path: Path) -> None:
-    refused(tmp_path, {"x": np.ones(3)}, r"attr_shape \(or attr_matrix\); found: x")
+def test_missing_features_name_both_layouts(tmp_path: Path, arrays: Arrays) -> None:
+    for key in [key for key in arrays if key.startswith("attr_")]:
+        del arrays[key]
+    refused(tmp_path, arrays, r"attr_shape \(or attr_matrix\); found: adj_indices")
 
 
 def test_half_a_split_is_refused(tmp_path: Path, arrays: Arrays) -> None:
@@ -264,7 +266,7 @@ def test_a_member_that_is_no_array_is_named(tmp_path: Path, arrays: Arrays) -> N
         with zipfile.ZipFile(tmp_path / "g.npz", "w") as archive:
             for key in arrays:
                 archive.writestr(f"{key}{suffix}", b"no array")
-        with pytest.raises(DataError, match="the array adj_indptr is damaged"):
+        with pytest.raises(DataError, match="the array adj_indices is damaged"):
             load_npz(tmp_path / "g.npz", "g")
 
 
@@ -308,7 +310,7 @@ def test_the_example_of_save_npz_runs_and_its_file_loads(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     [example] = doctest.DocTestFinder().find(save_npz, "save_npz", globs={})
-    assert doctest.DocTestRunner().run(example) == (0, 12)
+    assert doctest.DocTestRunner().run(example) == (0, 11)
     graph = load_npz(tmp_path / "mine.npz", "mine")
     assert (graph.num_nodes, graph.num_edges, graph.num_classes) == (4, 6, 2)
     assert graph.splits == ()
