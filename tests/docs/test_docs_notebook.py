@@ -28,7 +28,9 @@ def code_cells() -> list[dict[str, Any]]:
 
 def execute(source: str, names: dict[str, Any]) -> object:
     """What a cell shows: the value of its last line, if that is an expression."""
-    lines = (f"shell({line[1:]!r})" if line.startswith("!") else line for line in source.split("\n"))
+    lines = (
+        f"shell({line[1:]!r})" if line.startswith("!") else line for line in source.split("\n")
+    )
     module = ast.parse("\n".join(lines))
     last = module.body.pop() if isinstance(module.body[-1], ast.Expr) else None
     exec(compile(module, NOTEBOOK.name, "exec"), names)

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from gkd_runner.config.help import options_text
 from tests.docs.markdown import ROOT
-from tests.reporting.browser import BROWSERS
+from tests.reporting.browser import BROWSERS, PATIENCE
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 """Elements that make a browser load something, and the attribute that says what."""
@@ -102,12 +102,12 @@ def test_the_search_works_from_the_file_system(site: Path) -> None:
     asked, errors = list[str](), list[str]()
     with sync_playwright() as playwright:
         view = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
+        view.set_default_timeout(PATIENCE)
         view.on("request", lambda request: asked.append(request.url))
         view.on("pageerror", lambda error: errors.append(str(error)))
         view.goto((site / "index.html").as_uri())
         view.fill("input.md-search__input", "distillation hardness")
-        view.wait_for_selector(".md-search-result__link")
-        assert "Methods" in view.inner_text(".md-search-result__list")
+        view.locator(".md-search-result__list", has_text="Methods").wait_for()
     assert errors == []
     assert [url for url in asked if not url.startswith("file://")] == []
 
