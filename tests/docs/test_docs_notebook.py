@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shlex
 from pathlib import Path
 from string import Template
@@ -11,13 +12,13 @@ from typing import Any
 
 import matplotlib.figure
 import pytest
-
 from gkd_runner.predict.answers import Answers
+
 from tests.docs.markdown import ROOT
 from tests.docs.running import run_here
 
 NOTEBOOK = ROOT / "examples" / "distil.ipynb"
-FAST = {'"tracker=none"]': '"tracker=none", "training.max_epochs=5"]'}
+FAST = {'"tracker=none",': '"tracker=none", "training.max_epochs=5",'}
 """Replaced in a cell, so that it ends within seconds."""
 
 
@@ -28,10 +29,7 @@ def code_cells() -> list[dict[str, Any]]:
 
 def execute(source: str, names: dict[str, Any]) -> object:
     """What a cell shows: the value of its last line, if that is an expression."""
-    lines = (
-        f"shell({line[1:]!r})" if line.startswith("!") else line for line in source.split("\n")
-    )
-    module = ast.parse("\n".join(lines))
+    module = ast.parse(re.sub(r"^!(.*)$", r"shell('''\1''')", source, flags=re.MULTILINE))
     last = module.body.pop() if isinstance(module.body[-1], ast.Expr) else None
     exec(compile(module, NOTEBOOK.name, "exec"), names)
     return eval(compile(ast.Expression(last.value), NOTEBOOK.name, "eval"), names) if last else None
