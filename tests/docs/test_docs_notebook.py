@@ -12,8 +12,8 @@ from typing import Any
 
 import matplotlib.figure
 import pytest
-from gkd_runner.predict.answers import Answers
 
+from gkd_runner.predict.answers import Answers
 from tests.docs.markdown import ROOT
 from tests.docs.running import run_here
 
