@@ -27,7 +27,8 @@ def figure(result: RunResult) -> Figure:
     panel = canvas.subplots()
     for column, (stage, of) in enumerate(STAGES.items()):
         values = [100 * getattr(of(seed).scores, part) for seed in result.seeds]
-        places = column + (np.linspace(-SPREAD, SPREAD, len(values)) if len(values) > 1 else [0.0])
+        spread = SPREAD if len(values) > 1 else 0.0
+        places = column + np.linspace(-spread, spread, len(values))
         panel.scatter(places, values, color=colours[stage], s=28, zorder=3)
         mean = float(np.mean(values))
         panel.hlines(mean, column - 0.25, column + 0.25, color=colours[stage], linewidth=2)

@@ -13,8 +13,9 @@ from rich.console import Console, Group
 from gkd_runner.api.student import load_student
 from gkd_runner.common.errors import GkdError, RunError
 from gkd_runner.predict.student import Student
-from gkd_runner.results.frame import runs_at
+from gkd_runner.results.frame import newest, rows_of, table_of
 from gkd_runner.results.scores import RunResult, table
+from gkd_runner.results.stored import read_run
 from gkd_runner.runs.display import report
 
 if TYPE_CHECKING:
@@ -37,10 +38,9 @@ class Result:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per seed and split, with the columns of ``runs.csv``; accuracies are in [0, 1]."""
-        rows = runs_at(self.paths)
         wanted = {result.replica for result in self.job.seeds}
-        kept = [pair in wanted for pair in zip(rows["seed"], rows["split"], strict=True)]
-        return rows[kept].reset_index(drop=True)
+        runs = [run for path in self.paths if (run := read_run(path))]
+        return newest(table_of(row for run in runs for row in rows_of(run, wanted)))
 
     @property
     def means(self) -> pd.DataFrame:
@@ -65,10 +65,9 @@ class Result:
 
         Raises ``RunError`` if there is none.
         """
-        for path in reversed(self.paths):
-            for result in runs_at([path]).itertuples():
-                if result.split == split and seed in (None, result.seed):
-                    return load_student(path, int(result.seed))
+        for row in self.to_dataframe().itertuples():
+            if row.split == split and seed in (None, row.seed):
+                return load_student(row.folder, int(row.seed))
         have = ", ".join(f"seed {r.seed} split {r.split}" for r in self.job.seeds)
         raise RunError(f"there is no student of seed {seed} and split {split}; there are {have}")
 

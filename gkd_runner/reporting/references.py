@@ -18,6 +18,7 @@ from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, notes_on, own_teacher, setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, TOLERANCE, Comparison, differences, mean, std
 from gkd_runner.results.selection import CONFIGURATION, PLACE, SETTINGS, TEACHERS, in_order
+from gkd_runner.results.verdict_text import nodes_text
 
 HERE = Path(__file__).parent
 
@@ -74,19 +75,27 @@ def single_accuracies(comparison: Comparison, group: Mapping[str, str]) -> Table
                 "block": f"{known['source']}; {known['seeds']}; {over}",
                 "label": names[-1] if known["stage"] == "student" else own_teacher(names[-1]),
             }
-            beside = _beside(known, ours, summary[names])
+            beside = _beside(known, ours, summary[names], _nodes(selected.loc[[names]], known))
             cells += [row | {"column": column} | cell for column, cell in beside.items()]
-    columns = ("graph", "teacher", "theirs", "here", "verdict")
+    columns = ("graph", "teacher", "nodes", "theirs", "here", "verdict")
     return make_table("Published accuracies and released code", caption, cells, columns)
 
 
+def _nodes(runs: pd.DataFrame, known: Mapping[str, Any]) -> str:
+    """The number of nodes that our accuracies beside a known one are over."""
+    hidden, every = runs["hidden_nodes"], runs["test_nodes"]
+    counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}[known["part"]]
+    return nodes_text(counts)
+
+
 def _beside(
-    known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any]
+    known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any], nodes: str
 ) -> dict[str, dict[str, Any]]:
     accuracy, spread = known["accuracy"], known["std"]
     return {
         "graph": {"text": known["dataset"]},
         "teacher": {"text": known["teacher"]},
+        "nodes": {"text": nodes},
         "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(spread) else f"±{spread:.2f}")},
         "here": {
             "text": accuracy_text(mean(ours), std(ours), len(ours), with_n=True),

@@ -18,12 +18,16 @@ from gkd_runner.reporting.text import (
     group_title,
     notes_on,
     own_teacher,
+    replicas_text,
     setting_text,
     stage_text,
     teacher_notes,
 )
+from gkd_runner.reporting.verdicts import verdict_table
 from gkd_runner.results.compare import Comparison
 from gkd_runner.results.selection import DATASETS, GROUP, PLACE, distils, in_order, in_rank
+from gkd_runner.results.verdict import verdicts
+from gkd_runner.results.verdict_text import NODES, nodes_text
 
 Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""
@@ -37,6 +41,7 @@ class Block:
     setting: str
     teacher: str
     heading: str
+    part: str
     methods: list[str]
     datasets: list[str]
 
@@ -44,13 +49,23 @@ class Block:
         """The names of the configuration in one cell."""
         return (*self.group, dataset, self.setting, self.teacher, method)
 
+    def node_counts(
+        self, shown: Mapping[Configuration, Facts], heading: str
+    ) -> Iterator[dict[str, Any]]:
+        """The cells of a row with the number of nodes that the accuracies are over."""
+        for dataset in self.datasets:
+            names = (self.names(dataset, method) for method in self.methods)
+            rows = [shown[name] for name in names if name in shown]
+            text = nodes_text(row[end] for row in rows for end in ("fewest_nodes", "most_nodes"))
+            yield {"block": heading, "label": NODES[self.part], "column": dataset, "text": text}
+
 
 def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[Table]]:
     """The tables of each protocol, preset and calibration, by their common heading.
 
     ``failed`` has the names of the configurations of which a run failed.
     """
-    of_groups = {}
+    of_groups, judged = {}, verdicts(comparison)
     for names, summary in comparison.summary.groupby(level=GROUP, sort=False):
         group = dict(zip(GROUP, names, strict=True))
         same = (failed["protocol"] == group["protocol"]) & (failed["preset"] == group["preset"])
@@ -61,6 +76,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         made = (
             _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
             _differences(blocks, comparison),
+            verdict_table([v for v in judged if all(v.names[n] == group[n] for n in GROUP)]),
             average_gains(comparison, group),
             single_accuracies(comparison, group),
         )
@@ -73,18 +89,20 @@ def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame)
     datasets = in_order(tried["dataset"], DATASETS)
     ranked = in_rank(tried, ["setting", "teacher", "method"])
     for (setting, teacher), here in ranked.groupby(["setting", "teacher"], sort=False):
-        over = setting_text(setting, comparison.part(setting))
+        part = comparison.part(setting)
+        over = setting_text(setting, part)
         methods = list(here["method"].unique())
-        yield Block(group, setting, teacher, f"{over}; {teacher} teacher", methods, datasets)
+        yield Block(group, setting, teacher, f"{over}; {teacher} teacher", part, methods, datasets)
 
 
 def _accuracies(
     blocks: list[Block], comparison: Comparison, failures: set[Configuration]
 ) -> Table | None:
     caption = (
-        "Test accuracy in %, mean ± population std over seeds (n where it differs). The best method"
-        " is bold and the second underlined, unless a paired t test over seeds cannot tell them"
-        " from the next (p >= 0.05)."
+        "Test accuracy in %, mean ± population std over splits and seeds (their number where it"
+        " differs). The best method is bold and the second underlined, unless a paired t test"
+        " cannot tell them from the next (p >= 0.05). The last row counts the nodes that one"
+        " accuracy is over."
     )
     shown = comparison.summary.to_dict("index")
     cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
@@ -97,9 +115,9 @@ def _accuracy_cells(
     """Students, and the teacher that they share or each method's own."""
     places = list(itertools.product(block.methods, block.datasets))
     rows = {(m, d): row for m, d in places if (row := shown.get(block.names(d, m)))}
-    counts = {row["seeds"] for row in rows.values()}
-    with_n = len(counts) > 1
-    heading = block.heading + (f"; {counts.pop()} seeds" if len(counts) == 1 else "")
+    counts = {(row["seeds"], row["splits"]) for row in rows.values()}
+    with_n = len({n for n, _ in counts}) > 1
+    heading = block.heading + (f"; {replicas_text(*counts.pop())}" if len(counts) == 1 else "")
     common = block.group[GROUP.index("preset")] == "common"
 
     def cell(label: str, dataset: str, **fields: Any) -> dict[str, Any]:
@@ -117,6 +135,7 @@ def _accuracy_cells(
         for dataset in block.datasets if distils(method) and not common else ():
             row = rows.get((method, dataset))
             yield cell(own_teacher(method), dataset, **_teacher(row, with_n))
+    yield from block.node_counts(shown, heading)
 
 
 def _student(row: Facts, with_n: bool) -> dict[str, Any]:
@@ -145,14 +164,24 @@ def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
         " won of all; * where a paired t test has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
-    runs = comparison.summary["runs"].to_dict()
-    cells = (
+    shown = comparison.summary.to_dict("index")
+    cells = (cell for block in blocks for cell in _difference_cells(block, shown, gaps))
+    return make_table("Differences", caption, cells, blocks[0].datasets)
+
+
+def _difference_cells(
+    block: Block,
+    shown: Mapping[Configuration, Facts],
+    gaps: Mapping[str, Mapping[Configuration, Facts]],
+) -> list[dict[str, Any]]:
+    """A row per method and base that have been compared, and the numbers of nodes below them."""
+    runs = {names: row["runs"] for names, row in shown.items()}
+    cells = [
         {"block": block.heading, "label": f"{method} - {base}", "column": dataset, **cell}
-        for block in blocks
         for method, base in itertools.product(block.methods, gaps)
         for dataset, cell in _gaps(block, method, base, gaps[base], runs).items()
-    )
-    return make_table("Differences", caption, cells, blocks[0].datasets)
+    ]
+    return [*cells, *block.node_counts(shown, block.heading)] if cells else []
 
 
 def _gaps(

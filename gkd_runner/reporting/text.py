@@ -8,12 +8,9 @@ from typing import Any
 from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
 from gkd_runner.results.compare import SIGNIFICANT
 from gkd_runner.results.selection import distils
+from gkd_runner.results.verdict_text import NODES
 
-PARTS = {
-    "test_observed": "observed test nodes",
-    "test_hidden": "hidden nodes",
-    "test": "all test nodes",
-}
+PARTS = NODES | {"test": "all test nodes"}
 """The test nodes that an inductive accuracy may be over."""
 
 Facts = Mapping[str, Any]
@@ -46,6 +43,11 @@ def accuracy_text(mean: float, std: float, n: int, *, with_n: bool = False) -> s
         return "no such nodes"
     spread = f"±{100 * std:.2f}" if n > 1 else ""
     return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
+
+
+def replicas_text(n: int, splits: int) -> str:
+    """``5 seeds``; with several splits ``20 splits x seeds``, the number of pairs of both."""
+    return f"{n} seeds" if splits == 1 else f"{n} splits x seeds"
 
 
 def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
 from gkd_runner.methods import METHODS
 from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, select
@@ -24,10 +24,10 @@ FEWEST_GRAPHS = 3
 
 
 class Difference(NamedTuple):
-    """Paired differences A - B over ``n`` seeds, in accuracy ([0, 1]).
+    """Paired differences A - B over ``n`` replicas, in accuracy ([0, 1]).
 
-    ``won`` counts the positive ones. ``p`` belongs to the two-sided paired t test and is NaN for
-    a single seed.
+    ``won`` counts the positive ones. ``p`` belongs to the two-sided paired t test, and ``low`` and
+    ``high`` are the ends of its 95% interval of the mean; all are NaN for a single replica.
     """
 
     mean: float
@@ -35,20 +35,23 @@ class Difference(NamedTuple):
     won: int
     n: int
     p: float
+    low: float
+    high: float
 
 
 def paired(differences: Iterable[float]) -> Difference:
-    """Summary of paired differences, one per seed."""
+    """Summary of paired differences, one per replica."""
     values = np.round(np.fromiter(differences, dtype=np.float64), 12)  # 0.8 - 0.7 is 0.1
     n, mean, std = len(values), float(values.mean()), float(values.std())
-    if n < 2:
-        p = float("nan")
-    elif std == 0:
-        p = 0.0 if mean else 1.0
-    else:
-        t = abs(mean) / (std / np.sqrt(n - 1))
-        p = float(2 * stdtr(n - 1, -t))  # as scipy.stats, which takes a second to import
-    return Difference(mean, std, int((values > 0).sum()), n, p)
+    p = error = float("nan")
+    if n > 1:
+        error = std / np.sqrt(n - 1)  # of the mean; std is the population's
+        # scipy.special, as scipy.stats takes a second to import
+        p = float(2 * stdtr(n - 1, -abs(mean) / error)) if std else float(mean == 0)
+    half = error * float(stdtrit(n - 1, 1 - SIGNIFICANT / 2)) if n > 1 else error
+    return Difference(
+        mean, std, int((values > 0).sum()), n, p, float(mean - half), float(mean + half)
+    )
 
 
 def mean(values: pd.Series) -> float:
@@ -70,15 +73,20 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
     """A row per configuration: its accuracies, mark, notes' facts and runs.
 
     ``<stage>_mean``, ``<stage>_std`` (population) and ``<stage>_n`` are over the seeds that have
-    the accuracy, ``seeds`` counts all of them. ``mark`` is ``best``, ``second`` or empty. ``runs``
-    are the distinct folders. Of the other columns, numbers are means over seeds and facts those
-    of the configuration.
+    the accuracy, ``seeds`` counts all replicas and ``splits`` their distinct splits.
+    ``fewest_nodes`` and ``most_nodes`` are the numbers of nodes that one accuracy is over. ``mark``
+    is ``best``, ``second`` or empty. ``runs`` are the distinct folders. Of the other columns,
+    numbers are means over seeds and facts those of the configuration.
     """
-    by = selected.groupby(CONFIGURATION, sort=False)
+    # "run" as objects: pandas with pyarrow would turn tuples of text into lists
+    by = selected.astype({"run": object}).groupby(CONFIGURATION, sort=False)
     columns: dict[str, Any] = {
         "seeds": by.size(),
+        "splits": by["split"].nunique(),
         "runs": by["run"].agg(lambda runs: tuple(dict.fromkeys(runs))),
         "collapsed": by["collapsed_student"].sum(),
+        "fewest_nodes": by["nodes"].min(),
+        "most_nodes": by["nodes"].max(),
     }
     for stage in ("teacher", "student"):
         accuracy = by[f"{stage}_accuracy"]
@@ -156,6 +164,11 @@ def emphasis(selected: pd.DataFrame) -> pd.Series:
 def references() -> list[str]:
     """The methods that tables show the differences to."""
     return [name for name, method in METHODS.items() if method.is_reference]
+
+
+def baseline() -> str:
+    """The reference that learns from labels alone."""
+    return next(name for name in references() if not distils(name))
 
 
 @dataclass(frozen=True)

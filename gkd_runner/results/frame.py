@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.common.errors import GkdError
+from gkd_runner.data.task import Replica
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, SeedResult
-from gkd_runner.results.stored import StoredRun, provenance, read_run, read_runs
+from gkd_runner.results.stored import StoredRun, provenance, read_runs
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
@@ -77,7 +78,7 @@ In memory there is one column more: ``folder``, the run's folder, empty for rows
 
 
 DEPTH = 5
-"""Parts of a run's folder below ``runs/``: dataset, protocol, teacher, method, run."""
+"""Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
 
 
 class ReportError(GkdError):
@@ -90,11 +91,15 @@ def load_runs(sources: Iterable[str | Path]) -> pd.DataFrame:
     A replica that several runs of one key have finished counts once, in the newest of them. Raises
     ``ReportError`` for a source that is neither.
     """
-    runs = pd.concat([_empty(), *(_read(Path(source)) for source in sources)])
+    return newest(pd.concat([table_of(()), *(_read(Path(source)) for source in sources)]))
+
+
+def newest(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs in the order of tables, each replica of a key once, from its newest run."""
     by_age = runs.sort_values(["started", "folder"], kind="stable")  # a CSV's have no folder
-    newest = by_age.drop_duplicates(["key", "seed", "split"], keep="last")
+    once = by_age.drop_duplicates(["key", "seed", "split"], keep="last")
     order = ["dataset", "protocol", "setting", "teacher", "method", "key", "split", "seed"]
-    return newest.sort_values(order, kind="stable", ignore_index=True)
+    return once.sort_values(order, kind="stable", ignore_index=True)
 
 
 def to_csv(runs: pd.DataFrame) -> str:
@@ -108,7 +113,8 @@ def _read(source: Path) -> pd.DataFrame:
     if source.is_file():
         return read_csv(source)
     if (source / "runs").is_dir():
-        return _table(read_runs(source / "runs", "*/*/*/*/*"))
+        runs = read_runs(source / "runs", "/".join("*" * DEPTH))
+        return table_of(row for run in runs for row in rows_of(run))
     if (source / "runs.csv").is_file():
         return read_csv(source / "runs.csv")
     if (source / "studies").is_dir():
@@ -157,25 +163,17 @@ def _number(value: Any) -> float:
     return float("nan") if value in ("", None) else float(value)
 
 
-def _empty() -> pd.DataFrame:
-    return typed(pd.DataFrame(columns=[*COLUMNS, "folder"], dtype=object))
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The table of ``rows_of`` runs."""
+    return typed(pd.DataFrame(list(rows), columns=[*COLUMNS, "folder"]))
 
 
-def runs_at(folders: Iterable[Path]) -> pd.DataFrame:
-    """The finished runs in these folders, one run in each, as ``load_runs`` gives them."""
-    return _table([run for folder in folders if (run := read_run(folder))])
-
-
-def _table(runs: Iterable[StoredRun]) -> pd.DataFrame:
-    rows = pd.DataFrame(_rows(runs), columns=[*COLUMNS, "folder"])
-    return typed(rows) if len(rows) else _empty()
-
-
-def _rows(runs: Iterable[StoredRun]) -> Iterator[dict[str, Any]]:
-    for run in runs:
-        name = Path(*run.path.absolute().parts[-DEPTH:]).as_posix()
-        of_run = _of_run(run) | {"run": name, "folder": str(run.path)}
-        for seed, teacher_key in zip(run.seeds, run.teacher_keys, strict=True):
+def rows_of(run: StoredRun, wanted: Container[Replica] | None = None) -> Iterator[dict[str, Any]]:
+    """A row per replica of the run, or per one that is ``wanted``."""
+    folder = {"run": "/".join(run.path.parts[-DEPTH:]), "folder": str(run.path)}
+    of_run = _of_run(run) | folder
+    for seed, teacher_key in zip(run.seeds, run.teacher_keys, strict=True):
+        if wanted is None or seed.replica in wanted:
             yield of_run | {"teacher_key": teacher_key, **_of_seed(seed)}
 
 

@@ -92,8 +92,9 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
     The configuration has the fewest changed options, then the most replicas, then the best
     validation accuracy. Under ``preset=common`` all methods of a place come from runs on the very
     same teachers. The new columns are ``others``, the number of configurations of that method
-    that are not shown, and ``teacher_accuracy`` and ``student_accuracy``: over ``inductive_part``
-    in the inductive setting, over all test nodes in the transductive one.
+    that are not shown, ``teacher_accuracy`` and ``student_accuracy``, over ``inductive_part`` in
+    the inductive setting and over all test nodes in the transductive one, and ``nodes``, the number
+    of these nodes.
     """
     rows = grouped(told_apart(runs))
     selected = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
@@ -103,6 +104,9 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
             ~inductive, selected[f"{stage}_{inductive_part}"]
         )
         selected[f"{stage}_accuracy"] = accuracy
+    hidden, every = selected["hidden_nodes"], selected["test_nodes"]
+    counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}
+    selected["nodes"] = every.where(~inductive, counts[inductive_part])
     return in_rank(selected, [*CONFIGURATION, "split", "seed"]).reset_index(drop=True)
 
 

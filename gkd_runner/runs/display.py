@@ -12,8 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
+from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.identity import source_text
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.verdict import DISTIL, Verdict
+from gkd_runner.results.verdict_text import (
+    nodes_text,
+    settling_command,
+    verdict_text,
+    warning_texts,
+)
 from gkd_runner.results.warnings import warnings_of
 from gkd_runner.training.fit import Epoch, OnEpochs
 
@@ -59,13 +67,31 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
 
 
 def report(result: RunResult) -> Group:
-    """The closing table, the warnings, the run's folder and the tracker's commands."""
+    """The closing table, warnings, the verdict, the run's folder and the tracker's commands."""
     lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
     where = [
-        Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")  # one line, to be copied
+        hint_line(label, what)
         for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
     ]
-    return Group(_heading(result), _table(result), *lines, *where)
+    return Group(
+        _heading(result), _table(result), *lines, *verdict_lines(verdict_on(result)), *where
+    )
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> Iterator[Text]:
+    """Whether to distil, a line per graph, and the warnings on it."""
+    for verdict in verdicts:
+        style = "green" if verdict.decision == DISTIL else "yellow"
+        yield Text.assemble(("verdict ", style), verdict_text(verdict, verdicts))
+        for warning in warning_texts(verdict):
+            yield Text.assemble(("warning ", "yellow"), warning)
+        if command := settling_command(verdict):
+            yield hint_line("settle", command)
+
+
+def hint_line(label: str, what: str) -> Text:
+    """A path or a command on one line, to be copied."""
+    return Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")
 
 
 def one_line(label: str, result: RunResult) -> Group:
@@ -130,7 +156,18 @@ def _table(result: RunResult) -> Table:
             "cached" if cached else f"{result.seconds[name]:.1f}",
         )
     table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
+    table.add_row("nodes", *(_nodes(result.seeds, part) for part in parts))
     return table
+
+
+def _nodes(seeds: Sequence[SeedResult], part: str) -> str:
+    """The number of test nodes that an accuracy is over; that of validation is not recorded."""
+    counts = {
+        "test": [seed.test_nodes for seed in seeds],
+        "test_hidden": [seed.hidden_nodes for seed in seeds],
+        "test_observed": [seed.test_nodes - seed.hidden_nodes for seed in seeds],
+    }.get(part)
+    return nodes_text(counts or ())
 
 
 def _span(epochs: Sequence[int]) -> str:

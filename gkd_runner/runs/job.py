@@ -84,17 +84,19 @@ class Job:
         """Score every seed, save the students, write ``result.json``, end the tracked runs."""
         memory = peak_memory(self._device)  # of the training alone
         latency = self._latency(soft_labels[0], students[0])
-        seconds = {
-            "teacher_answer_seconds": latency.teacher_seconds,
-            "student_answer_seconds": latency.student_seconds,
-        }
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
                 for entry in labels.teacher.history:
                     self._epoch("teacher", task.seed, entry)
             self.record.weights(task.seed, student.state)
-            seeds.append(replace(seed_result(task, labels, student, self._config), **seconds))
+            seeds.append(
+                replace(
+                    seed_result(task, labels, student, self._config),
+                    teacher_answer_seconds=latency.teacher_seconds,
+                    student_answer_seconds=latency.student_seconds,
+                )
+            )
             selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         self.record.graph(self._graph)

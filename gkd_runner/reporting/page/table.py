@@ -11,6 +11,7 @@ from gkd_runner.reporting.text import Facts, gap_text, group_name, notes_on, sta
 from gkd_runner.results.compare import Comparison
 from gkd_runner.results.scores import STAGES
 from gkd_runner.results.selection import CONFIGURATION, PLACE
+from gkd_runner.results.verdict_text import nodes_text
 
 DIMENSIONS = (*PLACE, "method")
 
@@ -43,7 +44,8 @@ def columns(comparison: Comparison) -> list[dict[str, str]]:
     gap = "paired over seeds: mean ± population std, * where p < 0.05 (seeds won of all)"
     rows = [
         *((name, "", name, "", "") for name in DIMENSIONS),
-        ("seeds", "", "n", "number of seeds", "number"),
+        ("seeds", "", "n", "number of splits and seeds", "number"),
+        ("nodes", "", "nodes", "number of test nodes that one accuracy is over", "number"),
         *((f"{s}-accuracy", "test accuracy, %", s, accuracy, "number") for s in STAGES),
         *((f"minus-{b}", "student minus, points", b, gap, "number") for b in comparison.gaps),
         *(
@@ -82,6 +84,7 @@ def _cells(row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]]) -> I
     """The text of each cell, and the number by which the page sorts it (empty for names)."""
     yield from ((row[name], "") for name in DIMENSIONS)
     yield str(row["seeds"]), str(row["seeds"])
+    yield nodes_text([row["fewest_nodes"], row["most_nodes"]]), str(row["fewest_nodes"])
     for stage in STAGES:
         yield stage_text(row, stage), _sortable(row[f"{stage}_mean"])
     for gap in (

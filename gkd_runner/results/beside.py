@@ -1,0 +1,83 @@
+"""The runs of a job or a sweep beside the finished baseline that they can be paired with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gkd_runner.data.task import Replica
+from gkd_runner.results.compare import Difference, baseline, paired
+from gkd_runner.results.frame import newest, rows_of, table_of
+from gkd_runner.results.scores import RunResult
+from gkd_runner.results.stored import StoredRun, read_run, read_runs
+from gkd_runner.results.verdict import Verdict, verdicts_of
+
+ALIKE = [
+    "dataset", "graph", "protocol", "setting", "teacher", "preset", "options", "lesson",
+    "seed", "split", "split_hash",
+]  # fmt: skip
+"""What a replica of a method has in common with the baseline's that it is compared with."""
+
+
+def verdict_on(result: RunResult) -> list[Verdict]:
+    """The verdict on a job's own method, beside the finished baseline; none without its folders."""
+    replicas = {seed.replica for seed in result.seeds}
+    runs = [run for path in result.paths if (run := read_run(path))]
+    rows = (row for run in runs for row in rows_of(run, replicas))
+    return verdicts_of(with_baseline(newest(table_of(rows))))
+
+
+def chosen(runs: Mapping[Replica, StoredRun]) -> pd.DataFrame:
+    """The table of these replicas, each from its run."""
+    return table_of(row for replica, run in runs.items() for row in rows_of(run, {replica}))
+
+
+def with_baseline(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, and those of the baseline that had finished, where they have none of their own.
+
+    Only the folders beside those of ``runs`` are read. A baseline's replica counts if one of
+    ``runs`` has the same seed and split under the same options, but for the method's own.
+    """
+    methods = {Path(folder).parent for folder in runs["folder"]}
+    folders = sorted({method.with_name(baseline()) for method in methods} - methods)
+    finished = [run for folder in folders for run in read_runs(folder)]
+    theirs = newest(table_of(row for run in finished for row in rows_of(run)))
+    shared = _compared(theirs).merge(_compared(runs)[ALIKE].drop_duplicates(), on=ALIKE)
+    return pd.concat([runs, shared[list(runs.columns)]], ignore_index=True)
+
+
+def against_baseline(ours: pd.DataFrame, runs: pd.DataFrame) -> Difference | None:
+    """The students of ``ours`` minus those of the baseline in ``runs``, over all test nodes.
+
+    ``None`` without a replica of both, and for the baseline itself.
+    """
+    if set(ours["method"]) == {baseline()}:
+        return None
+    theirs = newest(runs[runs["method"] == baseline()])
+    pairs = _compared(ours).merge(_compared(theirs), on=ALIKE, suffixes=("", "_base"))
+    if pairs.empty:
+        return None
+    return paired(pairs["student_test"] - pairs["student_test_base"])
+
+
+def _compared(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the columns ``options`` and ``lesson``.
+
+    Under ``preset=common`` the methods of a table share their teachers (``select``): there the
+    teacher is the lesson.
+    """
+    common = runs["preset"] == "common"
+    return runs.assign(
+        options=[_options(changed) for changed in runs["changed"]],
+        lesson=runs["teacher_key"].where(common, ""),
+    )
+
+
+def _options(changed: Mapping[str, Any]) -> str:
+    """The changed options but for the method's own, as one text."""
+    others = {name: value for name, value in changed.items() if not name.startswith("method.")}
+    return json.dumps(others, sort_keys=True)

@@ -1,0 +1,211 @@
+"""Whether distilling was a good idea on a graph, from paired accuracies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gkd_runner.results.compare import (
+    Comparison,
+    Difference,
+    baseline,
+    compare,
+    differences,
+    mean,
+    std,
+)
+from gkd_runner.results.selection import GROUP, PLACE, distils
+
+DISTIL = "distil"
+DO_NOT = "do not distil"
+UNDECIDED = "undecided"
+
+AHEAD = "a student beats the baseline"
+BASELINE_WINS = "the baseline wins"
+TEACHER_WORSE = "the teacher is worse than the baseline"
+TIE = "the interval of the difference contains zero"
+ONE_PAIR = "a single pair has no interval"
+NO_PAIR = "the baseline has run on other seeds or splits"
+NO_BASELINE = "the baseline has not run"
+NO_STUDENT = "no method that distils has run"
+
+DECISIONS = {AHEAD: DISTIL, BASELINE_WINS: DO_NOT, TEACHER_WORSE: DO_NOT}
+"""The decision that a reason leads to; any other leads to none."""
+
+FEW_NODES = "few nodes"
+
+LARGEST_ERROR = 0.04
+"""Standard error of one accuracy above which its nodes are few.
+
+The 95% interval of the accuracy then reaches 8 points to either side. At 50% it has fewer than 153
+nodes, at 80% fewer than 101; the packaged protocols hide 200 of Cora's.
+"""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A student's test accuracy: mean and population std over ``n`` replicas, in [0, 1]."""
+
+    method: str
+    mean: float
+    std: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The facts on one graph, under one protocol, preset, calibration, setting and teacher.
+
+    Attributes:
+        names: these choices, by the names in ``GROUP`` and ``PLACE``.
+        part: the test nodes that accuracies are over (``Scores``).
+        nodes: the fewest and the most nodes that one accuracy is over.
+        methods: the methods that distil, the one with the best mean first.
+        best: the accuracy of the first of them; ``None`` if there are none.
+        baseline: the accuracy of the plain MLP; ``None`` if it has not run.
+        over_baseline: ``best`` minus the baseline, paired over seeds and splits.
+        over_teacher: ``best`` minus its own teacher.
+        over_next: ``best`` minus the next of ``methods``.
+        teacher_over_baseline: the teacher of ``best`` (or the baseline's, without any) minus the
+            baseline.
+        speed_up: how many times faster than its teacher ``best`` answers for one node: the median
+            over replicas; ``None`` where no answer was timed.
+        command: the command line of one of the runs.
+    """
+
+    names: Mapping[str, str]
+    part: str
+    nodes: tuple[int, int]
+    methods: tuple[str, ...]
+    best: Accuracy | None
+    baseline: Accuracy | None
+    over_baseline: Difference | None
+    over_teacher: Difference | None
+    over_next: Difference | None
+    teacher_over_baseline: Difference | None
+    speed_up: float | None
+    command: str
+
+    @property
+    def decision(self) -> str:
+        """``DISTIL``, ``DO_NOT`` or ``UNDECIDED``."""
+        return DECISIONS.get(self.reason, UNDECIDED)
+
+    @property
+    def reason(self) -> str:
+        """The reason of the decision; a difference counts if its interval excludes zero."""
+        gap = self.over_baseline
+        if self.baseline is None:
+            return NO_BASELINE
+        if gap is not None and gap.low > 0:
+            return AHEAD
+        if gap is not None and gap.high < 0:
+            return BASELINE_WINS
+        if self._teacher_is_worse:
+            return TEACHER_WORSE
+        if self.best is None:
+            return NO_STUDENT
+        if gap is None:
+            return NO_PAIR
+        return ONE_PAIR if gap.n == 1 else TIE
+
+    @property
+    def _teacher_is_worse(self) -> bool:
+        gap = self.teacher_over_baseline
+        return gap is not None and gap.high < 0
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """The accuracy of ``best``, or the baseline's."""
+        shown = self.best or self.baseline
+        assert shown is not None, "a verdict has one student at least"
+        return shown
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of one accuracy by the number of its nodes, in [0, 1].
+
+        Binomial, with two right and two wrong answers added (Agresti and Coull, 1998), so that
+        an accuracy of 100% on ten nodes has one, too.
+        """
+        count = self.nodes[0] + 4
+        share = (self.accuracy.mean * self.nodes[0] + 2) / count
+        return math.sqrt(share * (1 - share) / count)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of ``BASELINE_WINS``, ``TEACHER_WORSE`` and ``FEW_NODES`` that hold."""
+        held = {
+            BASELINE_WINS: self.reason == BASELINE_WINS,
+            TEACHER_WORSE: self._teacher_is_worse,
+            FEW_NODES: self.standard_error > LARGEST_ERROR,
+        }
+        return tuple(name for name, holds in held.items() if holds)
+
+
+def verdicts_of(runs: pd.DataFrame) -> list[Verdict]:
+    """The verdicts on a table of runs, which may be empty."""
+    return verdicts(compare(runs)) if len(runs) else []
+
+
+def verdicts(comparison: Comparison) -> list[Verdict]:
+    """The verdict on each graph, protocol, preset, calibration, setting and teacher.
+
+    There is none where neither the baseline nor a method that distils has run.
+    """
+    shown = comparison.selected.dropna(subset="student_accuracy")
+    concerned = shown["method"].map(lambda name: name == baseline() or distils(name))
+    return [
+        _verdict(dict(zip([*GROUP, *PLACE], map(str, names), strict=True)), here, comparison)
+        for names, here in shown[concerned.astype(bool)].groupby([*GROUP, *PLACE], sort=False)
+    ]
+
+
+def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Comparison) -> Verdict:
+    accuracies = {accuracy.method: accuracy for accuracy in _accuracies(here)}
+    plain = accuracies.pop(baseline(), None)
+    ranked = sorted(accuracies.values(), key=lambda accuracy: -accuracy.mean)
+    best = ranked[0] if ranked else None
+    own = here[here["method"] == (best.method if best else baseline())]
+    return Verdict(
+        names=names,
+        part=comparison.part(names["setting"]),
+        nodes=(int(own["nodes"].min()), int(own["nodes"].max())),
+        methods=tuple(accuracy.method for accuracy in ranked),
+        best=best,
+        baseline=plain,
+        over_baseline=_minus(own, here, baseline()) if best else None,
+        over_teacher=_minus(own, here, "teacher") if best else None,
+        over_next=_minus(own, here, ranked[1].method) if len(ranked) > 1 else None,
+        teacher_over_baseline=_minus(_teachers(own), here, baseline()),
+        speed_up=_speed_up(own) if best else None,
+        command=str(own["command"].iloc[-1]),
+    )
+
+
+def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:
+    for method, rows in here.groupby("method", sort=False):
+        values = rows["student_accuracy"]
+        yield Accuracy(str(method), mean(values), std(values), len(rows))
+
+
+def _teachers(rows: pd.DataFrame) -> pd.DataFrame:
+    """The teachers of these rows, as if they were students of a method of their own."""
+    return rows.assign(method="teacher", student_accuracy=rows["teacher_accuracy"])
+
+
+def _minus(ours: pd.DataFrame, here: pd.DataFrame, base: str) -> Difference | None:
+    """The students of ``ours`` (one method) minus those of ``base``; ``None`` without a pair."""
+    theirs = here[here["method"] == base]
+    found = differences(pd.concat([ours, theirs]), base)
+    found = found.drop(base, level="method", errors="ignore")
+    rows = [Difference(*row) for row in found.itertuples(index=False, name=None)]
+    return rows[0] if rows else None
+
+
+def _speed_up(rows: pd.DataFrame) -> float | None:
+    ratio = float((rows["teacher_answer_seconds"] / rows["student_answer_seconds"]).median())
+    return None if math.isnan(ratio) else ratio

@@ -1,0 +1,185 @@
+"""A verdict as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import SupportsInt
+
+from gkd_runner.methods import METHODS
+from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
+from gkd_runner.results.selection import distils
+from gkd_runner.results.verdict import (
+    BASELINE_WINS,
+    FEW_NODES,
+    NO_BASELINE,
+    NO_PAIR,
+    NO_STUDENT,
+    ONE_PAIR,
+    TEACHER_WORSE,
+    TIE,
+    Verdict,
+)
+
+REASONS = {
+    BASELINE_WINS: "the plain MLP wins",
+    TEACHER_WORSE: "the teacher is worse than the plain MLP",
+    TIE: "the difference to the plain MLP may be chance",
+    ONE_PAIR: "one pair of runs has no interval; run more seeds",
+    NO_PAIR: "the plain MLP has run on other seeds",
+    NO_BASELINE: "the plain MLP has not run here",
+    NO_STUDENT: "no method that distils has run here",
+}
+"""The reason of a verdict, where it is not that a student beats the baseline."""
+
+NODES = {
+    "test": "test nodes",
+    "test_hidden": "hidden nodes",
+    "test_observed": "observed test nodes",
+}
+
+ALWAYS_NAMED = ("teacher", "setting")
+
+
+def verdict_text(verdict: Verdict, beside: Iterable[Verdict] = ()) -> str:
+    """The verdict in a line; choices in which those ``beside`` it differ are named."""
+    parts = [_best(verdict), _next(verdict), _speed(verdict), _teacher(verdict)]
+    said = "; ".join(part for part in parts if part)
+    place = f"{verdict.names['dataset']} ({', '.join(_choices(verdict, [*beside]))})"
+    reason = REASONS.get(verdict.reason)
+    return f"{place}: {verdict.decision}{f', as {reason}' if reason else ''}. {said}."
+
+
+def warning_texts(verdict: Verdict) -> Iterator[str]:
+    """The warnings on a verdict, each in a sentence."""
+    texts = {BASELINE_WINS: _baseline_wins, TEACHER_WORSE: _teacher_worse, FEW_NODES: _few_nodes}
+    return (texts[name](verdict) for name in verdict.warnings)
+
+
+def settling_command(verdict: Verdict) -> str:
+    """The command line that settles a verdict which lacks a run; empty for any other verdict.
+
+    It is the line of the runs there are, with another method; in words if these came from Python.
+    """
+    distilling = next(name for name in METHODS if distils(name))
+    lacking = {NO_BASELINE: baseline(), NO_PAIR: baseline(), NO_STUDENT: distilling}
+    if verdict.reason not in lacking:
+        return ""
+    method = lacking[verdict.reason]
+    program, *words = verdict.command.split() or [""]
+    if not Path(program).stem.endswith("train"):
+        return f"train with method={method} on the same graph, options and seeds"
+    others = [word for word in words if not word.startswith(("method=", "method.", "+method."))]
+    return " ".join(["gkd-train", *others, f"method={method}"])
+
+
+def interval_text(gap: Difference) -> str:
+    """``+24.1 [+23.0, +25.2]``: points with their 95% interval, if there is one."""
+    ends = f" [{_points(gap.low)}, {_points(gap.high)}]" if gap.n > 1 else ""
+    return f"{_points(gap.mean)}{ends}"
+
+
+def _points(difference: float) -> str:
+    """With a sign and a decimal; never -0.0."""
+    return f"{round(100 * difference, 1) + 0.0:+.1f}"
+
+
+def nodes_text(counts: Iterable[SupportsInt]) -> str:
+    """``39``, or ``37-39`` where splits differ in their number of nodes; empty without any."""
+    distinct = {int(count) for count in counts}
+    ends = dict.fromkeys((min(distinct), max(distinct))) if distinct else {}
+    return "-".join(map(str, ends))
+
+
+def faster_text(speed_up: float) -> str:
+    """``14 times``; with a decimal below 10."""
+    return f"{speed_up:.0f} times" if speed_up >= 10 else f"{speed_up:.1f} times"
+
+
+def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:
+    for name in (*ALWAYS_NAMED, "protocol", "preset", "calibration"):
+        mine = verdict.names[name]
+        if name in ALWAYS_NAMED:
+            yield mine
+        elif any(other.names[name] != mine for other in beside):
+            yield f"{name}={mine}"
+
+
+def _best(verdict: Verdict) -> str:
+    shown = verdict.accuracy
+    over = f"{100 * shown.mean:.1f}% of {_nodes(verdict)}"
+    if verdict.best is None:
+        return f"The plain MLP answers {over}"
+    gaps = [(verdict.over_baseline, "the plain MLP"), (verdict.over_teacher, "its teacher")]
+    known = [(gap, base) for gap, base in gaps if gap is not None]
+    against = "".join(f", {interval_text(gap)} against {base}" for gap, base in known)
+    return f"{shown.method} answers {over}{against}{_pairs([gap for gap, _ in known])}"
+
+
+def _pairs(gaps: Sequence[Difference]) -> str:
+    """The number of pairs, and the name of the intervals if there are any."""
+    if not gaps:
+        return ""
+    counts = " and ".join(map(str, dict.fromkeys(gap.n for gap in gaps)))
+    pairs = f"{counts} pair{'' if counts == '1' else 's'}"
+    return (
+        f" (95% paired t intervals, {pairs})" if max(gap.n for gap in gaps) > 1 else f" ({pairs})"
+    )
+
+
+def _nodes(verdict: Verdict) -> str:
+    return f"{nodes_text(verdict.nodes)} {NODES[verdict.part]}"
+
+
+def _next(verdict: Verdict) -> str:
+    if len(verdict.methods) < 2:
+        return ""
+    gap, other = verdict.over_next, verdict.methods[1]
+    best = f"the best of {len(verdict.methods)} methods"
+    if gap is None:
+        return f"{best}, though {other} has run on other seeds"
+    better = gap.mean > 0 and gap.p < SIGNIFICANT
+    return f"{best}, {'' if better else 'not '}significantly better than {other}"
+
+
+def _speed(verdict: Verdict) -> str:
+    if verdict.speed_up is None:
+        return ""
+    faster, slower = verdict.speed_up, 1 / verdict.speed_up
+    pace = f"{faster_text(faster)} faster" if faster >= 1 else f"{faster_text(slower)} slower"
+    return f"it answers one node {pace} than the teacher"
+
+
+def _teacher(verdict: Verdict) -> str:
+    """The teacher against the baseline, where no student says more."""
+    gap = verdict.teacher_over_baseline
+    if verdict.best is not None or gap is None:
+        return ""
+    return f"its teacher is {interval_text(gap)} against it{_pairs([gap])}"
+
+
+def _baseline_wins(verdict: Verdict) -> str:
+    gap = verdict.over_baseline
+    assert gap is not None, "it has won against a student"
+    return (
+        f"the plain MLP wins: {verdict.accuracy.method}, the best student, is"
+        f" {-100 * gap.mean:.1f} points worse"
+    )
+
+
+def _teacher_worse(verdict: Verdict) -> str:
+    gap = verdict.teacher_over_baseline
+    assert gap is not None, "it was compared"
+    return (
+        f"the teacher is worse than the plain MLP ({interval_text(gap)} points): a student that is"
+        " better than such a teacher proves nothing"
+    )
+
+
+def _few_nodes(verdict: Verdict) -> str:
+    shown = verdict.accuracy
+    spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
+    return (
+        f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
+        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
+    )
