@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,13 @@ def test_a_single_scipy_matrix_says_what_is_missing(tmp_path: Path) -> None:
     sp.save_npz(tmp_path / "a.npz", graphs.truth().adjacency)
     with pytest.raises(DataError, match="a single SciPy matrix, without labels"):
         load_graph(tmp_path / "a.npz")
+
+
+def test_our_own_layout_keeps_its_features_dense_or_sparse(tmp_path: Path) -> None:
+    graph = replace(graphs.truth(), features=graphs.truth().features.toarray())
+    save_npz(graph, tmp_path / "dense.npz")
+    assert load_graph(tmp_path / "dense.npz").fingerprint == graph.fingerprint
+    assert load_npz(tmp_path / "dense.npz", "dense").fingerprint == graph.fingerprint
 
 
 def test_our_own_layout_is_mended_on_importing(tmp_path: Path) -> None:

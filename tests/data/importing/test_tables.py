@@ -126,6 +126,14 @@ def test_all_columns_that_are_not_used_are_told(
     assert "ignored column since of edges.csv, columns colour, index of nodes.csv" in caplog.text
 
 
+def test_row_numbers_are_no_features(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"id": [0, 1, 2, 3], "label": list("xyxy"), "height": [4, 3, 2, 1]})
+    frame.to_csv(tmp_path / "nodes.csv")  # with pandas' index as a column without a name
+    graph = load(tmp_path, "from,to\n0,1\n1,2\n2,3\n", tmp_path / "nodes.csv")
+    assert graph.features.ravel().tolist() == [4, 3, 2, 1]
+    assert "ignored column index of nodes.csv" in caplog.text
+
+
 def test_of_several_ids_the_one_that_edges_name_is_taken(tmp_path: Path) -> None:
     nodes = "id,days,mature,new_id\n731,5,False,b\n732,6,True,a\n733,7,True,d\n734,8,False,c\n"
     graph = load(tmp_path, nodes=nodes)
@@ -229,7 +237,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "one column": ({"edges": "name\na\n"}, r"no two columns look like the ends.*--edge-columns"),
     "three columns": ({"edges": "p,q,r\na,b,c\n"}, r"--edge-columns A,B .*columns: p, q, r"),
     "two pairs": ({"edges": "from,to,u,v\na,b,c,d\n"}, "two pairs of columns look"),
-    "twice a column": ({"nodes": "id,label,x,x\na,x,1,2\n"}, r"no column looks|called x"),
+    "twice a column": (
+        {"nodes": "id,label,x,x\na,x,1,2\n"},
+        r"two columns are called x; rename",
+    ),
     "empty": ({"edges": ""}, r"edges\.csv: the file is empty"),
     "only a header": ({"edges": "from,to\n"}, r"edges\.csv: the table has no rows"),
     "loops": ({"edges": "from,to\na,a\n"}, "no edge joins two different nodes"),
