@@ -51,7 +51,7 @@ class GraphData:
     features: sp.csr_array | FloatArray
     labels: IntArray
     splits: tuple[Split, ...] = ()
-    node_ids: IntArray | npt.NDArray[np.str_] | None = None
+    node_ids: npt.NDArray[Any] | None = None
     class_names: tuple[str, ...] = ()
 
     @property
@@ -72,7 +72,7 @@ class GraphData:
         return int(self.labels.max()) + 1
 
     @property
-    def ids(self) -> IntArray | npt.NDArray[np.str_]:
+    def ids(self) -> npt.NDArray[Any]:
         """The id of each node in its source ``[n]``."""
         return np.arange(self.num_nodes) if self.node_ids is None else self.node_ids
 
@@ -121,6 +121,21 @@ class GraphData:
             splits=tuple(Split(kept(s.train), kept(s.val), kept(s.test)) for s in self.splits),
             node_ids=self.ids[nodes],
         )
+
+
+def canonical(graph: GraphData) -> GraphData:
+    """The graph as it would be read from a file, so that both have one fingerprint.
+
+    Column indices of CSR matrices are sorted, and so are the ids in each of several splits.
+    """
+    features = graph.features
+    if not isinstance(features, np.ndarray):
+        features = features.sorted_indices()
+    splits = graph.splits
+    if len(splits) > 1:
+        splits = tuple(Split(*map(np.sort, (s.train, s.val, s.test))) for s in splits)
+    adjacency = graph.adjacency.sorted_indices()
+    return replace(graph, adjacency=adjacency, features=features, splits=splits)
 
 
 def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
