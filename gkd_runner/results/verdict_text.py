@@ -24,7 +24,7 @@ from gkd_runner.results.verdict import (
 REASONS = {
     BASELINE_WINS: "the plain MLP wins",
     TEACHER_WORSE: "the teacher is worse than the plain MLP",
-    TIE: "the difference to the plain MLP may be chance",
+    TIE: "the difference to the plain MLP may be chance; more seeds narrow its interval",
     ONE_PAIR: "one pair of runs has no interval; run more seeds",
     NO_PAIR: "the plain MLP has run on other seeds",
     NO_BASELINE: "the plain MLP has not run here",
