@@ -26,14 +26,17 @@ ROOMS = (
     "runs",
     "sweeps",
     "nodes",
+    "predict",
+    "exporting",
     "studies",
     "reporting",
+    "api",
     "cli",
 )
 """From the ground up."""
 
-LAZY = ("cli",)
-"""Rooms that may import inside functions, so that ``--help`` starts quickly."""
+LAZY = ("api", "cli")
+"""Rooms that may import inside functions: ``--help`` starts quickly, answers need no torch."""
 
 
 def sources() -> dict[str, ast.Module]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gkd_runner.common.lazy import sp, torch
+from gkd_runner.graph.operators import with_self_loops
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +87,3 @@ def batch_graphs(adjacencies: Sequence[sp.csr_array], device: torch.device) -> G
     return GraphBatch(
         len(looped), nodes, offsets.to(device), senders.to(device), receivers.to(device)
     )
-
-
-def with_self_loops(adjacency: sp.csr_array, weight: float = 1.0) -> sp.csr_array:
-    """``A + weight * I``."""
-    identity = sp.eye_array(adjacency.shape[0], dtype=np.float32, format="csr")
-    return sp.csr_array(adjacency + weight * identity)

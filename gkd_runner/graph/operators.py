@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.lazy import sp
-from gkd_runner.graph.batch import with_self_loops
 
 
 def symmetric(adjacency: sp.csr_array, self_loops: float = 1.0) -> sp.csr_array:
@@ -27,6 +26,12 @@ def sage_mean(adjacency: sp.csr_array) -> sp.csr_array:
     """
     looped = with_self_loops(adjacency, 2.0)
     return _scaled(looped, 1.0 / _row_sums(looped), np.ones(adjacency.shape[0]))
+
+
+def with_self_loops(adjacency: sp.csr_array, weight: float = 1.0) -> sp.csr_array:
+    """``A + weight * I``."""
+    identity = sp.eye_array(adjacency.shape[0], dtype=np.float32, format="csr")
+    return sp.csr_array(adjacency + weight * identity)
 
 
 def _row_sums(matrix: sp.csr_array) -> npt.NDArray[np.float64]:

@@ -20,6 +20,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.kernels import spmm
+from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.objective import SoftTarget, negative_entropy
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import MethodConfig
@@ -139,9 +140,19 @@ class Method(ABC, Generic[ConfigT]):
             return [f"method.lam={lam} with method={name} leaves the teacher out; use method=mlp"]
         return []
 
+    @property
+    def propagation(self) -> Propagation | None:
+        """How the student's input is propagated; ``None`` for raw features.
+
+        An exported student computes the features of new nodes by it.
+        """
+        return None
+
     def features(self, graph: GraphData) -> Features:
         """The student's input on any graph (the observed one, or all for hidden nodes)."""
-        return Features(graph.features)
+        if self.propagation is None:
+            return Features(graph.features)
+        return self.propagation.features(graph.adjacency, graph.features)
 
     def prepare(self, classroom: Classroom) -> None:
         """Compute once what the other decisions need."""

@@ -11,9 +11,8 @@ from jaxtyping import Float
 from gkd_runner.common.lazy import torch
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.features import Features
 from gkd_runner.graph.influence import node_influence
-from gkd_runner.graph.operators import symmetric
+from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, take_rows
 from gkd_runner.options.schema import MethodConfig, Range, option
@@ -69,19 +68,13 @@ class InfGraND(Method[InfgrandConfig]):
             return [f"method.lam={lam}, delta={delta}, gamma={gamma} leave nothing to learn from"]
         return super().mistakes()
 
-    def features(self, graph: GraphData) -> Features:
-        """``mean(X, A X, ..., A^P X)`` (or max, min) over the hops."""
-        hops = self.config.propagation_hops
-        if hops == 0:
-            return Features(graph.features)
-        operator = symmetric(graph.adjacency, self.config.self_loops)
-        if self.config.pooling == "mean":
-            return Features(graph.features, operator, (1.0 / (hops + 1),) * (hops + 1))
-        stages = [Features(graph.features).dense()]
-        for _ in range(hops):
-            stages.append(operator @ stages[-1])
-        pool = np.maximum if self.config.pooling == "max" else np.minimum
-        return Features(pool.reduce(stages))
+    @property
+    def propagation(self) -> Propagation | None:
+        """Features are pooled over hops 0 to P."""
+        config = self.config
+        if config.propagation_hops == 0:
+            return None
+        return Propagation(config.propagation_hops, config.self_loops, config.pooling)
 
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)

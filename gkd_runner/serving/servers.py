@@ -12,9 +12,8 @@ from torch import Tensor
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import GraphData
-from gkd_runner.graph.batch import with_self_loops
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.operators import symmetric
+from gkd_runner.graph.operators import symmetric, with_self_loops
 from gkd_runner.methods.infgrand import InfGraND, InfgrandConfig
 from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
 from gkd_runner.models.layers import Initializer

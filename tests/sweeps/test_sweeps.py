@@ -175,15 +175,12 @@ def test_a_cell_that_fails_is_in_the_table_with_its_cause_and_log(
     tmp_path: Path, sweep: Callable[..., Done]
 ) -> None:
     broken_and_sound_graphs(tmp_path)
-    done = sweep(
-        tmp_path, "dataset.path=broken.npz,sound.npz", "method=glnn,mlp",
-        "seeds=[0]", dataset="custom",
-    )  # fmt: skip
+    done = sweep(tmp_path, "method=glnn,mlp", "seeds=[0]", dataset="broken.npz,sound.npz")
 
     assert done.returncode == 1
     assert "will fail 2 cells: broken.npz" in done.stdout
     assert "2 cells failed:" in done.stdout
-    assert "dataset.path=broken.npz method=glnn: broken.npz" in done.stdout
+    assert "dataset=broken.npz method=glnn: broken.npz" in done.stdout
     assert "Traceback" not in done.stderr
     assert done.stdout.count("failed-") == 2
     assert len(results(tmp_path)) == 2
@@ -196,9 +193,8 @@ def test_on_error_stop_runs_nothing_after_the_first_failure(
 ) -> None:
     broken_and_sound_graphs(tmp_path)
     done = sweep(
-        tmp_path, "dataset.path=broken.npz,sound.npz", "method=mlp",
-        "seeds=[0]", "on_error=stop", dataset="custom",
-    )  # fmt: skip
+        tmp_path, "method=mlp", "seeds=[0]", "on_error=stop", dataset="broken.npz,sound.npz"
+    )
 
     assert done.returncode == 1
     assert "not run" in done.stdout

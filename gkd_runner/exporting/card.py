@@ -1,0 +1,69 @@
+"""The model card of an exported student, from its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gkd_runner.exporting.serve_cost import EXPORTED
+
+TEMPLATE = Path(__file__).with_name("card.md")
+
+INDUCTIVE = "inductive"
+
+
+def write_card(facts: Mapping[str, Any], path: Path) -> None:
+    """Write the model card (``README.md``) for ``config.json``'s ``facts``."""
+    loader = FileSystemLoader(TEMPLATE.parent)
+    environment = Environment(
+        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip  # Markdown, not HTML
+    environment.filters |= {"percent": percent, "micro": micro, "size": size}
+    text = environment.get_template(TEMPLATE.name).render(**facts, **_derived(facts))
+    path.write_text(text, encoding="utf-8")
+
+
+def percent(share: float | None) -> str:
+    """A share in percent."""
+    return "none" if share is None else f"{100 * share:.2f}"
+
+
+def micro(seconds: float) -> str:
+    """Seconds as microseconds, with three digits."""
+    return f"{1e6 * seconds:,.0f}" if seconds >= 1e-4 else f"{1e6 * seconds:.1f}"
+
+
+def size(count: int) -> str:
+    """Bytes as kB or MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def _derived(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template needs beside the facts themselves."""
+    training, scores = facts["training"], facts["scores"]
+    seed = str(facts["seeds"][0])
+    return {
+        "ensemble": len(facts["seeds"]) > 1,
+        "seed": seed,
+        "recorded": scores["recorded"][seed],
+        "exported": scores["exported"],
+        "inductive": training["setting"] == INDUCTIVE,
+        "speed_up": _speed_up(facts["latency"]),
+        "names": list(facts["id2label"].values()),
+    }
+
+
+def _speed_up(latency: Mapping[str, Any] | None) -> dict[str, float]:
+    """The teacher's median time over the exported student's, by size."""
+    if latency is None:
+        return {}
+    times = {(row["model"], row["size"]): row["p50_seconds"] for row in latency["rows"]}
+    return {
+        size: seconds / times[EXPORTED, size]
+        for (model, size), seconds in times.items()
+        if model.startswith("teacher")
+    }

@@ -1,0 +1,1 @@
+"""Answers of exported students: NumPy, SciPy, onnxruntime and safetensors, and nothing else."""

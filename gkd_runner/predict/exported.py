@@ -1,0 +1,92 @@
+"""A student that answers from the folder that ``gkd-export`` wrote."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.data.npz import read_npz
+from gkd_runner.predict import folder as files
+from gkd_runner.predict.folder import PredictError, read_facts
+from gkd_runner.predict.layers import Layer, layers_of
+from gkd_runner.predict.student import Student
+
+
+def load_student(folder: Path | str, threads: int | None = None) -> ExportedStudent:
+    """The student that ``gkd-export`` wrote to ``folder``.
+
+    ``threads`` is the number of threads of onnxruntime (default: its own choice). Files are read
+    when an answer first needs them. Raises ``PredictError`` if ``folder`` is not such a folder.
+    """
+    return ExportedStudent(Path(folder).expanduser(), threads)
+
+
+class ExportedStudent(Student):
+    """Answers from the files of one folder, by onnxruntime, without torch, teacher and cache."""
+
+    def __init__(self, folder: Path, threads: int | None = None, model: str = files.MODEL) -> None:
+        super().__init__(read_facts(folder))
+        self.folder, self._threads, self._model = folder, threads, model
+
+    @cached_property
+    def graph(self) -> GraphData:
+        path = self._file(files.GRAPH, "known nodes and neighbours")
+        return read_npz(path, self.facts.dataset)
+
+    @cached_property
+    def table(self) -> npt.NDArray[Any]:
+        path = self._file(files.TABLE, "known nodes and their neighbours")
+        table: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return table
+
+    @cached_property
+    def models(self) -> Sequence[Sequence[Layer]]:
+        _require("safetensors")
+        from safetensors.numpy import load_file  # an extra
+
+        tensors = load_file(self._file(files.WEIGHTS, "answers for all nodes"))
+        if len(self.facts.seeds) == 1:
+            return [layers_of(tensors)]
+        return [layers_of(tensors, f"seed-{seed}.") for seed in self.facts.seeds]
+
+    @cached_property
+    def observed(self) -> npt.NDArray[np.bool_] | None:
+        path = self.folder / files.OBSERVED
+        return np.load(path, allow_pickle=False) if path.is_file() else None
+
+    def probabilities(self, x: FloatArray) -> FloatArray:
+        answer: FloatArray = self._session.run(None, {"features": x})[0]
+        return answer
+
+    @cached_property
+    def _session(self) -> Any:
+        _require("onnxruntime")
+        import onnxruntime  # an extra
+
+        options = onnxruntime.SessionOptions()
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
+        path = self._file(self._model, "all answers")
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def _file(self, name: str, needed_by: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise PredictError(
+                f"{self.folder} lacks {name}, which {needed_by} need; export the run again"
+            )
+        return path
+
+
+def _require(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise PredictError(
+            f'answers need {package}, which is not installed: pip install "gkd-runner[predict]"'
+        )

@@ -1,0 +1,81 @@
+"""From the ids of nodes, as their source has them, to their places in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gkd_runner.common.errors import nearest
+from gkd_runner.data.graph import IntArray
+from gkd_runner.predict.folder import PredictError
+
+Ids = npt.NDArray[Any]
+"""Integers or text."""
+
+COMPARED = 20_000
+"""Text ids, at most, that an unknown one is compared with to suggest the nearest."""
+
+
+class NodeIndex:
+    """Finds nodes by their ids: ``ids`` ``[n]`` are distinct integers or text."""
+
+    def __init__(self, ids: Ids, graph: str) -> None:
+        self.ids, self._graph = ids, graph
+
+    def positions(self, wanted: Iterable[Any] | Ids) -> IntArray:
+        """The places of the nodes ``wanted``. Raises ``PredictError`` for an unknown one."""
+        asked = self.as_ids(wanted)
+        places, found = self._places(asked)
+        if not found.all():
+            raise PredictError(self._unknown(asked[~found]))
+        return places
+
+    def knows(self, asked: Ids) -> npt.NDArray[np.bool_]:
+        """For each id, whether it is that of a node."""
+        return self._places(asked)[1]
+
+    def as_ids(self, wanted: Iterable[Any] | Ids) -> Ids:
+        """Ids of the same kind as the graph's. Raises ``PredictError`` if that is impossible."""
+        asked = wanted if isinstance(wanted, np.ndarray) else np.array(list(wanted))
+        if len(asked) == 0:
+            return self.ids[:0]
+        if asked.dtype.kind == self.ids.dtype.kind:
+            return asked
+        if self.ids.dtype.kind == "U":
+            return asked.astype(str)
+        try:
+            return np.array([int(node) for node in asked.tolist()], dtype=np.int64)
+        except (TypeError, ValueError) as error:
+            raise PredictError(
+                f"{error}: the node ids of {self._graph} are whole numbers, such as {self.ids[0]}"
+            ) from error
+
+    def _places(self, asked: Ids) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        order, ids = self._sorted
+        places = np.minimum(np.searchsorted(ids, asked), len(ids) - 1)
+        return order[places], ids[places] == asked
+
+    @cached_property
+    def _sorted(self) -> tuple[IntArray, Ids]:
+        order = np.argsort(self.ids, kind="stable")
+        return order, self.ids[order]
+
+    def _unknown(self, missing: Ids) -> str:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        first = missing[0].item()
+        return (
+            f"node {first!r}{more} is not in the graph {self._graph}{self._nearest(first)}; give a"
+            " new node's features, with --features"
+        )
+
+    def _nearest(self, node: Any) -> str:
+        _, ids = self._sorted
+        if isinstance(node, int):
+            return f" (the nearest id is {ids[np.abs(ids - node).argmin()]})"
+        place = int(np.searchsorted(ids, node))
+        around = ids[max(place - COMPARED // 2, 0) : place + COMPARED // 2]
+        return nearest(str(node), around.tolist())
