@@ -15,6 +15,8 @@ from gkd_runner.common.lazy import sp
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
+Ids = npt.NDArray[Any]
+"""int64 or text (beartype takes no text for ``NDArray[np.str_]``, as the width is not given)."""
 
 UNKNOWN_LABEL = -1
 
@@ -51,7 +53,7 @@ class GraphData:
     features: sp.csr_array | FloatArray
     labels: IntArray
     splits: tuple[Split, ...] = ()
-    node_ids: IntArray | npt.NDArray[np.str_] | None = None
+    node_ids: Ids | None = None
     class_names: tuple[str, ...] = ()
 
     @property
@@ -72,7 +74,7 @@ class GraphData:
         return int(self.labels.max()) + 1
 
     @property
-    def ids(self) -> IntArray | npt.NDArray[np.str_]:
+    def ids(self) -> Ids:
         """The id of each node in its source ``[n]``."""
         return np.arange(self.num_nodes) if self.node_ids is None else self.node_ids
 

@@ -91,7 +91,7 @@ def _rows(model: Model, n: int) -> Iterator[dict[str, Any]]:
     """Percentiles in seconds per request, and nodes per second, for each size."""
     rng = np.random.default_rng(0)
     for size in (size for size in SIZES if size < n):
-        draw = partial(rng.choice, n, size, replace=False)
+        draw: Callable[[], IntArray] = partial(rng.choice, n, size, replace=False)
         timing = measure(model.request, draw, CPU, SECONDS)
         yield _row(model.name, str(size), size, timing)
     together = measure(lambda _: model.everything(), lambda: None, CPU, SECONDS)

@@ -42,7 +42,7 @@ class Answers:
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
-    def classes(self) -> npt.NDArray[np.str_]:
+    def classes(self) -> npt.NDArray[Any]:
         """The name of each node's most probable class ``[k]``."""
         return np.array(self.class_names)[self.predicted]
 
