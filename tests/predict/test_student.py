@@ -208,12 +208,12 @@ def test_folders_that_are_not_exported_students_are_refused(
 ) -> None:
     with pytest.raises(PredictError, match="folder of a run; export it first: gkd-export"):
         load_student(infgrand.run)
-    with pytest.raises(PredictError, match="has no config.json"):
+    with pytest.raises(PredictError, match=r"has no config\.json"):
         load_student(tmp_path)
     with pytest.raises(PredictError, match="there is no such folder"):
         load_student(tmp_path / "nowhere")
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(PredictError, match="model_type in its config.json is 'bert'"):
+    with pytest.raises(PredictError, match=r"model_type in its config\.json is 'bert'"):
         load_student(tmp_path)
 
 
