@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,12 @@ order of the training graph's. pairs.csv has two ids per line, of which at least
 @command("gkd-predict")
 def main() -> None:
     """Print the answers as CSV, or write them to a file."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.neighbours and not arguments.features:
+        parser.error("--neighbours goes with --features, which names the new nodes")
+    if arguments.cheap and not arguments.neighbours:
+        parser.error("--cheap goes with --neighbours: it approximates what they pass on")
 
     from gkd_runner.predict.answers import check_output
 
@@ -34,7 +38,7 @@ def main() -> None:
         check_output(arguments.out)
     answers = _answers(arguments)
     if not arguments.out:
-        answers.write_csv(sys.stdout)
+        print(answers.to_csv(), end="")
         return
     answers.write(arguments.out)
     print(f"wrote    {arguments.out} ({len(answers)} rows)")

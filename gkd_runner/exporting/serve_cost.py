@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +90,11 @@ def _rows(model: Model, n: int) -> Iterator[dict[str, Any]]:
     """Percentiles in seconds per request, and nodes per second, for each size."""
     rng = np.random.default_rng(0)
     for size in (size for size in SIZES if size < n):
-        draw = partial(rng.choice, n, size, replace=False)
-        timing = measure(model.request, draw, CPU, SECONDS)
-        yield _row(model.name, str(size), size, timing)
+
+        def draw(count: int = size) -> IntArray:
+            return rng.choice(n, count, replace=False)
+
+        yield _row(model.name, str(size), size, measure(model.request, draw, CPU, SECONDS))
     together = measure(lambda _: model.everything(), lambda: None, CPU, SECONDS)
     yield _row(model.name, "all", n, together)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class Answers:
         return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
-    def classes(self) -> npt.NDArray[np.str_]:
+    def classes(self) -> npt.NDArray[Any]:
         """The name of each node's most probable class ``[k]``."""
         return np.array(self.class_names)[self.predicted]
 
@@ -62,12 +63,18 @@ class Answers:
         for node, name, confidence, row in zip(*(part.tolist() for part in parts), strict=True):
             yield [node, name, confidence, *row]
 
-    def write_csv(self, stream: TextIO) -> None:
-        """Write a header and a row per node; numbers have 6 significant digits."""
+    def to_csv(self) -> str:
+        """A header and a line per node; numbers have 6 significant digits."""
+        stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(self.columns)
         for node, name, *numbers in self.rows():
             writer.writerow([node, name, *(f"{number:.6g}" for number in numbers)])
+        return stream.getvalue()
+
+    def to_json(self) -> str:
+        """A list with an object per node."""
+        return json.dumps(list(self._objects()), indent=1, ensure_ascii=False) + "\n"
 
     def write(self, path: Path) -> None:
         """Write a ``.csv``, ``.json`` or ``.parquet`` file, atomically.
@@ -78,13 +85,9 @@ class Answers:
         with replacing(path) as part:
             if path.suffix == ".parquet":
                 self._write_parquet(part)
-                return
-            with part.open("w", encoding="utf-8", newline="") as stream:
-                if path.suffix == ".csv":
-                    self.write_csv(stream)
-                else:
-                    json.dump(list(self._objects()), stream, indent=1, ensure_ascii=False)
-                    stream.write("\n")
+            else:
+                text = self.to_csv() if path.suffix == ".csv" else self.to_json()
+                part.write_text(text, encoding="utf-8")
 
     def _objects(self) -> Iterator[dict[str, Any]]:
         for node, name, confidence, *row in self.rows():

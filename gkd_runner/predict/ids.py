@@ -10,11 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.errors import nearest
-from gkd_runner.data.graph import IntArray
+from gkd_runner.data.graph import Ids, IntArray
 from gkd_runner.predict.folder import PredictError
-
-Ids = npt.NDArray[Any]
-"""Integers or text."""
 
 COMPARED = 20_000
 """Text ids, at most, that an unknown one is compared with to suggest the nearest."""
@@ -34,9 +31,14 @@ class NodeIndex:
             raise PredictError(self._unknown(asked[~found]))
         return places
 
-    def knows(self, asked: Ids) -> npt.NDArray[np.bool_]:
-        """For each id, whether it is that of a node."""
-        return self._places(asked)[1]
+    def known_among(self, new: Ids) -> Ids:
+        """Those of the ids ``new`` that are ids of nodes, whole numbers as text included."""
+        if self.ids.dtype.kind == "U":
+            alike = new.astype(str)
+        else:
+            numbers = [node for node in map(str, new.tolist()) if node.isdecimal()]
+            alike = np.array(numbers, dtype=np.int64)
+        return alike[self._places(alike)[1]]
 
     def as_ids(self, wanted: Iterable[Any] | Ids) -> Ids:
         """Ids of the same kind as the graph's. Raises ``PredictError`` if that is impossible."""

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.graph import FloatArray, Ids
 from gkd_runner.predict.folder import PredictError
-from gkd_runner.predict.ids import Ids
 
 ID_COLUMNS = ("id", "node_id", "node", "node_ids")
 LABEL_COLUMNS = ("label", "labels", "class", "target", "y")

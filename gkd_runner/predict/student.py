@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gkd_runner.data.graph import FloatArray, GraphData, IntArray
+from gkd_runner.data.graph import FloatArray, GraphData, Ids, IntArray
 from gkd_runner.predict.answers import Answers
 from gkd_runner.predict.folder import Facts, PredictError
-from gkd_runner.predict.ids import Ids, NodeIndex
+from gkd_runner.predict.ids import NodeIndex
 from gkd_runner.predict.layers import Layer, answer_rows, later_layers, mean_answer, single_rows
 from gkd_runner.predict.new_nodes import Links, cheap_features, exact_features, row_normalized
 from gkd_runner.predict.whole_graph import WholeGraph
@@ -191,15 +191,20 @@ class Student(ABC):
         return row_normalized(raw) if self.facts.row_normalize else raw
 
     def _links(self, new: Ids, neighbours: Sequence[Iterable[Any]]) -> Links:
-        lists = [list(those) for those in neighbours]
-        flat = self.index.as_ids([node for those in lists for node in those])
-        own = {node: place for place, node in enumerate(new.tolist())}
-        n = self.graph.num_nodes
-        among = np.array([own.get(node, -1) for node in flat.tolist()], dtype=np.int64)
-        ends = among + n
-        ends[among < 0] = self.index.positions(flat[among < 0])
-        starts = n + np.repeat(np.arange(len(new)), [len(those) for those in lists])
-        return Links.of(np.stack([starts, ends], axis=1), n, len(new))
+        if len(known := self.index.known_among(new)):
+            raise PredictError(
+                f"the new node {known[0].item()!r} is in the graph {self.facts.dataset} already;"
+                " ask for it with --nodes, or give the new one another id"
+            )
+        own = {str(node): place for place, node in enumerate(new.tolist())}
+        n, k = self.graph.num_nodes, len(new)
+        listed = [[*those] for those in neighbours]
+        starts = n + np.repeat(np.arange(k), [len(those) for those in listed])
+        ends = [own.get(str(node), -1) + n for those in listed for node in those]
+        others = [node for those in listed for node in those if str(node) not in own]
+        filled = np.array(ends, dtype=np.int64)
+        filled[filled < n] = self.index.positions(others)
+        return Links.of(np.stack([starts, filled], axis=1), n, k)
 
     def _propagated(self, inputs: Features, links: Links, *, exact: bool) -> FloatArray:
         recipe = self.facts.recipe

@@ -20,6 +20,9 @@ DOWNLOADED = (
 )  # fmt: skip
 """Graphs of the pages that do not ship with the package; small ones stand in for them."""
 
+HETEROPHILY = ("wisconsin", "cornell", "tolokers", "minesweeper")
+"""Files of the heterophily suite, in its layout, with two splits."""
+
 RUNS = (
     ("gkd-train",),
     ("gkd-train", "-m", "method=mlp,glnn,infgrand", "preset=common"),
@@ -33,6 +36,8 @@ def furnish(folder: Path, run: Callable[[list[str]], object]) -> None:
     for name in DOWNLOADED:
         save_npz(_with_split(_graph(1800, name)), folder / "data" / f"{name}.npz")
     save_npz(_with_split(_graph(400, "my")), folder / "my.npz")
+    for name in HETEROPHILY:
+        _write_suite(_graph(300, name), folder / f"{name}.npz")
     _write_tables(_graph(400, "my"), folder)
     shutil.copytree(ROOT / "outputs" / "reference", folder / "outputs" / "reference")
     for words in RUNS:
@@ -49,6 +54,21 @@ def _with_split(graph: GraphData) -> GraphData:
     train, val, test = np.split(order, [80, 200])
     split = Split(np.sort(train), np.sort(val), np.sort(test))
     return GraphData(graph.name, graph.adjacency, graph.features, graph.labels, (split,))
+
+
+def _write_suite(graph: GraphData, path: Path) -> None:
+    part = np.random.default_rng(0).integers(0, 3, (2, graph.num_nodes))
+    upper = graph.adjacency.tocoo()
+    edges = np.stack([upper.row, upper.col], axis=1)[upper.row < upper.col]
+    np.savez(
+        path,
+        node_features=graph.features.toarray(),
+        node_labels=graph.labels,
+        edges=edges,
+        train_masks=part == 0,
+        val_masks=part == 1,
+        test_masks=part == 2,
+    )
 
 
 def _write_tables(graph: GraphData, folder: Path) -> None:

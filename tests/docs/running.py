@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from glob import glob
 from importlib import import_module
 from unittest.mock import patch
 
@@ -22,7 +23,11 @@ SCRIPTS = dict(
 
 
 def run_here(words: list[str]) -> str:
-    """What the command prints; fails where the command fails."""
+    """What the command prints; fails where the command fails.
+
+    ``*`` is expanded as in a shell; of several folders of runs the newest is taken.
+    """
+    words = [max(glob(word), default=word) if "*" in word else word for word in words]
     main = import_module(SCRIPTS[words[0]]).main
     out, code = io.StringIO(), None
     with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(out):

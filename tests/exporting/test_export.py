@@ -153,7 +153,7 @@ def test_files_that_answer_otherwise_than_the_run_are_not_written(
 
     real = export.onnx_model
     monkeypatch.setattr(export, "onnx_model", wrong)
-    with pytest.raises(RunError, match="the exported files score .* and the run's student"):
+    with pytest.raises(RunError, match=r"the exported files score .* and the run's student"):
         exported(run, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
