@@ -46,7 +46,7 @@ class Columns:
     def as_text(self) -> tuple[str, ...]:
         """All columns that may hold ids or labels, which are read as they are written."""
         return (
-            *(name for pair in (*EDGE_NAMES, self.ends or ()) for name in pair),
+            *(name for pair in (*EDGE_NAMES, NO_HEADER, self.ends or ()) for name in pair),
             *(name for name in (self.id, self.label) if name is not None),
             *ID_NAMES,
             *LABEL_NAMES,

@@ -79,6 +79,8 @@ def test_a_first_line_is_no_edge_by_mistake(tmp_path: Path) -> None:
     nodes = "id,label,x\n0,a,1\n1,b,2\n2,a,3\n"
     assert pairs(load(tmp_path, "0,2\n1,2\n", nodes)) == {(0, 2), (1, 2)}
     assert pairs(load(tmp_path, "0,1\n1,2\n", nodes)) == {(0, 1), (1, 2)}
+    zeros = nodes.replace("\n0", "\n00")
+    assert pairs(load(tmp_path, "00,1\n1,2\n", zeros)) == {("00", "1"), ("1", "2")}
     words = "id,label,x\nsource,a,1\ntarget,b,2\nword,a,3\n"
     edges = "source,target\nsource,word\nword,target\n"
     assert pairs(load(tmp_path, edges, words)) == {("source", "word"), ("target", "word")}
