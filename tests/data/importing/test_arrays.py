@@ -80,6 +80,14 @@ def test_unknown_arrays_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert f"dropped {len(weights)} edge weights" in caplog.text
     assert "ignored stopping_mask" in caplog.text
     caplog.clear()
+    np.savez(tmp_path / "own.npz", **stored, x=np.eye(3), edge_weight=weights)
+    load_npz(tmp_path / "own.npz", "g")
+    assert "ignored x, edge_weight" in caplog.text
+    caplog.clear()
+    np.savez(tmp_path / "own.npz", **stored, class_names=np.array(["a", {}], dtype=object))
+    assert load_npz(tmp_path / "own.npz", "g").class_names == ()
+    assert "ignored class_names" in caplog.text
+    caplog.clear()
     published = {"node_names": np.array([{}, "b"], dtype=object), "attr_names": np.arange(2)}
     np.savez(tmp_path / "own.npz", **stored, **published)
     load_npz(tmp_path / "own.npz", "g")
