@@ -25,7 +25,7 @@ HETEROPHILY = ("wisconsin", "cornell", "tolokers", "minesweeper")
 
 RUNS = (
     ("gkd-train",),
-    ("gkd-train", "-m", "method=mlp,glnn,infgrand", "preset=common"),
+    ("gkd-train", "-m", "dataset=cora,citeseer", "method=mlp,glnn,infgrand", "preset=common"),
 )
 """What has run before the first command of a page."""
 

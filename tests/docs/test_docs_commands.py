@@ -61,6 +61,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("furnished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("GKD_DATA", str(folder / "data"))
         furnish(folder, lambda words: run_here([*words, *_added(words)]))
     return folder
 
