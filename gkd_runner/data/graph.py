@@ -127,6 +127,21 @@ class GraphData:
         )
 
 
+def canonical(graph: GraphData) -> GraphData:
+    """The graph as it would be read from a file, so that both have one fingerprint.
+
+    Column indices of CSR matrices are sorted, and so are the ids in each of several splits.
+    """
+    features = graph.features
+    if not isinstance(features, np.ndarray):
+        features = features.sorted_indices()
+    splits = graph.splits
+    if len(splits) > 1:
+        splits = tuple(Split(*map(np.sort, (s.train, s.val, s.test))) for s in splits)
+    adjacency = graph.adjacency.sorted_indices()
+    return replace(graph, adjacency=adjacency, features=features, splits=splits)
+
+
 def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """SHA-256 of names, shapes and values; integers of any width are hashed as int64."""
     digest = hashlib.sha256()

@@ -160,7 +160,7 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     caption = (
-        "Difference in points, paired over the same seeds and splits: mean ± population std, seeds"
+        "Difference in points, paired over the same seeds and splits: mean ± population std, pairs"
         " won of all; * where a paired t test has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}

@@ -24,7 +24,7 @@ from gkd_runner.results.verdict import (
 REASONS = {
     BASELINE_WINS: "the plain MLP wins",
     TEACHER_WORSE: "the teacher is worse than the plain MLP",
-    TIE: "the difference to the plain MLP may be chance",
+    TIE: "the difference to the plain MLP may be chance; more seeds narrow its interval",
     ONE_PAIR: "one pair of runs has no interval; run more seeds",
     NO_PAIR: "the plain MLP has run on other seeds",
     NO_BASELINE: "the plain MLP has not run here",
@@ -52,7 +52,11 @@ def verdict_text(verdict: Verdict, beside: Iterable[Verdict] = ()) -> str:
 
 def warning_texts(verdict: Verdict) -> Iterator[str]:
     """The warnings on a verdict, each in a sentence."""
-    texts = {BASELINE_WINS: _baseline_wins, TEACHER_WORSE: _teacher_worse, FEW_NODES: _few_nodes}
+    texts = {
+        BASELINE_WINS: _baseline_wins,
+        TEACHER_WORSE: _teacher_worse,
+        FEW_NODES: few_nodes_text,
+    }
     return (texts[name](verdict) for name in verdict.warnings)
 
 
@@ -71,6 +75,16 @@ def settling_command(verdict: Verdict) -> str:
         return f"train with method={method} on the same graph, options and seeds"
     others = [word for word in words if not word.startswith(("method=", "method.", "+method."))]
     return " ".join(["gkd-train", *others, f"method={method}"])
+
+
+def few_nodes_text(verdict: Verdict) -> str:
+    """The warning on an accuracy over few nodes."""
+    shown = verdict.accuracy
+    spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
+    return (
+        f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
+        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
+    )
 
 
 def interval_text(gap: Difference) -> str:
@@ -173,13 +187,4 @@ def _teacher_worse(verdict: Verdict) -> str:
     return (
         f"the teacher is worse than the plain MLP ({interval_text(gap)} points): a student that is"
         " better than such a teacher proves nothing"
-    )
-
-
-def _few_nodes(verdict: Verdict) -> str:
-    shown = verdict.accuracy
-    spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
-    return (
-        f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
-        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
     )

@@ -150,6 +150,19 @@ def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
     assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
 
 
+def test_a_verdict_in_the_table_has_its_reason_and_warnings_as_footnotes() -> None:
+    few = {"teacher_test": 0.5, "test_nodes": 39}
+    runs = [*seeds("mlp", [0.80, 0.81, 0.82], **few), *seeds("glnn", [0.6, 0.62, 0.61], **few)]
+
+    verdicts = only(tables_of(runs), "Should I distil?")
+
+    assert line(verdicts, "cora")[0] == "do not distil"
+    wins, worse, nodes = line(verdicts, "cora", "notes")[0]
+    assert wins == "the plain MLP wins"
+    assert worse == "the teacher is worse than the plain MLP"
+    assert nodes.startswith("the number means little: 61.00 ± 0.82 on 39 test nodes")
+
+
 def test_each_protocol_has_tables_of_its_own() -> None:
     tables = tables_of([*SOME, *seeds("glnn", [0.8], protocol="krd")])
     assert [title.partition(",")[0] for title in tables] == ["infgrand protocol", "krd protocol"]
@@ -281,8 +294,8 @@ def test_claims_are_compared_with_the_mean_of_paired_differences() -> None:
     gains = only(tables_of(SOME), "Average gains")
 
     assert labels(gains)[0] == "infgrand - mlp (InfGraND article)"
-    assert line(gains, labels(gains)[0])[:6] == [
-        "transductive", "gcn", "1", "+12.60", "+30.00", "too few graphs",
+    assert line(gains, labels(gains)[0])[:7] == [
+        "transductive", "gcn", "1", "1000", "+12.60", "+30.00", "too few graphs",
     ]  # fmt: skip
 
 
