@@ -57,8 +57,7 @@ def test_single_nodes_are_answered_five_times_as_fast_as_by_the_teacher_and_all_
     student: Exported,
 ) -> None:
     seconds = {
-        (row["model"], row["size"]): row["p50_seconds"]
-        for row in student.facts["latency"]["rows"]
+        (row["model"], row["size"]): row["p50_seconds"] for row in student.facts["latency"]["rows"]
     }
     assert seconds["teacher (torch)", "1"] >= 5 * seconds["student (gkd-predict)", "1"]
     assert seconds["teacher (torch)", "all"] >= seconds["student (gkd-predict)", "all"]

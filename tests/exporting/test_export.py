@@ -229,7 +229,7 @@ def test_int8_that_is_slower_or_less_accurate_is_not_written(
 
     assert not (found.folder / "model_int8.onnx").exists()
     (note,) = [note for note in found.notes if note.startswith("int8 not written: ")]
-    assert f"validation accuracy {-100 * loss:+.2f} points" in note
+    assert f"validation accuracy {0 - 100 * loss:+.2f} points" in note
 
 
 def test_the_card_has_the_facts(tmp_path: Path) -> None:
