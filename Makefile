@@ -3,7 +3,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test check env
+.PHONY: train test check docs env
 
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
@@ -15,6 +15,9 @@ check: env  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: env  ## the documentation in site/, which needs no network to read
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 env: $(VENV)/installed
 

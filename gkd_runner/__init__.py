@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gkd_runner.common.version import __version__
 
 if TYPE_CHECKING:
-    from gkd_runner.api.compose import compose
     from gkd_runner.api.result import Result
     from gkd_runner.api.student import load_student
     from gkd_runner.api.train import train
+    from gkd_runner.config.build import compose
     from gkd_runner.data.graph import GraphData
     from gkd_runner.data.importing.load import load_graph
 
@@ -32,7 +32,7 @@ __all__ = [
 _HOMES = {
     "GraphData": "gkd_runner.data.graph",
     "Result": "gkd_runner.api.result",
-    "compose": "gkd_runner.api.compose",
+    "compose": "gkd_runner.config.build",
     "load_graph": "gkd_runner.data.importing.load",
     "load_student": "gkd_runner.api.student",
     "train": "gkd_runner.api.train",

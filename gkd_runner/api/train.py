@@ -8,8 +8,8 @@ from gkd_runner.api.result import Result
 from gkd_runner.common.console import show_log
 from gkd_runner.data.graph import GraphData
 from gkd_runner.options.schema import Config
-from gkd_runner.results.warnings import warnings_of
 from gkd_runner.runs import train as runs
+from gkd_runner.runs.display import told_warnings
 
 logger = logging.getLogger("gkd_runner")
 
@@ -31,7 +31,6 @@ def train(config: Config, graph: GraphData | None = None) -> Result:
     if not logger.handlers:
         show_log()
     result = runs.train(config, graph)
-    for seed in result.seeds:
-        for warning in warnings_of(seed):
-            logger.warning("seed %s: %s", seed.seed, warning)
+    for warning in told_warnings(result.seeds):
+        logger.warning("%s", warning)
     return Result(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import signal
@@ -134,14 +133,3 @@ class _Interrupts:
     def _handle_by(self, handler: Callable[..., object] | signal.Handlers) -> None:
         for number in (signal.SIGINT, signal.SIGALRM):
             signal.signal(number, handler)
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """The type of a whole number that is at least ``least``, for ``argparse``."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number >= {least}")
-        return int(text)
-
-    return read

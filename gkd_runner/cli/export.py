@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gkd_runner.cli.boundary import command, whole
+from gkd_runner.cli.arguments import whole
+from gkd_runner.cli.boundary import command
 
 DESCRIPTION = "Write a student of a finished run to a folder that gkd-predict and onnxruntime read."
 EPILOG = """\

@@ -64,7 +64,7 @@ def _check_out(out: Path, arguments: argparse.Namespace) -> None:
         raise DataError(f"--out {out}: the file is an .npz; call it {out.with_suffix('.npz')}")
     if not out.absolute().parent.is_dir():
         raise DataError(f"--out {out}: no folder {out.parent}")
-    if arguments.out is None and out.resolve() == arguments.source.resolve():
+    if arguments.out is None and out.exists() and out.resolve() == arguments.source.resolve():
         raise DataError(f"{out} would be overwritten; name another file: --out {out.stem}-new.npz")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from gkd_runner.cli.arguments import add_overrides, command_parser, parse
 from gkd_runner.cli.boundary import command
 
 DESCRIPTION = "Write a CSV with one row per node of a graph, and say what the nodes are like."
@@ -14,7 +15,7 @@ computes it. With --run, the folder of a finished gkd-train run: hardness, confi
 predictions of its teacher and student as well.
 
   gkd-inspect dataset=cora
-  gkd-inspect dataset=custom dataset.path=my.npz protocol=krd --plot nodes.png
+  gkd-inspect dataset=my.npz protocol=krd --plot nodes.png
   gkd-inspect --run outputs/runs/cora/infgrand-transductive/gcn/infgrand/<run id> --seed 2023
 
 gkd-train --help names every option.
@@ -24,7 +25,7 @@ gkd-train --help names every option.
 @command("gkd-inspect")
 def main() -> None:
     """Write the files and print the summary."""
-    arguments = _parser().parse_intermixed_args()
+    arguments = parse(_parser())
 
     from gkd_runner.common.console import make_console, show_log
     from gkd_runner.nodes.request import Request
@@ -46,14 +47,8 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "gkd-inspect",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("overrides", nargs="*", metavar="option=value", help="as for gkd-train")
+    parser = command_parser("gkd-inspect", DESCRIPTION, EPILOG)
+    add_overrides(parser)
     parser.add_argument("--run", type=Path, help="folder of a finished run")
     parser.add_argument("--seed", type=int, help="whose split (default: the first of seeds)")
     parser.add_argument(

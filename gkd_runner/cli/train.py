@@ -18,7 +18,7 @@ def run(composed: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
 
     from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.config.build import to_config
+    from gkd_runner.config.typed import to_config
     from gkd_runner.runs.display import report
     from gkd_runner.runs.train import train
     from gkd_runner.sweeps.folder import current
@@ -41,22 +41,25 @@ def main() -> None:
     import hydra
 
     from gkd_runner.common.paths import conf_dir
-    from gkd_runner.config.command_line import check_command_line, chooses_sweeper
+    from gkd_runner.config.command_line import check_command_line
     from gkd_runner.config.hydra_options import PREFIXES
-    from gkd_runner.config.presets import register_resolvers
+    from gkd_runner.config.overrides import chooses_sweeper
+    from gkd_runner.config.shorthand import written_out
 
-    register_resolvers()
     # argparse wants all overrides in one run, so flags that take no value go first
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
+    arguments = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
+    cells = check_command_line(arguments)
+    launched = any(text.startswith(PREFIXES) for text in arguments)  # or searched by a sweeper
+    # Hydra, which runs all but a sweep in this process, reads the arguments once more
+    sys.argv[1:] = written_out(arguments) if launched or not cells else arguments
     start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
-    cells = check_command_line(sys.argv[1:])
     if not cells:
         start()
         return
 
     from gkd_runner.sweeps.run import run_all, run_sweep
 
-    if any(text.startswith(PREFIXES) for text in sys.argv):  # a launcher or a sweeper
+    if launched:
         run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
     else:
         run_all(cells)

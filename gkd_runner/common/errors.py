@@ -23,6 +23,9 @@ TRAINING_MODULES = (
 )
 """The modules that the extra ``train`` installs."""
 
+SUGGESTED = 3
+"""Names that a message suggests at most."""
+
 
 class GkdError(Exception):
     """Base of all errors that gkd-runner raises on purpose."""
@@ -77,9 +80,27 @@ def on_one_line(text: str) -> str:
 
 
 def nearest(name: str, allowed: Iterable[str], shown: Mapping[str, str] | None = None) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest allowed name, or an empty string.
+    """Return ``"; did you mean 'x'?"`` for the allowed names like ``name``, or an empty string.
 
     ``shown`` maps allowed names to what is suggested in their place.
     """
-    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
-    return f"; did you mean {(shown or {}).get(close[0], close[0])!r}?" if close else ""
+    meant = dict.fromkeys(repr((shown or {}).get(like, like)) for like in closest(name, allowed))
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
+
+
+def closest(name: str, allowed: Iterable[str]) -> list[str]:
+    """The allowed names that ``name`` most likely means: at most ``SUGGESTED``, often none.
+
+    Capitals do not count. A whole name comes before a beginning (``ind`` of ``inductive``), this
+    before a similar spelling, and last comes a part (``physics`` of ``coauthor-physics``).
+    """
+    names = {other.casefold(): other for other in allowed}
+    typed = name.casefold()
+    if typed in names:
+        return [names[typed]]
+    begun = [other for other in names if typed and other.startswith(typed)]
+    if 0 < len(begun) <= SUGGESTED:
+        return [names[other] for other in begun]
+    similar = difflib.get_close_matches(typed, names, n=1, cutoff=0.6)
+    parts = [other for other in names if len(typed) > 2 and typed in other]
+    return [names[other] for other in similar or parts[:SUGGESTED]]

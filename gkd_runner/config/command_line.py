@@ -6,28 +6,28 @@ every value of a sweep, before anything is written.
 
 from __future__ import annotations
 
-import copy
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 
-from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import conf_dir
-from gkd_runner.config.build import to_config
+from gkd_runner.config.checker import Checker
+from gkd_runner.config.flags import without_flags
+from gkd_runner.config.graph_files import file_mistake, same_names
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
+from gkd_runner.config.overrides import parse, values
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import CONF_DIRS
-from gkd_runner.options.schema import GROUPS, Config
+from gkd_runner.options.schema import Config
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
     Raises ``ConfigError`` with the mistakes of all of them.
     """
     checked, mistakes = list[list[Cell]](), list[str]()
+    register_resolvers()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        checker_of = cache(_Checker)
+        checker_of = cache(Checker)
         for argv in lines:
             cells, wrong = _check(argv, checker_of)
             checked.append(cells)
@@ -66,28 +67,43 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
 
 
 def _check(
-    argv: Sequence[str], checker_of: Callable[[tuple[Path, ...]], _Checker]
+    argv: Sequence[str], checker_of: Callable[[tuple[Path, ...]], Checker]
 ) -> tuple[list[Cell], list[str]]:
-    args = get_args_parser().parse_args(argv)
+    parser = get_args_parser()
+    left, mistakes = without_flags(argv, parser.parse_known_args(argv)[1])
+    args = parser.parse_args(left)
     if args.help or args.hydra_help or args.shell_completion or args.info:
         return [], []
-    overrides, mistakes = _parse(args.overrides, multirun=args.multirun)
-    if args.multirun and args.cfg:
-        mistakes.append("--cfg shows one configuration and -m makes several; leave one of them out")
+    overrides, unreadable = parse(args.overrides, multirun=args.multirun)
     own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
     hydras = [override for override in overrides if override not in own]
     folders = (*CONF_DIRS, *([Path(args.config_dir).absolute()] if args.config_dir else []))
     groups = choices_in(folders)
-    mistakes += [
-        f"{override.input_line} matches none of {', '.join(groups.get(override.key_or_group, []))}"
-        for override in own
-        if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not _values(override, groups)
-    ]
+    mistakes += [*unreadable, *_sweep_mistakes(args, own, groups)]
     checker = checker_of(folders)
     sweeps = bool(args.multirun or args.cfg)
     mistakes += hydra_mistakes(hydras, checker.searched, sweeps=sweeps)
-    options = [choices for override in own if (choices := _values(override, groups))]
-    cells = []
+    options = [choices for override in own if (choices := values(override, groups))]
+    cells, wrong = _cells(options, checker)
+    if not mistakes:  # or else options may be left out, such as the name of the graph
+        wrong += filter(None, (file_mistake(cell.config) for cell in cells))
+    return (cells if args.multirun else []), mistakes + wrong
+
+
+def _sweep_mistakes(
+    args: Namespace, own: Iterable[Override], groups: Mapping[str, list[str]]
+) -> Iterator[str]:
+    if args.multirun and args.cfg:
+        yield "--cfg shows one configuration and -m makes several; leave one of them out"
+    for override in own:
+        if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not values(override, groups):
+            listed = ", ".join(groups.get(override.key_or_group, []))
+            yield f"{override.input_line} matches none of {listed}"
+
+
+def _cells(options: Sequence[Sequence[Override]], checker: Checker) -> tuple[list[Cell], list[str]]:
+    """The cells of every combination, and the mistakes of all."""
+    cells, mistakes = list[Cell](), list[str]()
     for chosen in itertools.product(*options):
         config, wrong = checker.check(chosen)
         mistakes += wrong
@@ -95,149 +111,42 @@ def _check(
         label = " ".join(override.input_line or "" for override in swept)
         if config:
             cells.append(Cell(label or "the only cell", config))
-    return (cells if args.multirun else []), mistakes
+    return cells, [*mistakes, *same_names(cell.config for cell in cells)]
 
 
 def check_overrides(texts: Sequence[str]) -> Config:
     """The configuration of a command that does not sweep.
 
-    Raises ``ConfigError`` with all mistakes.
+    Raises ``ConfigError`` with all mistakes, a missing graph file among them.
     """
-    register_resolvers()
-    overrides, mistakes = _parse(texts, multirun=False, several="give one")
-    own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config, wrong = _Checker(CONF_DIRS).check(own)
-    mistakes += wrong + [
-        f"{text} sets up Hydra, which runs gkd-train alone; leave it out"
-        for text in texts
-        if text.lstrip("+~").startswith("hydra")
-    ]
+    config, mistakes = _check_one(texts)
+    if config and not mistakes:
+        mistakes += filter(None, [file_mistake(config)])
     if mistakes or config is None:
         raise ConfigError(dict.fromkeys(mistakes))
     return config
 
 
-def chooses_sweeper(texts: Iterable[str]) -> bool:
-    """True if a command line names a sweeper, which chooses the cells as it goes."""
-    return any(text.startswith("hydra/sweeper=") for text in texts)
+def compose_overrides(texts: Sequence[str]) -> Config:
+    """The configuration of these overrides, whose graph may be in memory instead of a file.
 
-
-def _parse(
-    texts: Iterable[str], *, multirun: bool, several: str = "add -m to run each of them"
-) -> tuple[list[Override], list[str]]:
-    parser, overrides, mistakes = OverridesParser.create(), [], []
-    texts = list(texts)
-    sweeper = chooses_sweeper(texts)
-    for text in texts:
-        try:
-            (override,) = parser.parse_overrides([text])
-        except HydraException:
-            mistakes.append(_unreadable(text))
-            continue
-        if override.is_sweep_override() and not multirun:
-            mistakes.append(f"{text} gives several values; {several}")
-        elif override.value_type == ValueType.INTERVAL_SWEEP and not sweeper:
-            mistakes.append(
-                f"{text}: an interval needs a sweeper that searches; list values instead"
-            )
-        else:
-            overrides.append(override)
-    return overrides, mistakes + _repeated(overrides)
-
-
-def _repeated(overrides: Sequence[Override]) -> list[str]:
-    """Report swept options that are given more than once, as labels would have all of them.
-
-    Of options with one value the last counts, as everywhere in Hydra.
+    Raises ``ConfigError`` with all mistakes.
     """
-    given: dict[str, list[Override]] = {}
-    for override in overrides:
-        given.setdefault(override.key_or_group, []).append(override)
-    return [
-        f"{key} is swept and given more than once"
-        f" ({', '.join(override.input_line or '' for override in same)}); give it once"
-        for key, same in given.items()
-        if len(same) > 1 and any(override.is_sweep_override() for override in same)
+    config, mistakes = _check_one(texts)
+    if mistakes or config is None:
+        raise ConfigError(dict.fromkeys(mistakes))
+    return config
+
+
+def _check_one(texts: Sequence[str]) -> tuple[Config | None, list[str]]:
+    register_resolvers()
+    overrides, mistakes = parse(texts, multirun=False, several="give one")
+    own = [o for o in overrides if not o.key_or_group.startswith(PREFIXES)]
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config, wrong = Checker(CONF_DIRS, several=False).check(own)
+    mistakes += wrong + [
+        f"{text} sets up Hydra, which runs gkd-train alone; leave it out"
+        for text in texts
+        if text.lstrip("+~").startswith("hydra")
     ]
-
-
-def _unreadable(text: str) -> str:
-    key, equals, value = text.partition("=")
-    if not equals:
-        return f"{text} is not of the form option=value"
-    return f"{text} has characters that need quotes of their own: '{key}=\"{value}\"'"
-
-
-def _values(override: Override, groups: Mapping[str, list[str]]) -> list[Override]:
-    """An override for each value of ``override``; none for an interval, which is searched."""
-    if override.value_type == ValueType.INTERVAL_SWEEP:
-        return []
-    if not override.is_sweep_override():
-        return [override]
-    items: Iterable[object] = ()
-    if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
-        items = override.value().filter(groups.get(override.key_or_group, []))  # type: ignore[union-attr]
-    else:
-        items = override.sweep_string_iterator()
-    texts = [f"{override.get_key_element()}={item}" for item in items]
-    return OverridesParser.create().parse_overrides(texts)
-
-
-class _Checker:
-    """Checks cells; cells that share a group's choice share its composition by Hydra."""
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._groups = choices_in(folders)
-        paths = ",".join(f"file://{folder}" for folder in folders[1:])
-        self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
-        self._composed = cache(lambda *choices: hydra.compose("train", [*choices, *self.searched]))
-
-    def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
-        """The configuration of one combination of overrides, if it has one, and all mistakes."""
-        custom = any((o.key_or_group, o.value()) == ("dataset", "custom") for o in cell)
-        problems = [self._problem(override, custom=custom) for override in cell]
-        sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
-        composed = self._compose([o for o in sound if o.key_or_group in self._groups])
-        for override in sound:
-            if override.key_or_group not in self._groups:
-                OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
-        mistakes = [problem for problem in problems if problem]
-        try:
-            return to_config(composed), mistakes
-        except ConfigError as error:
-            return None, mistakes + error.mistakes
-
-    def _compose(self, choices: Sequence[Override]) -> DictConfig:
-        """The configuration with these choices, where each group is composed by Hydra just once."""
-        own = [choice for choice in choices if choice.key_or_group in GROUPS]
-        others = tuple(choice.input_line or "" for choice in choices if choice not in own)
-        composed = copy.deepcopy(self._composed(*others))
-        OmegaConf.set_struct(composed, False)
-        for choice in own:
-            group = choice.key_or_group
-            composed[group] = self._composed(*others, choice.input_line or "")._get_node(group)
-        return composed
-
-    def _problem(self, override: Override, *, custom: bool) -> str | None:
-        key = override.key_or_group
-        group, _, name = key.partition(".")
-        if override.is_delete():
-            return f"{override.input_line} removes what every job needs; leave it out"
-        if key in self._groups:
-            return _choice(override, self._groups[key])
-        if key == "dataset.family":
-            return (
-                f"{override.input_line}: the family belongs to the graph; choose with dataset=..."
-            )
-        if name == "name" and group in self._groups and not (group == "dataset" and custom):
-            return f"{override.input_line} renames what it does not change; choose with {group}=..."
-        return None
-
-
-def _choice(override: Override, allowed: Sequence[str]) -> str | None:
-    value = override.value()
-    if value in allowed:
-        return None
-    shown = ", ".join(allowed)
-    return f"{override.key_or_group}={value} is not one of {shown}{nearest(str(value), allowed)}"
+    return config, mistakes

@@ -64,7 +64,7 @@ def _choice(override: Override, searched: Sequence[str], *, sweeps: bool) -> str
     allowed = sorted({*there, *extras})
     if not allowed:
         return f"{text}: Hydra has no group {group}"
-    search = "; to search, see scripts/search.py" if group == "hydra/sweeper" else ""
+    search = "; to search, use gkd-search" if group == "hydra/sweeper" else ""
     return f"{text} is not one of {', '.join(allowed)}{nearest(value, allowed)}{search}"
 
 

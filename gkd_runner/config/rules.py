@@ -71,13 +71,14 @@ def _preset(config: Config) -> list[str]:
 def _dataset(config: Config) -> list[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", config.dataset.name):
         return [
-            f"dataset.name={config.dataset.name} names folders: letters, digits, '.', '_' and '-'"
+            f"dataset.name={config.dataset.name} names folders: letters, digits, '.', '_' and '-';"
+            " choose another with dataset.name=..."
         ]
     shipped = {path.stem for path in (conf_dir() / "dataset").glob("*.yaml")} - {"custom"}
     if config.dataset.family == "custom" and config.dataset.name in shipped:
         return [
-            f"dataset.name={config.dataset.name} with dataset=custom is the name of another graph;"
-            " give yours one of its own"
+            f"dataset.name={config.dataset.name} is the name of another graph, and yours needs one"
+            " of its own; choose it with dataset.name=..., or rename the file"
         ]
     if config.dataset.name in shipped:
         family = OmegaConf.load(conf_dir() / "dataset" / f"{config.dataset.name}.yaml").family

@@ -113,16 +113,33 @@ class GraphData:
 
         def kept(ids: IntArray) -> IntArray:
             moved = position[ids]
-            return moved[moved >= 0]
+            return np.sort(moved[moved >= 0])
 
+        adjacency = self.adjacency[nodes][:, nodes]
+        adjacency.sort_indices()
         return replace(
             self,
-            adjacency=self.adjacency[nodes][:, nodes],
+            adjacency=adjacency,
             features=self.features[nodes],
             labels=self.labels[nodes],
             splits=tuple(Split(kept(s.train), kept(s.val), kept(s.test)) for s in self.splits),
             node_ids=self.ids[nodes],
         )
+
+
+def canonical(graph: GraphData) -> GraphData:
+    """The graph as it would be read from a file, so that both have one fingerprint.
+
+    Column indices of CSR matrices are sorted, and so are the ids in each of several splits.
+    """
+    features = graph.features
+    if not isinstance(features, np.ndarray):
+        features = features.sorted_indices()
+    splits = graph.splits
+    if len(splits) > 1:
+        splits = tuple(Split(*map(np.sort, (s.train, s.val, s.test))) for s in splits)
+    adjacency = graph.adjacency.sorted_indices()
+    return replace(graph, adjacency=adjacency, features=features, splits=splits)
 
 
 def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -124,7 +124,7 @@ def save_npz(graph: GraphData, path: Path | str) -> None:
     Equal graphs give equal bytes. Raises ``OSError`` when ``path`` cannot be written, and
     ``DataError`` for labels that are not integers or features that float32 cannot hold.
 
-    A graph of four nodes, for ``gkd-train dataset=custom dataset.path=mine.npz``:
+    A graph of four nodes, for ``gkd-train dataset=mine.npz``:
 
     >>> import numpy as np
     >>> import scipy.sparse as sp

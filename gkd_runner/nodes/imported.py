@@ -74,7 +74,8 @@ def summary(graph: GraphData, facts: Facts, seen: Portrait) -> Table:
 
 def next_command(graph: GraphData, path: Path, seen: Portrait, default: str) -> str:
     """The ``gkd-train`` line for the written graph; ``default`` is the default protocol."""
-    options = [f"dataset.path={path}", f"dataset.name={graph.name}"]
+    options = [f"dataset={path}"]
+    options += [] if path.stem == graph.name else [f"dataset.name={graph.name}"]
     fitting = [name for name, reason in seen.misfits.items() if reason is None]
     if not fitting:
         few = max(1, int(SMALL_SHARE * min(seen.class_sizes)))
@@ -82,7 +83,7 @@ def next_command(graph: GraphData, path: Path, seen: Portrait, default: str) -> 
         options += ["protocol=krd", *lower]
     elif default not in fitting:
         options.append(f"protocol={fitting[-1] if 'krd' not in fitting else 'krd'}")
-    return " ".join(["gkd-train dataset=custom", *map(_quoted, options)])
+    return " ".join(["gkd-train", *map(_quoted, options)])
 
 
 def _misfit(graph: GraphData, protocol: ProtocolConfig) -> str | None:
@@ -147,5 +148,5 @@ def _protocols(graph: GraphData, seen: Portrait) -> str:
 def _quoted(option: str) -> str:
     """An option that Hydra and the shell read as it is."""
     key, _, value = option.partition("=")
-    plain = all(character.isalnum() or character in "._-/~" for character in value)
+    plain = all(character.isalnum() or character in "._-/" for character in value)
     return option if plain else shlex.quote(f'{key}="{value}"')

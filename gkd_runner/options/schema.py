@@ -37,7 +37,7 @@ def option(
 ) -> Any:
     """One option: its meaning and the values that it may take (each item of a list).
 
-    A ``distinct`` list has at least one item and none twice. ``scripts/search.py`` varies the
+    A ``distinct`` list has at least one item and none twice. ``gkd-search`` varies the
     options of method and student that have a range to ``search``.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
@@ -221,7 +221,11 @@ class Config:
     preset: PresetConfig = option("Source of hyperparameters.")
     training: TrainingConfig = option("Epochs and patience.")
     tracker: TrackerConfig = option("Experiment tracker.")
-    seeds: list[int] = option("One replica per seed.", at_least=0, distinct=True)
+    seeds: list[int] = option(
+        "One replica per seed: 0-4, 0..4, 0,1,2 or 5; in a sweep, those of every cell.",
+        at_least=0,
+        distinct=True,
+    )
     splits: list[int] | None = option(
         "Numbers of the graph's own splits, each run with every seed; null: all of them.",
         at_least=0,

@@ -26,7 +26,7 @@ def provenance(runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
         seconds = seeds["teacher_seconds"] + seeds["student_seconds"]
         rows.append({
             "run": run,
-            "seeds": ", ".join(seeds["seed"].astype(str)),
+            "seeds": ", ".join(seeds["seed"].astype(str)) + _split(first["split"]),
             "seconds": f"{seconds.sum():.0f}",
             "commit": first["commit"][:12],
             "hyperparameters": source_text(first),
@@ -34,6 +34,11 @@ def provenance(runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
             "result": first["folder"] and relative(Path(first["folder"]) / "result.json", out),
         })  # fmt: skip
     return rows
+
+
+def _split(number: int) -> str:
+    """The mark of a run on another split than the first; a run has one split."""
+    return f" (split {number})" if number else ""
 
 
 def relative(path: Path, out: Path) -> str:

@@ -85,7 +85,7 @@ def _nodes(runs: pd.DataFrame, known: Mapping[str, Any]) -> str:
     """The number of nodes that our accuracies beside a known one are over."""
     hidden, every = runs["hidden_nodes"], runs["test_nodes"]
     counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}[known["part"]]
-    return nodes_text(counts.min(), counts.max())
+    return nodes_text(counts)
 
 
 def _beside(
@@ -112,7 +112,7 @@ def average_gains(comparison: Comparison, group: Mapping[str, str]) -> Table | N
         "Average gains in points that the papers claim over their own datasets and teachers, and"
         " the mean of the paired differences here; within means within 1 point."
     )
-    columns = ["setting", "teachers", "graphs", "claimed", "here", "verdict"]
+    columns = ["setting", "teachers", "graphs", "nodes", "claimed", "here", "verdict"]
     cells = [
         {"block": "", "label": row["label"], "row": number, "column": column, "text": row[column]}
         for number, row in enumerate(gains(comparison, group))
@@ -143,7 +143,7 @@ def gains(comparison: Comparison, group: Mapping[str, str]) -> Iterator[dict[str
 def _of_group(comparison: Comparison, base: str, group: Mapping[str, str]) -> pd.DataFrame:
     gaps = comparison.gaps.get(base)
     gaps = differences(comparison.selected, base) if gaps is None else gaps
-    rows = gaps.reset_index()
+    rows = gaps.join(comparison.summary[["fewest_nodes", "most_nodes"]]).reset_index()
     return rows[(rows[list(group)] == pd.Series(group)).all(axis=1)]
 
 
@@ -157,6 +157,7 @@ def _gain(
         "setting": setting,
         "teachers": ", ".join(teachers),
         "graphs": str(graphs),
+        "nodes": nodes_text(pd.concat([gaps["fewest_nodes"], gaps["most_nodes"]])),
         "claimed": f"{claim['points']:+.2f}",
         "here": f"{points:+.2f}",
         "verdict": side if graphs >= FEWEST_GRAPHS else "too few graphs",

@@ -18,6 +18,7 @@ from gkd_runner.reporting.text import (
     group_title,
     notes_on,
     own_teacher,
+    replicas_text,
     setting_text,
     stage_text,
     teacher_notes,
@@ -55,9 +56,7 @@ class Block:
         for dataset in self.datasets:
             names = (self.names(dataset, method) for method in self.methods)
             rows = [shown[name] for name in names if name in shown]
-            fewest = min((row["fewest_nodes"] for row in rows), default=0)
-            most = max((row["most_nodes"] for row in rows), default=0)
-            text = nodes_text(fewest, most) if most else ""
+            text = nodes_text(row[end] for row in rows for end in ("fewest_nodes", "most_nodes"))
             yield {"block": heading, "label": NODES[self.part], "column": dataset, "text": text}
 
 
@@ -116,9 +115,9 @@ def _accuracy_cells(
     """Students, and the teacher that they share or each method's own."""
     places = list(itertools.product(block.methods, block.datasets))
     rows = {(m, d): row for m, d in places if (row := shown.get(block.names(d, m)))}
-    counts = {row["seeds"] for row in rows.values()}
-    with_n = len(counts) > 1
-    heading = block.heading + (f"; {counts.pop()} seeds" if len(counts) == 1 else "")
+    counts = {(row["seeds"], row["splits"]) for row in rows.values()}
+    with_n = len({n for n, _ in counts}) > 1
+    heading = block.heading + (f"; {replicas_text(*counts.pop())}" if len(counts) == 1 else "")
     common = block.group[GROUP.index("preset")] == "common"
 
     def cell(label: str, dataset: str, **fields: Any) -> dict[str, Any]:
@@ -161,7 +160,7 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     caption = (
-        "Difference in points, paired over the same seeds and splits: mean ± population std, seeds"
+        "Difference in points, paired over the same seeds and splits: mean ± population std, pairs"
         " won of all; * where a paired t test has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}

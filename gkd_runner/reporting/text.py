@@ -45,6 +45,11 @@ def accuracy_text(mean: float, std: float, n: int, *, with_n: bool = False) -> s
     return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
 
 
+def replicas_text(n: int, splits: int) -> str:
+    """``5 seeds``; with several splits ``20 splits x seeds``, the number of pairs of both."""
+    return f"{n} seeds" if splits == 1 else f"{n} splits x seeds"
+
+
 def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
     """The accuracy of ``teacher`` or ``student`` in a row of ``summary``."""
     mean, std, n = (row[f"{stage}_{name}"] for name in ("mean", "std", "n"))

@@ -8,25 +8,25 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
 from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
-from gkd_runner.results.verdict import UNDECIDED, Verdict
+from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_text import (
     REASONS,
     faster_text,
+    few_nodes_text,
     interval_text,
     nodes_text,
-    warning_texts,
 )
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     """A row per graph, in blocks of one setting and teacher."""
+    base = baseline()
     caption = (
         "Whether to distil: the method with the best mean, and its paired differences in points"
-        " with 95% t intervals (pairs) to the plain MLP, to its own teacher and to the next"
-        " method. The verdict goes by the interval to the plain MLP. The last column compares"
-        " times to answer for one node on the CPU, where they were measured."
+        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. The"
+        f" verdict goes by the interval to {base}. The last column compares times to answer for one"
+        " node on the CPU, where they were measured; * where a paired t test has p < 0.05."
     )
-    base = baseline()
     columns = ("verdict", "best", "accuracy", "nodes", f"- {base}", "- teacher", "- next", "faster")
     cells = (
         {"block": _block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
@@ -42,16 +42,24 @@ def _block(verdict: Verdict) -> str:
 
 
 def _cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
-    why = [REASONS[verdict.reason]] if verdict.decision == UNDECIDED else []
-    yield {"text": verdict.decision, "notes": (*why, *warning_texts(verdict))}
+    yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
     best, shown = verdict.best, verdict.accuracy
     yield {"text": best.method if best else f"only {shown.method}"}
     yield {"text": accuracy_text(shown.mean, shown.std, shown.n)}
-    yield {"text": nodes_text(*verdict.nodes)}
+    yield {"text": nodes_text(verdict.nodes)}
     yield {"text": _gap(verdict.over_baseline)}
     yield {"text": _gap(verdict.over_teacher)}
     yield {"text": _over_next(verdict)}
     yield {"text": faster_text(verdict.speed_up) if verdict.speed_up else ""}
+
+
+def _notes(verdict: Verdict) -> Iterator[str]:
+    """The reason and the warnings; those whose numbers stand in the row, without numbers."""
+    for reason in (verdict.reason, *verdict.warnings):
+        if reason in REASONS:
+            yield REASONS[reason]
+    if FEW_NODES in verdict.warnings:
+        yield few_nodes_text(verdict)
 
 
 def _gap(gap: Difference | None) -> str:

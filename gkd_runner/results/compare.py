@@ -73,15 +73,16 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
     """A row per configuration: its accuracies, mark, notes' facts and runs.
 
     ``<stage>_mean``, ``<stage>_std`` (population) and ``<stage>_n`` are over the seeds that have
-    the accuracy, ``seeds`` counts all of them. ``fewest_nodes`` and ``most_nodes`` are the numbers
-    of nodes that one accuracy is over. ``mark`` is ``best``, ``second`` or empty. ``runs`` are the
-    distinct folders. Of the other columns, numbers are means over seeds and facts those
-    of the configuration.
+    the accuracy, ``seeds`` counts all replicas and ``splits`` their distinct splits.
+    ``fewest_nodes`` and ``most_nodes`` are the numbers of nodes that one accuracy is over. ``mark``
+    is ``best``, ``second`` or empty. ``runs`` are the distinct folders. Of the other columns,
+    numbers are means over seeds and facts those of the configuration.
     """
     # "run" as objects: pandas with pyarrow would turn tuples of text into lists
     by = selected.astype({"run": object}).groupby(CONFIGURATION, sort=False)
     columns: dict[str, Any] = {
         "seeds": by.size(),
+        "splits": by["split"].nunique(),
         "runs": by["run"].agg(lambda runs: tuple(dict.fromkeys(runs))),
         "collapsed": by["collapsed_student"].sum(),
         "fewest_nodes": by["nodes"].min(),

@@ -41,7 +41,7 @@ LARGEST_ERROR = 0.04
 """Standard error of one accuracy above which its nodes are few.
 
 The 95% interval of the accuracy then reaches 8 points to either side. At 50% it has fewer than 153
-nodes, at 80% fewer than 99; the packaged protocols hide 200 of Cora's.
+nodes, at 80% fewer than 101; the packaged protocols hide 200 of Cora's.
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
 from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
@@ -23,7 +24,7 @@ from gkd_runner.results.verdict import (
 REASONS = {
     BASELINE_WINS: "the plain MLP wins",
     TEACHER_WORSE: "the teacher is worse than the plain MLP",
-    TIE: "the difference to the plain MLP may be chance",
+    TIE: "the difference to the plain MLP may be chance; more seeds narrow its interval",
     ONE_PAIR: "one pair of runs has no interval; run more seeds",
     NO_PAIR: "the plain MLP has run on other seeds",
     NO_BASELINE: "the plain MLP has not run here",
@@ -51,7 +52,11 @@ def verdict_text(verdict: Verdict, beside: Iterable[Verdict] = ()) -> str:
 
 def warning_texts(verdict: Verdict) -> Iterator[str]:
     """The warnings on a verdict, each in a sentence."""
-    texts = {BASELINE_WINS: _baseline_wins, TEACHER_WORSE: _teacher_worse, FEW_NODES: _few_nodes}
+    texts = {
+        BASELINE_WINS: _baseline_wins,
+        TEACHER_WORSE: _teacher_worse,
+        FEW_NODES: few_nodes_text,
+    }
     return (texts[name](verdict) for name in verdict.warnings)
 
 
@@ -72,6 +77,16 @@ def settling_command(verdict: Verdict) -> str:
     return " ".join(["gkd-train", *others, f"method={method}"])
 
 
+def few_nodes_text(verdict: Verdict) -> str:
+    """The warning on an accuracy over few nodes."""
+    shown = verdict.accuracy
+    spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
+    return (
+        f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
+        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
+    )
+
+
 def interval_text(gap: Difference) -> str:
     """``+24.1 [+23.0, +25.2]``: points with their 95% interval, if there is one."""
     ends = f" [{_points(gap.low)}, {_points(gap.high)}]" if gap.n > 1 else ""
@@ -83,9 +98,11 @@ def _points(difference: float) -> str:
     return f"{round(100 * difference, 1) + 0.0:+.1f}"
 
 
-def nodes_text(fewest: int, most: int) -> str:
-    """``39``, or ``37-39`` where splits differ in their number of nodes."""
-    return str(fewest) if fewest == most else f"{fewest}-{most}"
+def nodes_text(counts: Iterable[SupportsInt]) -> str:
+    """``39``, or ``37-39`` where splits differ in their number of nodes; empty without any."""
+    distinct = {int(count) for count in counts}
+    ends = dict.fromkeys((min(distinct), max(distinct))) if distinct else {}
+    return "-".join(map(str, ends))
 
 
 def faster_text(speed_up: float) -> str:
@@ -125,7 +142,7 @@ def _pairs(gaps: Sequence[Difference]) -> str:
 
 
 def _nodes(verdict: Verdict) -> str:
-    return f"{nodes_text(*verdict.nodes)} {NODES[verdict.part]}"
+    return f"{nodes_text(verdict.nodes)} {NODES[verdict.part]}"
 
 
 def _next(verdict: Verdict) -> str:
@@ -170,13 +187,4 @@ def _teacher_worse(verdict: Verdict) -> str:
     return (
         f"the teacher is worse than the plain MLP ({interval_text(gap)} points): a student that is"
         " better than such a teacher proves nothing"
-    )
-
-
-def _few_nodes(verdict: Verdict) -> str:
-    shown = verdict.accuracy
-    spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
-    return (
-        f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
-        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
     )

@@ -68,7 +68,7 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
 
 def report(result: RunResult) -> Group:
     """The closing table, warnings, the verdict, the run's folder and the tracker's commands."""
-    lines = [Text.assemble(("warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    lines = [Text.assemble(("warning ", "yellow"), line) for line in told_warnings(result.seeds)]
     where = [
         hint_line(label, what)
         for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
@@ -100,7 +100,9 @@ def one_line(label: str, result: RunResult) -> Group:
         return Group(Text(f"{label}: finished before"))
     student, teacher = (accuracy_text(result.seeds, name, "test") for name in reversed(STAGES))
     seconds = f"{sum(result.seconds.values()):.0f} s"
-    warnings = [Text.assemble(("  warning ", "yellow"), line) for line in _warnings(result.seeds)]
+    warnings = [
+        Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
+    ]
     line = f"{label}: student {student}, teacher {teacher} (test %), {seconds}"
     return Group(Text(line), *warnings)
 
@@ -167,7 +169,7 @@ def _nodes(seeds: Sequence[SeedResult], part: str) -> str:
         "test_hidden": [seed.hidden_nodes for seed in seeds],
         "test_observed": [seed.test_nodes - seed.hidden_nodes for seed in seeds],
     }.get(part)
-    return nodes_text(min(counts), max(counts)) if counts else ""
+    return nodes_text(counts or ())
 
 
 def _span(epochs: Sequence[int]) -> str:
@@ -193,7 +195,8 @@ def _difference(seeds: Sequence[SeedResult], part: str) -> str:
     return f"{100 * (student.mean - teacher.mean):+.2f}" if student and teacher else ""
 
 
-def _warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
+def told_warnings(seeds: Sequence[SeedResult]) -> Iterator[str]:
+    """The warnings on all seeds, each with its seed and split."""
     for seed in seeds:
         for warning in warnings_of(seed):
             split = f" split {seed.split}" if seed.split else ""

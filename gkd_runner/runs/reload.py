@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from gkd_runner.common.errors import ConfigError, DataError, RunError
-from gkd_runner.config.build import data_dir, to_config
+from gkd_runner.config.build import data_dir
+from gkd_runner.config.typed import to_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz

@@ -13,7 +13,7 @@ from gkd_runner.config.build import data_dir
 from gkd_runner.config.rules import check_together
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.datasets import load_dataset, treated
-from gkd_runner.data.graph import GraphData
+from gkd_runner.data.graph import GraphData, canonical
 from gkd_runner.data.protocols import make_task, replicas_of
 from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
@@ -43,7 +43,7 @@ def train(config: Config, graph: GraphData | None = None) -> RunResult:
         graph = load_dataset(config.dataset, config.protocol, data_dir(config))
     else:
         config = _for_graph(config, graph)
-        graph = treated(graph, config.dataset, config.protocol)
+        graph = treated(canonical(graph), config.dataset, config.protocol)
     key = config_key(config, graph, device)
     replicas = replicas_of(graph, config)
     with held(lock_file(config, key), f"runs the configuration {key[:8]}"):

@@ -1,4 +1,4 @@
-"""The studies of the papers' claims, by the names that ``scripts/study.py`` takes."""
+"""The studies of the papers' claims, by the names that ``gkd-study`` takes."""
 
 from __future__ import annotations
 

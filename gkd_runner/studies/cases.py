@@ -31,7 +31,6 @@ def study_cases(
     given = set(map(_option, others))
     values = {option: text for option, text in study.defaults.items() if option not in given}
     values |= {option: own[name] for option, name in OWN_OPTIONS.items() if own.get(name)}
-    values["seeds"] = f"[{values['seeds']}]"
     lines = [
         [
             "-m",

@@ -84,8 +84,7 @@ def _seeds(runs: Mapping[Replica, StoredRun]) -> list[SeedResult]:
 
 
 def _accuracies(seeds: Sequence[SeedResult]) -> Iterator[str]:
-    nodes = [seed.test_nodes for seed in seeds]
-    yield nodes_text(min(nodes), max(nodes))
+    yield nodes_text(seed.test_nodes for seed in seeds)
     yield accuracy_text(seeds, "teacher", "test")
     yield accuracy_text(seeds, "student", "test")
     gap = sum(seed.student.scores.test - seed.teacher.scores.test for seed in seeds) / len(seeds)

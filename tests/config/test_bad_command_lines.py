@@ -15,6 +15,21 @@ BAD = {
     "setting=indutive": ["setting=indutive", "did you mean 'inductive'"],
     "teacher=gcnn": ["teacher=gcnn is not one of gat, gcn, sage", "did you mean 'gcn'"],
     "method=glmn": ["method=glmn", "did you mean 'glnn'"],
+    "method=GLNN": ["method=GLNN is not one of", "did you mean 'glnn'?"],
+    "method=hgmd": ["did you mean 'hgmd-mixup' or 'hgmd-weight'?"],
+    "setting=ind": ["did you mean 'inductive'?"],
+    "teacher=GCN": ["did you mean 'gcn'?"],
+    "teacher=GraphSAGE": ["did you mean 'sage'?"],
+    "dataset=physics": ["did you mean 'coauthor-physics'?"],
+    "--epochs 10": ["--epochs 10: options are written name=value; write training.max_epochs=10"],
+    "--max-epochs=10": ["--max-epochs=10: ", "; write training.max_epochs=10"],
+    "method=mlp --epochs 10": ["write training.max_epochs=10"],
+    "--method glnn --seeds 0 1 2": ["2 config", "write method=glnn", "write seeds=0,1,2"],
+    "--training.patience 3": ["write training.patience=3"],
+    "--seed 1": ["--seed 1: ", "write seeds=1"],
+    "--rerun": ["--rerun: options are written name=value; write rerun=..."],
+    "-e 10": ["-e 10: there is no such flag; options are written name=value"],
+    "--epochs 10 dataset=corra": ["2 configuration mistakes", "did you mean 'cora'"],
     "preset=papr": ["preset=papr", "did you mean 'paper'"],
     "tracker=tensorboard": ["tracker=tensorboard", "wandb"],
     "student=cnn": ["student=cnn is not one of mlp"],
@@ -24,7 +39,17 @@ BAD = {
     "+foo=1": ["foo is not an option"],
     "foo=1": ["foo is not an option"],
     "seed=1": ["seed is not an option", "did you mean 'seeds'"],
-    "seeds=1": ["seeds=1 is not a list such as [0, 1]"],
+    "seeds=4-0": ["seeds=4-0 counts down; write seeds=0-4"],
+    "seeds=4..0": ["seeds=4..0 counts down; write seeds=0-4"],
+    "seeds=a": ["seeds=a is not a list of whole numbers; write seeds=0-4, seeds=0,1,2 or seeds=5"],
+    "seeds=0,b": ["seeds=0,b is not a list of whole numbers"],
+    "-m seeds=0,b": ["seeds=0,b is not a list of whole numbers"],
+    "seeds=range(5)": ["seeds=range(5) is not a list of whole numbers; write seeds=0-4"],
+    "seeds=-1": ["seeds=-1 is not a list of whole numbers"],
+    "seeds=": ["seeds= is not a list of whole numbers"],
+    "seeds=0-2,1": ["seeds=[0, 1, 2, 1] repeats 1"],
+    "splits=all": ["splits=all is not a list of whole numbers", "or splits=null for all"],
+    "splits=9-0": ["splits=9-0 counts down; write splits=0-9"],
     "seeds=[]": ["seeds=[] is empty"],
     "seeds=[1,1]": ["repeats 1"],
     "seeds=[-1]": ["seeds=-1 is out of range"],
@@ -47,13 +72,28 @@ BAD = {
     "method.gamma_1=0 method.gamma_2=0 method.lam=0": ["leave nothing to learn from"],
     "teacher=gat teacher.heads=3": ["teacher.hidden_dim=1024 is not a multiple"],
     "dataset=ogbn-arxiv": ["protocol=infgrand is not defined for dataset=ogbn-arxiv"],
-    "dataset=custom": ["dataset.path has no value"],
+    "dataset=actor": ["(your own graph: make my.npz with gkd-import, then dataset=my.npz)"],
+    "dataset=my.npz": ["my.npz: no such file"],
+    "-m dataset=cora,my.npz method=mlp,glnn": ["my.npz: no such file"],
+    "dataset=custom": ["dataset=custom has no graph file; give one with dataset=my.npz"],
+    "dataset=custom data_dir=. dataset.name=a,b": [
+        "dataset.name=a,b gives several values; add -m to run each of them"
+    ],
+    "-m dataset=custom data_dir=. dataset.name=a,b": [
+        "2 configuration mistakes",
+        "dataset.name=a: no such file a.npz; give the folder of a.npz with data_dir=...",
+        "dataset.name=b: no such file b.npz",
+    ],
+    "-m dataset=a/x.npz,b/x.npz": ["a/x.npz, b/x.npz: graphs of one sweep need different names"],
+    "dataset=up/cora.npz": ["dataset.name=cora is the name of another graph", "rename the file"],
+    "dataset='x(1).npz'": ["dataset.name=x(1) names folders", "choose another with dataset.name="],
     "dataset=synthetic dataset.classes=50 dataset.nodes=40": ["is more than dataset.nodes=40"],
     "protocol.val_per_class=30": ["set exactly one"],
     "protocol.covers=[moon]": ["protocol.covers=moon is not one of"],
     "method=mlp,glnn": ["method=mlp,glnn gives several values; add -m"],
     "dataset=synthetic dataset.name=x": ["dataset.name=x renames what it does not change"],
     "dataset=custom dataset.path=x.npz dataset.name=cora": ["is the name of another graph"],
+    "dataset=x.npz dataset.name=cora": ["dataset.name=cora is the name of another graph"],
     "dataset=custom dataset.path=x.npz dataset.name=../up": ["dataset.name=../up names folders"],
     "protocol.name=krd": ["protocol.name=krd renames what it does not change"],
     "method=null": ["method=None is not one of"],
@@ -106,3 +146,30 @@ def test_a_bad_command_line_is_refused_with_its_cause_and_leaves_no_file(
     for part in BAD[line]:
         assert part in message
     assert list(tmp_path.iterdir()) == []
+
+
+ONE_LINE = [
+    "--epochs 10",
+    "dataset=actor",
+    "method=GLNN",
+    "setting=ind",
+    "teacher=GCN",
+    "dataset=custom",
+    "dataset=custom data_dir=. dataset.name=a,b",
+    "seeds=4-0",
+    "seeds=a",
+    "splits=4..0",
+]
+
+
+@pytest.mark.parametrize("line", ONE_LINE)
+def test_one_mistake_is_one_line(
+    line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gkd-train", *line.split()])
+
+    with pytest.raises(SystemExit) as refused:
+        main()
+
+    assert len(str(refused.value.code).splitlines()) == 1

@@ -15,7 +15,7 @@ BAD = {
     "-m hydra/launcher=joblib,basic": ["has several values; all cells share one"],
     "hydra/launcher=joblib": ["hydra/launcher=joblib is for the cells of a sweep; add -m"],
     "-m hydra/lancher=joblib": ["Hydra has no group hydra/lancher"],
-    "-m hydra/sweeper=optuna": ["hydra/sweeper=optuna is not one of", "see scripts/search.py"],
+    "-m hydra/sweeper=optuna": ["hydra/sweeper=optuna is not one of", "use gkd-search"],
     "-m hydra.launcher=joblib": ["choose with hydra/launcher=..."],
     "-m launcher=joblib": ["launcher is not an option", "did you mean 'hydra/launcher'?"],
     "-m n_jobs=2": ["did you mean 'hydra.launcher.n_jobs'?"],

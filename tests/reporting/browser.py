@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page
 from tests.reporting.folder import html_of, write_failure, write_metrics
 from tests.reporting.study_lines import write_studies
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
 COMPLAINTS: dict[Page, list[str]] = {}
 """What each page said on its console, failed at, or asked for beyond its own file."""
 

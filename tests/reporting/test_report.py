@@ -69,9 +69,9 @@ def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
 
     lines = [cells for cells in Page(html_of(some, tmp_path)).cells if len(cells) > 9]
 
-    assert {cells[3]: cells[6] for cells in lines} == dict(expected[["mlp", "glnn"]])
-    assert {cells[5] for cells in lines} == {expected["teacher"]}
-    assert [cells[7:10] for cells in lines] == [
+    assert {cells[3]: cells[7] for cells in lines} == dict(expected[["mlp", "glnn"]])
+    assert {cells[6] for cells in lines} == {expected["teacher"]}
+    assert [cells[8:11] for cells in lines] == [
         [gaps["mlp - teacher"], "", ""],
         [gaps["glnn - teacher"], gaps["glnn - mlp"], ""],
     ]
@@ -99,7 +99,7 @@ def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
 def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
     found = Page(html_of(grid(), tmp_path)).text
     assert "a CSV of runs has no curves" in found["curves"]
-    assert "python scripts/study.py inference" in found["cost"]
+    assert "gkd-study inference" in found["cost"]
 
 
 def test_failures_say_whether_their_seeds_are_done_now(tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from gkd_runner.reporting.text import group_name
 from gkd_runner.results.selection import GROUP, grouped
-from tests.reporting.browser import cells, drawn, opened, ready, write
+from tests.reporting.browser import BROWSERS, cells, drawn, opened, ready, write
 from tests.reporting.folder import grid
 from tests.reporting.study_lines import FIGURES as STUDIES
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 RUNS = grid().query("not (dataset == 'citeseer' and setting == 'inductive' and teacher == 'sage')")
 GROUPS = {
     group_name(dict(zip(GROUP, names, strict=True))): runs
@@ -30,7 +29,8 @@ CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()
 OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
 COLUMNS = (
-    "dataset", "setting", "teacher", "method", "seeds", "teacher-accuracy", "student-accuracy",
+    "dataset", "setting", "teacher", "method", "seeds", "nodes", "teacher-accuracy",
+    "student-accuracy",
     "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "kl", "accuracy-where-teacher-errs",
     "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
 )  # fmt: skip

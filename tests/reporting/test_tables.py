@@ -63,7 +63,7 @@ def test_means_population_deviations_and_marks() -> None:
     accuracy = only(tables_of(SOME), "Accuracy")
 
     assert accuracy.columns == ["cora", "citeseer"]
-    assert labels(accuracy) == ["teacher", "mlp", "glnn", "infgrand"]
+    assert labels(accuracy) == ["teacher", "mlp", "glnn", "infgrand", "test nodes"]
     assert line(accuracy, "glnn") == ["80.00±0.82", "71.00±0.82"]
     assert line(accuracy, "infgrand") == ["91.00±0.82", "not run"]
     assert line(accuracy, "infgrand", "mark") == ["best", ""]
@@ -82,7 +82,7 @@ def test_one_number_of_seeds_stands_in_the_heading_and_several_in_the_cells() ->
 def test_teachers_that_are_not_shared_stand_beside_their_students() -> None:
     paper = [row | {"preset": "paper"} for row in SOME]
     assert labels(only(tables_of(paper), "Accuracy")) == [
-        "mlp", "glnn", "glnn's teacher", "infgrand", "infgrand's teacher",
+        "mlp", "glnn", "glnn's teacher", "infgrand", "infgrand's teacher", "test nodes",
     ]  # fmt: skip
 
 
@@ -100,6 +100,67 @@ def test_a_difference_leads_to_the_runs_of_both_sides() -> None:
 
     assert line(differences, "infgrand - glnn", "runs")[0] == (runs["infgrand"], runs["glnn"])
     assert line(differences, "glnn - teacher", "runs")[0] == (runs["glnn"],)
+
+
+def test_every_table_counts_its_test_nodes() -> None:
+    splits = [
+        run("glnn", 0, 0.7, dataset="wisconsin", split=number, split_hash=f"s{number}",
+            test_nodes=nodes)
+        for number, nodes in enumerate([51, 52])
+    ]  # fmt: skip
+    both = {"student_test_hidden": 0.6, "teacher_test_hidden": 0.7}
+    hidden = seeds("glnn", [0.6], setting="inductive", **both, hidden_nodes=39)
+    transductive, inductive = (tables_of(rows) for rows in ([*SOME, *splits], hidden))
+
+    for title in ("Accuracy", "Differences"):
+        assert line(only(transductive, title), "test nodes") == ["1000", "1000", "51-52"]
+        assert line(only(inductive, title), "hidden nodes") == ["39"]
+    for form in (markdown, latex):
+        assert "51-52" in form(transductive)
+    nodes = {
+        row: cell["nodes"]
+        for row, cell in only(transductive, "Should I distil?")
+        .cells["text"].droplevel(["row", "block"]).to_dict("index").items()
+    }  # fmt: skip
+    assert nodes == {"cora": "1000", "citeseer": "1000", "wisconsin": "51-52"}
+
+
+def test_replicas_are_splits_and_seeds_in_the_heading() -> None:
+    replicas = [
+        run(method, seed, 0.7, split=split, split_hash=f"s{split}", teacher_key=f"t{seed}{split}")
+        for method in ("mlp", "glnn")
+        for seed in (0, 1)
+        for split in range(10)
+    ]
+    tables = tables_of(replicas)
+
+    (heading, *_) = only(tables, "Accuracy").cells.index.get_level_values("block")
+    assert heading == "transductive; gcn teacher; 20 splits x seeds"
+    assert line(only(tables, "Differences"), "glnn - mlp") == ["+0.00±0.00 (0/20)"]
+
+
+def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
+    verdicts = only(tables_of(SOME), "Should I distil?")
+
+    assert line(verdicts, "cora")[:5] == [
+        "distil", "infgrand", "91.00±0.82", "1000", "+30.0 [+27.5, +32.5] (3)",
+    ]  # fmt: skip
+    assert line(verdicts, "cora")[6:] == ["glnn +11.0*", ""]
+    assert line(verdicts, "citeseer")[0] == "undecided"
+    assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
+
+
+def test_a_verdict_in_the_table_has_its_reason_and_warnings_as_footnotes() -> None:
+    few = {"teacher_test": 0.5, "test_nodes": 39}
+    runs = [*seeds("mlp", [0.80, 0.81, 0.82], **few), *seeds("glnn", [0.6, 0.62, 0.61], **few)]
+
+    verdicts = only(tables_of(runs), "Should I distil?")
+
+    assert line(verdicts, "cora")[0] == "do not distil"
+    wins, worse, nodes = line(verdicts, "cora", "notes")[0]
+    assert wins == "the plain MLP wins"
+    assert worse == "the teacher is worse than the plain MLP"
+    assert nodes.startswith("the number means little: 61.00 ± 0.82 on 39 test nodes")
 
 
 def test_each_protocol_has_tables_of_its_own() -> None:
@@ -144,7 +205,8 @@ def test_a_narrow_terminal_gets_the_columns_in_parts_and_never_a_cut_number() ->
     text = io.StringIO()
     Console(file=text, width=60).print(terminal(tables_of(wide), 60))
 
-    assert text.getvalue().count("85.00±5.00") == 6
+    accuracy, _, verdicts = text.getvalue().partition("Should I distil?")
+    assert accuracy.count("85.00±5.00") == verdicts.count("85.00±5.00") == 6
     assert max(len(line) for line in text.getvalue().splitlines()) <= 60
 
 
@@ -232,8 +294,8 @@ def test_claims_are_compared_with_the_mean_of_paired_differences() -> None:
     gains = only(tables_of(SOME), "Average gains")
 
     assert labels(gains)[0] == "infgrand - mlp (InfGraND article)"
-    assert line(gains, labels(gains)[0])[:6] == [
-        "transductive", "gcn", "1", "+12.60", "+30.00", "too few graphs",
+    assert line(gains, labels(gains)[0])[:7] == [
+        "transductive", "gcn", "1", "1000", "+12.60", "+30.00", "too few graphs",
     ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from gkd_runner.common.errors import RunError
 from gkd_runner.data.npz import save_npz
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
+from gkd_runner.options.schema import Config
 from gkd_runner.results.scoring import scores
 from gkd_runner.runs.reload import reload_run, reload_student
 from gkd_runner.runs.train import train
@@ -44,9 +45,9 @@ def test_a_reloaded_seed_has_the_logits_and_the_accuracy_of_its_run(
     left: dict[int, Any] = {}
     score = job.seed_result
 
-    def watch(task: Task, labels: Any, student: Any, *, distils: bool) -> Any:
+    def watch(task: Task, labels: Any, student: Any, settings: Config) -> Any:
         left[task.seed] = (labels, student)
-        return score(task, labels, student, distils=distils)
+        return score(task, labels, student, settings)
 
     monkeypatch.setattr(job, "seed_result", watch)
     path = small_run(tmp_path, f"method={method}", f"setting={setting}", *LIVELY.get(method, ()))

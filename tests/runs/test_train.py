@@ -272,11 +272,11 @@ def test_a_sweep_goes_on_after_a_cell_that_fails_and_exits_non_zero(
     tmp_path: Path, gkd_train: Callable[..., Done]
 ) -> None:
     custom_file(tmp_path, small_graph())
-    swept = ("-m", "dataset.path=nowhere.npz,mine.npz")
-    done = gkd_train(tmp_path, *swept, *SIZES, "dataset=custom", "seeds=[0]")
+    (tmp_path / "broken.npz").write_text("no arrays")
+    done = gkd_train(tmp_path, "-m", "dataset=broken.npz,mine.npz", *SIZES, "seeds=[0]")
 
     assert done.returncode == 1
     assert "1 of 2 cells done, 1 failed" in done.stderr
-    assert "nowhere.npz: no such file" in done.stdout
+    assert "broken.npz" in done.stdout
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "outputs").rglob("result.json"))) == 1

@@ -1,4 +1,4 @@
-"""``scripts/study.py``: what it refuses, what it measures, what it measures again, what it says."""
+"""``gkd-study``: what it refuses, what it measures, what it measures again, what it says."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import study
 from reporting.study_lines import inference_row
 from support import SMALL
 
-from gkd_runner.studies import inference, influence, timing
+from gkd_runner.cli.study import main
+from gkd_runner.serving import timing
+from gkd_runner.studies import inference, influence
 from gkd_runner.studies.wording import gaps
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
@@ -30,7 +31,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
     where = ["--datasets", "synthetic", f"output_dir={folder}", "protocol=infgrand", *OPTIONS]
-    study.main([name, *where, *arguments])
+    main([name, *where, *arguments])
     with (folder / "studies" / f"{name}.csv").open(newline="") as lines:
         return list(csv.DictReader(lines))
 
@@ -42,6 +43,8 @@ def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
         ("inference --datasets corra", ["dataset=corra is not one of", "did you mean 'cora'"]),
         ("inference --teachers gcnn", ["teacher=gcnn is not one of", "did you mean 'gcn'"]),
         ("influence --seeds 1,1", ["seeds=[1, 1] repeats 1"]),
+        ("influence --seeds 4-0", ["seeds=4-0 counts down; write seeds=0-4"]),
+        ("influence --epochs 9", ["--epochs 9: options are", "write training.max_epochs=9"]),
         ("influence method.tua=3", ["method.tua is not an option", "mean 'method.tau'"]),
         ("influence dataset=cora", ["dataset=cora: a study takes --datasets cora"]),
         ("influence dataset=cora method.tua=3", ["2 configuration mistakes", "--datasets", "tua"]),
@@ -58,7 +61,7 @@ def run(name: str, folder: Path, *arguments: str) -> list[dict[str, str]]:
         ("hardness preset=paper --datasets cora", ["teachers of their own", "use preset=common"]),
         ("influence --max-width 0", ["0 is not a whole number >= 1"]),
         ("influence --threads -1", ["-1 is not a whole number >= 1"]),
-        ("hardness -m", ["unknown: -m"]),
+        ("hardness -m", ["-m is for sweeps of gkd-train; leave it out"]),
         (
             "scarcity method=mlp tracer=none",
             ["2 configuration mistakes", "varies method", "tracer"],
@@ -72,7 +75,7 @@ def test_a_mistake_is_told_before_anything_is_measured(
     name, *others = arguments.split()
     one = [] if "--datasets" in others else ["--datasets", "cora"]  # each is composed
     with pytest.raises(SystemExit) as stopped:
-        study.main([name, *one, *others, f"output_dir={tmp_path}"])
+        main([name, *one, *others, f"output_dir={tmp_path}"])
     message = f"{stopped.value}{capsys.readouterr().err}"
     for part in told:
         assert part in message

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import study
 from reporting.study_lines import all_studies
 from rich.console import Console
 from support import CPU, SMALL, config
 
+from gkd_runner.cli.study import main
 from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.options.schema import Config
 from gkd_runner.runs.reload import reload_run
@@ -47,7 +47,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 def run(name: str, folder: Path) -> None:
     where = ["--datasets", "synthetic", f"output_dir={folder}", *OPTIONS, "protocol=infgrand"]
-    study.main([name, "--seeds", "0,1", *where, "training.max_epochs=8"])
+    main([name, "--seeds", "0,1", *where, "training.max_epochs=8"])
 
 
 def measured(name: str, folder: Path) -> pd.DataFrame:

@@ -42,9 +42,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The lines of the closing table, by the cell that they start with."""
     table = done.stdout.partition(" cell ")[2]
     return [
-        line.strip()
-        for line in table.splitlines()
-        if line.startswith((" method=", " dataset.path="))
+        line.strip() for line in table.splitlines() if line.startswith((" method=", " dataset="))
     ]
 
 
@@ -73,8 +71,10 @@ def test_a_cell_that_fails_in_a_process_of_its_own_is_listed_and_the_others_fini
     tmp_path: Path,
 ) -> None:
     save_npz(small_graph(), tmp_path / "mine.npz")
-    swept = ["method=mlp", "dataset.path=nowhere.npz,mine.npz", "seeds=[0]"]
-    done = processes(tmp_path, "-m", *LAUNCHERS["joblib"], *SIZES, "dataset=custom", *swept)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "broken.npz").write_text("no arrays")
+    swept = ["method=mlp", "dataset=other/broken.npz,mine.npz", "seeds=0"]
+    done = processes(tmp_path, "-m", *LAUNCHERS["joblib"], *SIZES, *swept)
 
     assert done.returncode == 1
     assert "1 of 2 cells done, 1 failed" in done.stderr

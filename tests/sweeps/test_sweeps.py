@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from gkd_runner.data.npz import save_npz
+from gkd_runner.data.task import Replica
 from gkd_runner.sweeps.folder import Planned, begin
 from gkd_runner.sweeps.progress import duration, progress
 from tests.support import SIZES, SMALL, Done, small_graph
@@ -133,10 +134,7 @@ def test_two_sweeps_at_once_train_each_teacher_once_and_agree(tmp_path: Path) ->
     tables = [process.communicate()[0] for process in both]
 
     assert [process.returncode for process in both] == [0, 0]
-    ends = [
-        text[text.index("difference") :].rpartition("\n")[0].rpartition("\n")[0] for text in tables
-    ]
-    assert ends[0] == ends[1]
+    assert closing_table(tables[0]) == closing_table(tables[1])
     fresh = [
         seed["teacher_key"]
         for run in results(tmp_path)
@@ -177,15 +175,12 @@ def test_a_cell_that_fails_is_in_the_table_with_its_cause_and_log(
     tmp_path: Path, sweep: Callable[..., Done]
 ) -> None:
     broken_and_sound_graphs(tmp_path)
-    done = sweep(
-        tmp_path, "dataset.path=broken.npz,sound.npz", "method=glnn,mlp",
-        "seeds=[0]", dataset="custom",
-    )  # fmt: skip
+    done = sweep(tmp_path, "method=glnn,mlp", "seeds=[0]", dataset="broken.npz,sound.npz")
 
     assert done.returncode == 1
     assert "will fail 2 cells: broken.npz" in done.stdout
     assert "2 cells failed:" in done.stdout
-    assert "dataset.path=broken.npz method=glnn: broken.npz" in done.stdout
+    assert "dataset=broken.npz method=glnn: broken.npz" in done.stdout
     assert "Traceback" not in done.stderr
     assert done.stdout.count("failed-") == 2
     assert len(results(tmp_path)) == 2
@@ -198,9 +193,8 @@ def test_on_error_stop_runs_nothing_after_the_first_failure(
 ) -> None:
     broken_and_sound_graphs(tmp_path)
     done = sweep(
-        tmp_path, "dataset.path=broken.npz,sound.npz", "method=mlp",
-        "seeds=[0]", "on_error=stop", dataset="custom",
-    )  # fmt: skip
+        tmp_path, "method=mlp", "seeds=[0]", "on_error=stop", dataset="broken.npz,sound.npz"
+    )
 
     assert done.returncode == 1
     assert "not run" in done.stdout
@@ -213,8 +207,8 @@ def test_progress_counts_what_was_done_before_and_has_no_estimate_without_a_new_
 ) -> None:
     monkeypatch.setenv("GKD_SWEEP", "")
     cells = [
-        Planned("one", "cora", str(tmp_path), "key", (0,), done=True, again=False),
-        Planned("two", "cora", str(tmp_path), "key", (0,), done=False, again=False),
+        Planned("one", "cora", str(tmp_path), "key", (Replica(0),), done=True, again=False),
+        Planned("two", "cora", str(tmp_path), "key", (Replica(0),), done=False, again=False),
     ]
     now = progress(begin(tmp_path, cells))
 

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.graph import IntArray
-from gkd_runner.data.importing.raw import Array, Facts, Ids, RawGraph
+from gkd_runner.data.graph import Ids, IntArray
+from gkd_runner.data.importing.raw import Array, Facts, RawGraph
 from gkd_runner.data.importing.splits import read_splits, split_arrays
 
 EDGES = ("edges", "edge_index", "edge_list", "adjacency", "adj", "adj_matrix", "A")

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import check_graph
-from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray, Split
+from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, Ids, IntArray, Split
 from gkd_runner.data.importing.classes import read_classes
-from gkd_runner.data.importing.raw import Array, Ids, Imported, RawGraph
+from gkd_runner.data.importing.raw import Array, Imported, RawGraph
 
 
 class Edges(NamedTuple):

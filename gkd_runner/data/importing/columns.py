@@ -22,6 +22,8 @@ EDGE_NAMES = (
     ("u", "v"),
     ("citing", "cited"),
 )
+NO_HEADER = ("0", "1")
+"""The first two columns of a table without a header."""
 ID_NAMES = ("id", "node_id", "node", "node_ids", "new_id", "index", "name")
 LABEL_NAMES = (
     "label", "labels", "class", "target", "y", "category", "node_label", "mature", "ml_target",
@@ -66,13 +68,18 @@ def find_ends(sheet: Sheet, given: tuple[str, str] | None) -> tuple[str, str]:
     if len(found) == 1:
         return found[0]
     names = [str(name) for name in sheet.table.columns]
-    if not found and (len(names) == 2 or names[:2] == ["0", "1"]):
+    if not found and (len(names) == 2 or names[:2] == list(NO_HEADER)):
         return names[0], names[1]
     raise DataError(
         f"{sheet.where}: {'two pairs of columns' if found else 'no two columns'} look like the"
         " ends of edges; name them: --edge-columns A,B (in Python edge_columns=(A, B))"
         f"{_has(sheet.table)}"
     )
+
+
+def are_known(ends: tuple[str, str]) -> bool:
+    """True if these are usual names of the ends of edges."""
+    return (ends[0].lower(), ends[1].lower()) in EDGE_NAMES
 
 
 def find_label(sheet: Sheet, given: str | None) -> str:

@@ -54,8 +54,7 @@ def read_dgl_file(path: Path) -> Any:
     except (ImportError, OSError) as error:
         raise DataError(
             f"{path}: DGL reads its own files, but it cannot be imported ({on_one_line(str(error))}"
-            "): pip install dgl, or where DGL works convert the graph g: from"
-            " gkd_runner.data.importing.load import load_graph, then save_npz(load_graph(g), ...)"
+            "): pip install dgl; or, where DGL works, save_npz(load_graph(graph), 'graph.npz')"
         ) from error
     try:
         graphs, _ = dgl.load_graphs(str(path))

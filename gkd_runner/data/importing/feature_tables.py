@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ class FeatureRows:
         entries = sp.coo_array(self.matrix)
         where = (places[entries.coords[0]], entries.coords[1])
         return sp.csr_array((entries.data, where), shape=(nodes, self.matrix.shape[1]))
+
+    def with_empty(self, nodes: list[str]) -> FeatureRows:
+        """The same, with a row of zeros for each of ``nodes`` that has none yet."""
+        empty = pd.Index(nodes).difference(pd.Index(self.ids), sort=False)
+        rows = sp.csr_array((len(empty), self.matrix.shape[1]))
+        ids = np.concatenate([self.ids, np.asarray(empty, dtype=object)])
+        return replace(self, ids=ids, matrix=sp.vstack([self.matrix, rows], format="csr"))
 
 
 def wide_features(sheet: Sheet, id_column: str, others: Iterable[str]) -> FeatureRows:

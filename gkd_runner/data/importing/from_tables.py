@@ -13,8 +13,10 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.importing.columns import (
+    NO_HEADER,
     VALUE_NAMES,
     Columns,
+    are_known,
     find_ends,
     find_ids,
     find_label,
@@ -67,7 +69,9 @@ def from_tables(tables: Tables) -> RawGraph:
         DataError: for a column that is not there or not clear, and for values that do not fit.
     """
     sheet = read_sheet(tables.edges, "the edges", tables.columns.as_text)
-    edges, ends = _with_header(sheet, find_ends(sheet, tables.columns.ends))
+    edges, ends = sheet, find_ends(sheet, tables.columns.ends)
+    if ends not in (tables.columns.ends, NO_HEADER) and not are_known(ends):
+        edges, ends = _with_header(sheet, ends)
     pairs = np.stack([ids_of(edges, name) for name in ends], axis=1)
     known = pd.Index(pd.unique(pairs.ravel()))
     nodes = _read_nodes(tables, known, edges.where)
@@ -75,9 +79,26 @@ def from_tables(tables: Tables) -> RawGraph:
     numbering = number_nodes(nodes.listed, features.ids, pairs)
     splits = _read_splits(nodes.sheet, numbering)
     labels = nodes.sheet.table[nodes.label].astype(object)
+    return RawGraph(
+        edges.where,
+        numbering.ends,
+        features.placed(numbering.featured, numbering.count),
+        numbering.spread(labels.where(labels.notna(), None).to_numpy(), None),
+        splits.splits,
+        numbering.ids,
+        facts=replace(
+            _facts(edges, ends, nodes, features),
+            unlisted=numbering.count - len(nodes.listed),
+            shared_parts=splits.shared_parts,
+        ),
+    )
+
+
+def _facts(edges: Sheet, ends: tuple[str, str], nodes: _Nodes, features: FeatureRows) -> Facts:
+    """The columns of all tables, and what was found in them."""
     weights = [name for name in edges.table.columns if name.lower() in VALUE_NAMES]
     others = [name for name in edges.table.columns if name not in (*ends, *weights)]
-    facts = Facts(
+    return Facts(
         taken={
             "edges": ", ".join(ends),
             "node ids": nodes.id,
@@ -86,24 +107,13 @@ def from_tables(tables: Tables) -> RawGraph:
         },
         unused=(*unused_columns(others, edges.where), *features.unused),
         weighted=sum(_weighted(edges.table[name]) for name in weights),
-        unlisted=numbering.count - len(nodes.listed),
         repeated_features=features.repeated,
         renumbered=features.renumbered,
-        shared_parts=splits.shared_parts,
-    )
-    return RawGraph(
-        edges.where,
-        numbering.ends,
-        features.placed(numbering.featured, numbering.count),
-        numbering.spread(labels.where(labels.notna(), None).to_numpy(), None),
-        splits.splits,
-        numbering.ids,
-        facts=facts,
     )
 
 
 def _with_header(sheet: Sheet, ends: tuple[str, str]) -> tuple[Sheet, tuple[str, str]]:
-    """The edges; with the first line as one of them if a column is called like an id in it."""
+    """The edges; with the header as one of them if it has an id, as in a file without header."""
     table = sheet.table
     if not any(table[name].isin(ends).any() for name in ends):
         return sheet, ends
@@ -149,8 +159,9 @@ def _own_features(
     source: Table | Array | sp.csr_array, columns: Columns, nodes: _Nodes, ends: pd.Index
 ) -> FeatureRows:
     if isinstance(source, Path) and source.suffix == ".json":
-        owners, features = read_json_features(source)
-        return sparse_features(owners, features, np.ones(len(owners)), source.name, str(source))
+        owners, features, everyone = read_json_features(source)
+        rows = sparse_features(owners, features, np.ones(len(owners)), source.name, str(source))
+        return rows.with_empty(everyone)
     if isinstance(source, Path | pd.DataFrame):
         sheet = read_sheet(source, "the features", columns.as_text)
         given = columns.id if columns.id in sheet.table.columns else None

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.graph import IntArray
+from gkd_runner.data.graph import Ids, IntArray
 from gkd_runner.data.importing.columns import as_text
-from gkd_runner.data.importing.raw import Array, Ids
+from gkd_runner.data.importing.raw import Array
 from gkd_runner.data.importing.tables import Sheet
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")  # as Python writes it, and int64 holds it

@@ -34,7 +34,7 @@ def from_pyg(data: Any) -> RawGraph:
     for name in names:
         value = getattr(data, name)
         if name == "adj_t":  # a SparseTensor, which holds the transposed adjacency
-            arrays["adj"] = value.to_scipy(layout="csr").T
+            arrays["adj"] = to_array(value.to_scipy(layout="csr").T)
         elif (array := to_array(value)) is not None:
             arrays[name] = array
         elif value is not None and name != "num_nodes":
@@ -63,7 +63,9 @@ def from_dgl(graph: Any, where: str = "the DGL graph") -> RawGraph:
 
 def to_array(value: Any) -> Any:
     """A tensor, array or list of values as a NumPy or SciPy array; ``None`` for anything else."""
-    if sp.issparse(value) or isinstance(value, np.ndarray):
+    if sp.issparse(value):
+        return sp.csr_array(value)
+    if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "detach"):  # a torch tensor on any device
         tensor = value.detach().cpu()

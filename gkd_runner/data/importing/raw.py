@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.lazy import sp
-from gkd_runner.data.graph import GraphData, IntArray, Split
+from gkd_runner.data.graph import GraphData, Ids, IntArray, Split
 
 Array = npt.NDArray[Any]
-Ids = IntArray | npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def split_arrays(names: Mapping[str, object]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def read_splits(arrays: Mapping[str, Array], nodes: int, where: str) -> Splits:
+def read_splits(arrays: Mapping[str, Any], nodes: int, where: str) -> Splits:
     """The splits that are among ``arrays``, with sorted ids.
 
     A mask is ``[n]``, ``[n, s]`` or ``[s, n]`` for s splits, of bools or of 0 and 1; ids are

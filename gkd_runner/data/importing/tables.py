@@ -75,8 +75,10 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     return table
 
 
-def read_json_features(path: Path) -> tuple[Array, Array]:
+def read_json_features(path: Path) -> tuple[Array, Array, list[str]]:
     """The pairs (node, feature) of a file ``{node: [feature ids]}``, as two arrays of text.
+
+    The third result are all nodes, of which some may have no feature.
 
     Raises:
         DataError: for JSON of another form.
@@ -89,7 +91,7 @@ def read_json_features(path: Path) -> tuple[Array, Array]:
         raise DataError(f"{path}: JSON features have the form {{node: [feature ids]}}")
     pairs = [(node, str(feature)) for node, listed in content.items() for feature in listed]
     table = pd.DataFrame(pairs, columns=["node", "feature"], dtype=object)
-    return table["node"].to_numpy(), table["feature"].to_numpy()
+    return table["node"].to_numpy(), table["feature"].to_numpy(), list(content)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -118,7 +120,6 @@ def _read_text(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
         skiprows=skipped + headed,
         dtype={name: str for name in text if name in columns},
         encoding="utf-8-sig",
-        float_precision="round_trip",
         skipinitialspace=True,
         index_col=False,
         low_memory=False,

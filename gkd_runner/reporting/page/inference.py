@@ -13,7 +13,7 @@ from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import read_study
 from gkd_runner.studies.inference import machines, student_model
 
-HOW = "python scripts/study.py inference"
+HOW = "gkd-study inference"
 """The command that measures them."""
 
 FILE = Path("studies") / "inference.csv"

@@ -74,7 +74,8 @@ def _teachers(students: pd.DataFrame) -> pd.DataFrame:
     """The one teacher of all methods (the one with the most seeds), or each method's own."""
     distilled = students[students["method"].map(distils).astype(bool)]
     taught = students if distilled.empty else distilled
-    if taught[["seed", "teacher_key"]].drop_duplicates()["seed"].is_unique:
+    teachers = taught[["seed", "split", "teacher_key"]].drop_duplicates()
+    if not teachers.duplicated(["seed", "split"]).any():
         most_seeds = taught.groupby("method", sort=False).size().idxmax()
         taught = taught[taught["method"] == most_seeds].assign(series="teacher", method="")
     else:

@@ -84,7 +84,7 @@ def _cells(row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]]) -> I
     """The text of each cell, and the number by which the page sorts it (empty for names)."""
     yield from ((row[name], "") for name in DIMENSIONS)
     yield str(row["seeds"]), str(row["seeds"])
-    yield nodes_text(row["fewest_nodes"], row["most_nodes"]), str(row["fewest_nodes"])
+    yield nodes_text([row["fewest_nodes"], row["most_nodes"]]), str(row["fewest_nodes"])
     for stage in STAGES:
         yield stage_text(row, stage), _sortable(row[f"{stage}_mean"])
     for gap in (

@@ -1,4 +1,4 @@
-"""scripts/reproduce.py plans a paper's cells, runs those missing, and writes the tables."""
+"""``gkd-reproduce`` plans a paper's cells, runs those missing, and writes the tables."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import reproduce
 
-from gkd_runner.config.command_line import check_command_line
-from gkd_runner.config.presets import register_resolvers
+from gkd_runner.cli.reproduce import main
+from gkd_runner.sweeps.targets import TARGETS, target_cells
 
 TINY = (
-    "--datasets", "cora", "--teachers", "gcn", "--settings", "transductive", "--seeds", "0,1",
+    "--datasets", "cora", "--teachers", "gcn", "--settings", "transductive", "--seeds", "0-1",
     "--methods", "mlp,glnn", "--max-width", "8", "training.max_epochs=3", "tracker=none",
 )  # fmt: skip
 
@@ -21,7 +20,7 @@ TINY = (
 def test_a_dry_run_plans_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reproduce.main(["common", *TINY, f"output_dir={tmp_path}", "--dry-run"])
+    main(["common", *TINY, f"output_dir={tmp_path}", "--dry-run"])
 
     assert "2 cells: 0 finished before, 2 to run" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
@@ -30,9 +29,9 @@ def test_a_dry_run_plans_and_writes_nothing(
 def test_it_runs_what_is_missing_and_writes_the_tables(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reproduce.main(["common", *TINY, f"output_dir={tmp_path}"])
+    main(["common", *TINY, f"output_dir={tmp_path}"])
     first = capsys.readouterr().out
-    reproduce.main(["common", *TINY, f"output_dir={tmp_path}"])
+    main(["common", *TINY, f"output_dir={tmp_path}"])
     second = capsys.readouterr().out
 
     assert "0 finished before, 2 to run" in first
@@ -44,13 +43,11 @@ def test_it_runs_what_is_missing_and_writes_the_tables(
     assert (tmp_path / "tables/tables.html").is_file()
 
 
-@pytest.mark.parametrize("target", list(reproduce.TARGETS))
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_cell_of_every_target_is_a_valid_configuration(target: str) -> None:
-    register_resolvers()
-    options, _ = reproduce._parser().parse_known_args([target])
-    cells = check_command_line(["-m", *reproduce._overrides(options)])
+    cells = target_cells(target, {}, [])
 
-    chosen = reproduce.TARGETS[target]
+    chosen = TARGETS[target]
     parts = (chosen.datasets, chosen.teachers, chosen.settings, chosen.methods)
     count = 1
     for part in parts:
@@ -61,6 +58,10 @@ def test_every_cell_of_every_target_is_a_valid_configuration(target: str) -> Non
 
 def test_a_mistake_is_told_as_gkd_train_tells_it(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="did you mean 'cora'"):
-        reproduce.main(["common", "--datasets", "corra", f"output_dir={tmp_path}"])
+        main(["common", "--datasets", "corra", f"output_dir={tmp_path}"])
     with pytest.raises(SystemExit, match=r"did you mean 'method\.tau'"):
-        reproduce.main(["hgmd", "--datasets", "cora", "method.tua=3", f"output_dir={tmp_path}"])
+        main(["hgmd", "--datasets", "cora", "method.tua=3", f"output_dir={tmp_path}"])
+    with pytest.raises(SystemExit, match=r"target=infgran is not one of .* mean 'infgrand'"):
+        main(["infgran", f"output_dir={tmp_path}"])
+    with pytest.raises(SystemExit, match=r"--epochs 3: .* write training\.max_epochs=3"):
+        main(["hgmd", "--epochs", "3", f"output_dir={tmp_path}"])

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from gkd_runner.cli.search import main
 from gkd_runner.cli.train import main as gkd_train
 from gkd_runner.common.errors import TrainingError
+from gkd_runner.common.paths import PACKAGE
 from gkd_runner.config.build import compose
 from gkd_runner.config.presets import read_table
 from gkd_runner.methods import METHODS
@@ -23,7 +25,8 @@ from tests.support import SMALL
 
 pytest.importorskip("optuna", reason="the extra 'search' is not installed")
 
-import search
+from gkd_runner.sweeps import trials as trials_module
+from gkd_runner.sweeps.search import search_space
 
 GIVEN = ("method=glnn", "seeds=[0,1]", *(text for text in SMALL if text != "tracker=none"))
 
@@ -35,7 +38,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def refusal(*arguments: str) -> str:
     with pytest.raises(SystemExit) as refused:
-        search.main(arguments)
+        main(arguments)
     return str(refused.value.code)
 
 
@@ -54,7 +57,7 @@ def trials(printed: str) -> list[str]:
 def test_every_trial_is_a_finished_run_on_one_teacher_without_a_tracker(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    search.main([*GIVEN, "--trials", "3"])
+    main([*GIVEN, "--trials", "3"])
 
     runs, printed = stored(), trials(capsys.readouterr().out)
     assert len(runs) == len(printed) == 3
@@ -65,7 +68,7 @@ def test_every_trial_is_a_finished_run_on_one_teacher_without_a_tracker(
 
 
 def test_the_first_trial_is_what_the_command_line_gives_anyway() -> None:
-    search.main([*GIVEN, "--trials", "1"])
+    main([*GIVEN, "--trials", "1"])
 
     train(compose([*GIVEN, "tracker=none"]))
     assert len(stored()) == 1  # found finished
@@ -74,7 +77,7 @@ def test_the_first_trial_is_what_the_command_line_gives_anyway() -> None:
 def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search.main([*GIVEN, "--trials", "3"])
+    main([*GIVEN, "--trials", "3"])
 
     printed = capsys.readouterr().out
     best = max(stored(), key=lambda run: run["summary"]["student"]["val"]["mean"])
@@ -85,15 +88,15 @@ def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
     command = shlex.split(re.findall("^repeat  (.*)$", printed, re.M)[0])
     monkeypatch.setattr(sys, "argv", command)
     gkd_train()
-    assert "finished before: 2 of 2 seeds" in capsys.readouterr().out
+    assert "finished before: 2 of 2 students" in capsys.readouterr().out
 
 
 def test_the_same_command_adds_what_is_missing_and_no_more(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    search.main([*GIVEN, "--trials", "2"])
-    search.main([*GIVEN, "--trials", "3"])
-    search.main([*GIVEN, "--trials", "3"])
+    main([*GIVEN, "--trials", "2"])
+    main([*GIVEN, "--trials", "3"])
+    main([*GIVEN, "--trials", "3"])
 
     assert len(stored()) == len(trials(capsys.readouterr().out)) == 3
     assert len(list(Path("outputs/searches").glob("*.jsonl"))) == 1
@@ -102,7 +105,7 @@ def test_the_same_command_adds_what_is_missing_and_no_more(
 def test_a_search_that_was_interrupted_goes_on_as_it_would_have(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search.main([*GIVEN, "--trials", "3", "output_dir=whole"])
+    main([*GIVEN, "--trials", "3", "output_dir=whole"])
     whole = trials(capsys.readouterr().out)
     calls = iter([train, None])
 
@@ -113,9 +116,9 @@ def test_a_search_that_was_interrupted_goes_on_as_it_would_have(
         return call(config)
 
     with monkeypatch.context() as patch:
-        patch.setattr(search, "train", interrupted)
+        patch.setattr(trials_module, "train", interrupted)
         assert refusal(*GIVEN, "--trials", "3") == "130"
-    search.main([*GIVEN, "--trials", "3"])
+    main([*GIVEN, "--trials", "3"])
 
     output = capsys.readouterr()
     assert "the same command goes on from here" in output.err
@@ -124,7 +127,7 @@ def test_a_search_that_was_interrupted_goes_on_as_it_would_have(
 
 def test_the_search_seed_decides_the_trials(capsys: pytest.CaptureFixture[str]) -> None:
     for seed in ("0", "1"):
-        search.main([*GIVEN, "--trials", "2", "--search-seed", seed])
+        main([*GIVEN, "--trials", "2", "--search-seed", seed])
 
     first, second, again, other = trials(capsys.readouterr().out)
     assert first == again
@@ -132,7 +135,7 @@ def test_the_search_seed_decides_the_trials(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_option_that_is_given_is_not_searched(capsys: pytest.CaptureFixture[str]) -> None:
-    search.main([*GIVEN, "method.tau=2", "--trials", "2"])
+    main([*GIVEN, "method.tau=2", "--trials", "2"])
 
     assert "tau=" not in "".join(trials(capsys.readouterr().out))
 
@@ -148,8 +151,8 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
             raise error
         return train(config)
 
-    monkeypatch.setattr(search, "train", sometimes)
-    search.main([*GIVEN, "--trials", "3"])
+    monkeypatch.setattr(trials_module, "train", sometimes)
+    main([*GIVEN, "--trials", "3"])
 
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in trials(printed)] == ["val", "failed:", "val"]
@@ -173,7 +176,9 @@ def test_a_search_of_failures_alone_names_the_cause() -> None:
         (["method=glnn,mlp"], ["method=mlp: a search keeps what it is given; give one value"]),
         (["hydra/launcher=joblib"], ["leave Hydra's own options out"]),
         (["method=mlp", "student.dropout=0.1", "student.learning_rate=0.1"], ["none is left"]),
-        (["dataset=custom", "dataset.path=nowhere.npz"], ["nowhere.npz: no such file"]),
+        (["dataset=nowhere.npz"], ["nowhere.npz: no such file"]),
+        (["dataset=cora", "--epochs", "10"], ["gkd-search: --epochs 10", "training.max_epochs=10"]),
+        (["-m"], ["gkd-search: -m is for sweeps of gkd-train; leave it out"]),
     ],
 )
 def test_a_mistake_is_refused_before_anything_runs(given: list[str], parts: list[str]) -> None:
@@ -184,13 +189,13 @@ def test_a_mistake_is_refused_before_anything_runs(given: list[str], parts: list
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["--trials", "0"], ["--search-seed=-1"], ["-m"]])
+@pytest.mark.parametrize("arguments", [["--trials", "0"], ["--search-seed=-1"]])
 def test_arguments_of_the_search_itself_are_checked(arguments: list[str]) -> None:
     assert refusal(*arguments) == "2"
 
 
 def test_a_study_that_is_broken_is_named() -> None:
-    search.main([*GIVEN, "--trials", "1"])
+    main([*GIVEN, "--trials", "1"])
     (path,) = Path("outputs/searches").glob("*.jsonl")
     path.write_text("{}{\n" + path.read_text())
 
@@ -200,10 +205,12 @@ def test_a_study_that_is_broken_is_named() -> None:
 
 
 def test_without_optuna_it_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "optuna.py").write_text("raise ImportError('No module named optuna')")
+    missing = "raise ModuleNotFoundError('No module named optuna', name='optuna')"
+    (tmp_path / "optuna.py").write_text(missing)
+    path = f"{tmp_path}{os.pathsep}{PACKAGE.parent}"
     done = subprocess.run(
-        [sys.executable, search.__file__],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "gkd_runner.cli.search", "method=glnn"],
+        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 1
@@ -212,7 +219,7 @@ def test_without_optuna_it_says_what_to_install(tmp_path: Path) -> None:
 
 
 def space_of(method: str) -> dict[str, Any]:
-    return search.search_space(compose([f"method={method}"]))
+    return search_space(compose([f"method={method}"]))
 
 
 @pytest.mark.parametrize("bound", ["low", "high"])

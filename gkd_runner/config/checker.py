@@ -1,0 +1,85 @@
+"""Check single configurations: every override, and then what they say together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import hydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.config.graph_files import is_graph_file
+from gkd_runner.config.schemas import choices_in
+from gkd_runner.config.typed import to_config
+from gkd_runner.options.schema import GROUPS, Config
+
+
+class Checker:
+    """Checks cells; of ``several``, those that share a group's choice share its composition.
+
+    Attributes:
+        searched: the override by which Hydra finds the folders other than this package's.
+    """
+
+    def __init__(self, folders: Sequence[Path], *, several: bool = True) -> None:
+        self._groups, self._several = choices_in(folders), several
+        paths = ",".join(f"file://{folder}" for folder in folders[1:])
+        self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
+        self._composed = cache(lambda *choices: hydra.compose("train", [*choices, *self.searched]))
+
+    def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
+        """The configuration of one combination of overrides, if it has one, and all mistakes."""
+        datasets = [o.value() for o in cell if o.key_or_group == "dataset"]
+        custom = any(value == "custom" or is_graph_file(value) for value in datasets)
+        problems = [self._problem(override, custom=custom) for override in cell]
+        sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
+        composed = self._compose([o for o in sound if o.key_or_group in self._groups])
+        for override in sound:
+            if override.key_or_group not in self._groups:
+                OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
+        mistakes = [problem for problem in problems if problem]
+        try:
+            return to_config(composed), mistakes
+        except ConfigError as error:
+            return None, mistakes + error.mistakes
+
+    def _compose(self, choices: Sequence[Override]) -> DictConfig:
+        """The configuration with these choices, where each group is composed by Hydra just once."""
+        own = [choice for choice in choices if choice.key_or_group in GROUPS and self._several]
+        others = tuple(choice.input_line or "" for choice in choices if choice not in own)
+        composed = copy.deepcopy(self._composed(*others))
+        OmegaConf.set_struct(composed, False)
+        for choice in own:
+            group = choice.key_or_group
+            composed[group] = self._composed(*others, choice.input_line or "")._get_node(group)
+        return composed
+
+    def _problem(self, override: Override, *, custom: bool) -> str | None:
+        key = override.key_or_group
+        group, _, name = key.partition(".")
+        if override.is_delete():
+            return f"{override.input_line} removes what every job needs; leave it out"
+        if key in self._groups:
+            return _choice(override, self._groups[key])
+        if key == "dataset.family":
+            return (
+                f"{override.input_line}: the family belongs to the graph; choose with dataset=..."
+            )
+        if name == "name" and group in self._groups and not (group == "dataset" and custom):
+            return f"{override.input_line} renames what it does not change; choose with {group}=..."
+        return None
+
+
+def _choice(override: Override, allowed: Sequence[str]) -> str | None:
+    group, value = override.key_or_group, override.value()
+    dataset = group == "dataset"
+    if value in allowed or (dataset and is_graph_file(value)):
+        return None
+    files = sorted(path.name for path in Path().glob("*.npz")) if dataset else []
+    hint = nearest(str(value), [*allowed, *files])
+    own = " (your own graph: make my.npz with gkd-import, then dataset=my.npz)" * dataset
+    return f"{group}={value} is not one of {', '.join(allowed)}{hint}{own}"

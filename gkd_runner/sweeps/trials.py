@@ -1,0 +1,131 @@
+"""The trials of a search: each is an ordinary run, and the search goes on where it was.
+
+Needs Optuna, the extra ``search``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import optuna
+from omegaconf import OmegaConf
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from gkd_runner.common.errors import GkdError, on_one_line
+from gkd_runner.common.locks import held
+from gkd_runner.config.build import compose
+from gkd_runner.results.stored import read_run
+from gkd_runner.runs.display import accuracy_text
+from gkd_runner.runs.train import train
+from gkd_runner.sweeps.search import Search, study_file
+
+SHOWN = 10
+"""Trials in the closing table."""
+
+
+def run_search(search: Search, trials: int) -> None:
+    """Add trials until there are ``trials`` in all, and print the best; a line for each."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path = study_file(search)
+    with held(path.with_suffix(".lock"), f"searches in {path}"):
+        study = open_study(path)
+        run(study, search, trials)
+        report(study, search, path)
+
+
+def open_study(path: Path) -> optuna.Study:
+    """The study in ``path``, new or with the trials so far; a trial that was cut off is closed."""
+    try:
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+        study = optuna.create_study(
+            storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
+        )
+    except ValueError as error:
+        raise GkdError(f"{path}: {error}; move it away, its runs are found again") from error
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def run(study: optuna.Study, search: Search, trials: int) -> None:
+    """Add trials until there are ``trials``, those that failed for a cause included.
+
+    The first has the values that the options have anyway: in most cases the published ones.
+    """
+    config = OmegaConf.structured(search.config)
+    while (number := len(counted(study))) < trials:
+        # by number, so that a search that was interrupted goes on as it would have
+        (seed,) = np.random.SeedSequence([search.seed, number]).generate_state(1)
+        study.sampler = optuna.samplers.TPESampler(seed=int(seed))
+        if number == 0:
+            study.enqueue_trial({o: OmegaConf.select(config, o) for o in search.space})
+        trial = study.ask(search.space)
+        print(f"trial {number + 1} of {trials}: {run_trial(study, trial, search)}", flush=True)
+
+
+def run_trial(study: optuna.Study, trial: Trial, search: Search) -> str:
+    """Train one trial and record it; what came out, in a line."""
+    chosen = [f"{option}={value:.4g}" for option, value in trial.params.items()]
+    trial.set_user_attr("options", chosen)
+    try:
+        result = train(compose([*search.options, *chosen]))
+    except GkdError as error:
+        trial.set_user_attr("cause", str(error))
+        study.tell(trial, state=TrialState.FAIL)
+        return f"failed: {on_one_line(str(error))}  {' '.join(chosen)}"
+    trial.set_user_attr("runs", [str(path.absolute()) for path in result.paths])
+    study.tell(trial, result.val_accuracy)
+    return f"val {100 * result.val_accuracy:.2f}  {' '.join(chosen)}"
+
+
+def counted(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that ran to an end, good or bad."""
+    return [t for t in study.trials if t.value is not None or "cause" in t.user_attrs]
+
+
+def report(study: optuna.Study, search: Search, path: Path) -> None:
+    """Print the best trials by validation accuracy and, of the very best, the test accuracy."""
+    trials = counted(study)
+    done = (trial for trial in trials if trial.value is not None)
+    ranked = sorted(done, key=lambda trial: (-_accuracy(trial), trial.number))
+    if not ranked:
+        cause = trials[-1].user_attrs["cause"]
+        raise GkdError(f"all {len(trials)} trials failed; the last: {cause}")
+    print_trials(list(search.space), trials, ranked[:SHOWN])
+    best = ranked[0].user_attrs
+    print(f"test accuracy of the best, looked at after the choice: {_test(search, best['runs'])}\n")
+    print(f"trials  {path}")
+    print(f"repeat  {shlex.join(['gkd-train', *search.given, *best['options']])}")
+
+
+def print_trials(
+    options: Sequence[str], trials: Sequence[FrozenTrial], shown: Sequence[FrozenTrial]
+) -> None:
+    """A line per trial that is ``shown``, with its place among all ``trials``."""
+    names = [f"{option.rpartition('.')[2]:>6}" for option in options]
+    places = {trial.number: place for place, trial in enumerate(trials, 1)}
+    print("\ntrial    val ", *names)
+    for trial in shown:
+        values = (f"{trial.params[o]:{len(n)}.4g}" for o, n in zip(options, names, strict=True))
+        print(f"{places[trial.number]:5} {100 * _accuracy(trial):6.2f} ", *values)
+    failed = sum(trial.value is None for trial in trials)
+    print(f"val: mean over the seeds, in %; {len(trials)} trials, {failed} failed\n")
+
+
+def _accuracy(trial: FrozenTrial) -> float:
+    """The validation accuracy of a trial that did not fail."""
+    assert trial.value is not None
+    return trial.value
+
+
+def _test(search: Search, paths: Sequence[str]) -> str:
+    """Mean ± population std over the seeds; the only place where test accuracy is read."""
+    runs = [run for path in paths if (run := read_run(Path(path)))]
+    results = [seed for run in runs for seed in run.seeds if seed.seed in search.config.seeds]
+    if {result.seed for result in results} != set(search.config.seeds):
+        return "unknown, as its run was removed; repeat it"
+    return accuracy_text(results, "student", "test")
