@@ -162,9 +162,10 @@ def tracked_identity(config: Config, key: str, device: torch.device, seed: int) 
 def _tracked_config(config: Config) -> dict[str, Any]:
     """The options that distinguish runs, without those of folders, trackers and sweeps."""
     options = asdict(config)
-    kept = {name: options[name] for name in ("dataset", "splits", "preset", *SHAPING)}
+    kept = {name: options[name] for name in ("dataset", "preset", *SHAPING)}
     del kept["dataset"]["path"]
-    return {**kept, "hyperparameters": asdict(hyperparameters(config))}
+    told = {"hyperparameters": asdict(hyperparameters(config))}
+    return {**kept, **told, "split": None if config.splits is None else config.splits[0]}
 
 
 def _split_mark(config: Config) -> str:

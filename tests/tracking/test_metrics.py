@@ -99,7 +99,7 @@ def test_the_config_names_the_configuration_and_no_folder_tracker_or_sweep(
     config, result = run.shown["config"], result_of(tracked_job)
     assert set(config) == {
         "dataset", "protocol", "setting", "teacher", "student", "method", "preset", "training",
-        "calibration", "hyperparameters", "device", "key", "seed",
+        "calibration", "hyperparameters", "device", "key", "seed", "split",
     }  # fmt: skip
     assert "path" not in config["dataset"]
     assert (config["seed"], config["key"]) == (3, result["key"])
