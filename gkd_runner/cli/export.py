@@ -10,8 +10,8 @@ from gkd_runner.cli.boundary import command
 
 DESCRIPTION = "Write a student of a finished run to a folder that gkd-predict and onnxruntime read."
 EPILOG = """\
-  gkd-export outputs/runs/cora/infgrand-transductive/gcn/glnn/<run id>
-  gkd-export RUN --ensemble --out students/cora
+  gkd-export RUN                                  # the folder that gkd-train names at its end
+  gkd-export RUN --ensemble --out cora-student
 
 The folder has the layout of the Hugging Face hub: config.json, model.safetensors, model.onnx, and
 README.md as the model card. Neither the cache of teachers nor the data folder is needed.

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "Answer for nodes with a student that gkd-export wrote: class, probabilities."
 EPILOG = """\
-  gkd-predict exported/cora-glnn-2022 --nodes ids.csv
-  gkd-predict exported/cora-glnn-2022 --all --out answers.parquet
-  gkd-predict exported/cora-infgrand-2022 --features new.csv --neighbours pairs.csv
+  gkd-predict cora-student --nodes ids.csv
+  gkd-predict cora-student --all --out answers.parquet
+  gkd-predict cora-student --features new.csv --neighbours pairs.csv
 
 ids.csv has one id per line. new.csv has a header, ids in its first column, and the features in the
 order of the training graph's. pairs.csv has two ids per line, of which at least one is new.

@@ -69,7 +69,7 @@ class Exported:
 
 def export_run(
     run: str | Path,
-    out: Path | None = None,
+    out: str | Path | None = None,
     options: Options = Options(),
     moved: Mapping[str, str] = MappingProxyType({}),
 ) -> Exported:
@@ -94,12 +94,13 @@ def export_run(
         student = ensemble_of_run(run, moved)
     else:
         student = student_of_run(run, options.seed, moved)
-    target = out or Path("exported") / _name(student)
+    target = Path(out).expanduser() if out else Path("exported") / _name(student)
     with _complete(target) as folder:
         _write_files(student, folder, options.table)
         facts = dict(student.facts.raw)
         _write_config(folder, facts)  # answering needs it
         facts |= _checked(student, folder, options.table)
+        facts["chosen"] = "by validation accuracy" if options.seed is None else "by hand"
         reduced = try_int8(student, folder) if options.int8 else None
         facts["int8"] = reduced.facts if reduced else None
         facts["latency"] = serve_cost(student, folder, moved) if options.measures else None

@@ -25,6 +25,7 @@ def base_facts(
     """All facts that are known before anything is exported."""
     first = seeds[0]
     graph, config = first.task.graph, first.config
+    names = graph.classes[: graph.num_classes]  # those that the model answers
     return {
         "model_type": files.MODEL_TYPE,
         "format": files.FORMAT,
@@ -33,8 +34,8 @@ def base_facts(
         "num_layers": config.student.num_layers,
         "hidden_size": config.student.hidden_dim,
         "num_labels": graph.num_classes,
-        "id2label": {str(number): name for number, name in enumerate(graph.classes)},
-        "label2id": {name: number for number, name in enumerate(graph.classes)},
+        "id2label": {str(number): name for number, name in enumerate(names)},
+        "label2id": {name: number for number, name in enumerate(names)},
         "features": {
             "columns": graph.num_features,
             "row_normalize": config.dataset.row_normalize,

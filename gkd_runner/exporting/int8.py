@@ -55,7 +55,9 @@ class Int8:
     def sentence(self) -> str:
         """For the user."""
         times = " and ".join(f"{ratio:.2f} x (batch {n})" for n, ratio in self.speed_ups.items())
-        measured = f"validation accuracy {-100 * self.loss:+.2f} points, speed {times} of float32"
+        measured = (
+            f"validation accuracy {0 - 100 * self.loss:+.2f} points, speed {times} of float32"
+        )
         if self.kept:
             return f"{files.INT8_MODEL} written: {measured}"
         return (

@@ -88,7 +88,7 @@ class Student(ABC):
         """
         whole = self._whole_graph
         if whole is None or not whole.is_cheaper:
-            return self.predict_known(self.graph.ids)
+            return Answers(self.graph.ids, self._batched(self._source), self.facts.classes)
         products = self._products or (whole.first(layers[0][0]) for layers in self.models)
         pairs = zip(self.models, products, strict=True)
         mean = mean_answer(later_layers(layers, product) for layers, product in pairs)
@@ -223,14 +223,15 @@ class Student(ABC):
         return cheap_features(degrees, self.table, inputs, links, recipe)  # type: ignore[no-any-return]
 
     def _answers(self, ids: Ids, inputs: Features) -> Answers:
-        return Answers(ids, self._batched(inputs, np.arange(len(ids))), self.facts.classes)
+        return Answers(ids, self._batched(inputs), self.facts.classes)
 
-    def _batched(self, source: Any, nodes: IntArray) -> FloatArray:
-        """Probabilities for the rows ``nodes`` of ``source``."""
-        starts = range(0, len(nodes), BATCH)
-        parts = [
-            self.probabilities(dense(source[nodes[start : start + BATCH]])) for start in starts
-        ]
+    def _batched(self, rows: Any, nodes: IntArray | None = None) -> FloatArray:
+        """Probabilities for the rows ``nodes`` of a matrix, or for all of them without a copy."""
+        count = rows.shape[0] if nodes is None else len(nodes)
+        parts = []
+        for start in range(0, count, BATCH):
+            part = slice(start, start + BATCH)
+            parts.append(self.probabilities(dense(rows[part if nodes is None else nodes[part]])))
         if len(parts) == 1:
             return parts[0]
         empty = np.empty((0, len(self.facts.classes)), dtype=np.float32)

@@ -15,13 +15,15 @@ from safetensors.numpy import load_file
 from scipy.special import softmax
 from support import LIVELY
 
+import gkd_runner
 from gkd_runner.cli.export import main
 from gkd_runner.common.errors import ConfigError, RunError
-from gkd_runner.exporting import export, int8
+from gkd_runner.exporting import export, int8, serve_cost
 from gkd_runner.exporting.export import Options, export_run
 from gkd_runner.exporting.from_run import student_of_run
 from gkd_runner.methods import METHODS
 from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.folder import PredictError
 from gkd_runner.runs.reload import reload_student
 
 
@@ -158,11 +160,15 @@ def test_files_that_answer_otherwise_than_the_run_are_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_was_moved_and_has_lost_its_cache_and_data_is_exported(tmp_path: Path) -> None:
+def test_a_run_that_was_moved_and_has_lost_its_cache_and_data_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = run_of(tmp_path / "old", "glnn")
     before = reload_student(run, 3).result.student.scores.test
     moved = Path(shutil.copytree(run, tmp_path / "elsewhere" / "run"))
     shutil.rmtree(tmp_path / "old")
+
+    monkeypatch.setattr(serve_cost, "SECONDS", 0.01)
 
     found = export_run(moved, tmp_path / "out", Options(seed=3))
 
@@ -174,6 +180,8 @@ def test_a_run_that_was_moved_and_has_lost_its_cache_and_data_is_exported(tmp_pa
 def test_times_of_teacher_and_student_are_measured(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(serve_cost, "SECONDS", 0.01)
+
     found = export_run(run, tmp_path / "out", Options(seed=3))
 
     latency = found.facts["latency"]
@@ -229,7 +237,7 @@ def test_int8_that_is_slower_or_less_accurate_is_not_written(
 
     assert not (found.folder / "model_int8.onnx").exists()
     (note,) = [note for note in found.notes if note.startswith("int8 not written: ")]
-    assert f"validation accuracy {-100 * loss:+.2f} points" in note
+    assert f"validation accuracy {0 - 100 * loss:+.2f} points" in note
 
 
 def test_the_card_has_the_facts(tmp_path: Path) -> None:
@@ -318,3 +326,18 @@ def test_a_folder_that_is_no_run_is_refused(
 ) -> None:
     done = called(monkeypatch, main, "gkd-export", tmp_path)
     assert "is not the folder of a run" in done.stderr
+
+
+def test_a_student_is_loaded_from_its_run_or_its_exported_folder(run: Path, tmp_path: Path) -> None:
+    folder = exported(run, tmp_path / "out", seed=4).folder
+    of_run, of_folder = gkd_runner.load_student(run, seed=4), gkd_runner.load_student(str(folder))
+
+    ids = [0, 250, 7]
+    expected = of_run.predict_known(ids)
+    found = of_folder.predict_known(ids)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
+    assert found.classes.tolist() == expected.classes.tolist()
+    with pytest.raises(ConfigError, match="is an exported student; leave the seed out"):
+        gkd_runner.load_student(folder, seed=4)
+    with pytest.raises(PredictError, match="is not an exported student"):
+        gkd_runner.load_student(tmp_path)
