@@ -11,7 +11,6 @@ several splits ``train_masks``, ``val_masks``, ``test_masks`` (``[s, n]`` bool);
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from gkd_runner.data.importing.archive import Archive, read_archive
 from gkd_runner.data.importing.arrays import from_arrays
 from gkd_runner.data.importing.assemble import assemble
 from gkd_runner.data.importing.raw import Facts, Imported
-from gkd_runner.data.importing.splits import read_splits
+from gkd_runner.data.importing.splits import read_splits, split_arrays
 from gkd_runner.data.importing.wording import log_facts
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
@@ -44,8 +43,6 @@ PUBLISHED_EXTRAS = (
 _REQUIRED = ("adj_indptr", "adj_indices", "adj_shape", "labels")
 _SPARSE_FEATURES = ("attr_indptr", "attr_indices", "attr_data", "attr_shape")
 _DENSE_FEATURES = "attr_matrix"
-
-logger = logging.getLogger("gkd_runner")
 
 
 def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
@@ -114,8 +111,13 @@ def _foreign(archive: Archive, path: Path, name: str) -> Imported:
 def _facts(archive: Archive) -> Facts:
     """What a file in our own layout holds beside the graph, but for what is always there."""
     weights = np.asarray(archive.arrays.get("adj_data", ()))
-    unused = tuple(name for name in archive.unused if name not in PUBLISHED_EXTRAS)
-    return Facts(unused=unused, weighted=int(((weights != 0) & (weights != 1)).sum()))
+    dense = _DENSE_FEATURES in archive.arrays
+    features = (_DENSE_FEATURES,) if dense else _SPARSE_FEATURES
+    splits = split_arrays(archive.arrays)
+    used = {*_REQUIRED, "adj_data", *features, *NAME_ARRAYS, *splits}
+    others = [name for name in archive.arrays if name not in used]
+    unread = [name for name in archive.unused if name not in PUBLISHED_EXTRAS]
+    return Facts(unused=(*others, *unread), weighted=int(((weights != 0) & (weights != 1)).sum()))
 
 
 def save_npz(graph: GraphData, path: Path | str) -> None:

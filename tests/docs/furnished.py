@@ -23,9 +23,11 @@ DOWNLOADED = (
 HETEROPHILY = ("wisconsin", "cornell", "tolokers", "minesweeper")
 """Files of the heterophily suite, in its layout, with two splits."""
 
+CORA_FEATURES = 1433
+
 RUNS = (
     ("gkd-train",),
-    ("gkd-train", "-m", "method=mlp,glnn,infgrand", "preset=common"),
+    ("gkd-train", "-m", "dataset=cora,citeseer", "method=mlp,glnn,infgrand", "preset=common"),
 )
 """What has run before the first command of a page."""
 
@@ -39,6 +41,7 @@ def furnish(folder: Path, run: Callable[[list[str]], object]) -> None:
     for name in HETEROPHILY:
         _write_suite(_graph(300, name), folder / f"{name}.npz")
     _write_tables(_graph(400, "my"), folder)
+    _write_requests(folder)
     shutil.copytree(ROOT / "outputs" / "reference", folder / "outputs" / "reference")
     for words in RUNS:
         run(list(words))
@@ -69,6 +72,16 @@ def _write_suite(graph: GraphData, path: Path) -> None:
         val_masks=part == 1,
         test_masks=part == 2,
     )
+
+
+def _write_requests(folder: Path) -> None:
+    """Known nodes of Cora, two new ones, and the edges of these."""
+    (folder / "ids.csv").write_text("12\n7\n")
+    (folder / "pairs.csv").write_text("later,12\nlater,7\nlast,later\n")
+    words = np.random.default_rng(0).integers(0, 2, (2, CORA_FEATURES))
+    new = pd.DataFrame(words).add_prefix("word")
+    new.insert(0, "id", ["later", "last"])
+    new.to_csv(folder / "new.csv", index=False)
 
 
 def _write_tables(graph: GraphData, folder: Path) -> None:

@@ -6,8 +6,8 @@ import io
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from glob import glob
 from importlib import import_module
+from pathlib import Path
 from unittest.mock import patch
 
 from tests.docs.markdown import ROOT
@@ -27,7 +27,9 @@ def run_here(words: list[str]) -> str:
 
     ``*`` is expanded as in a shell; of several folders of runs the newest is taken.
     """
-    words = [max(glob(word), default=word) if "*" in word else word for word in words]
+    words = [
+        max(map(str, Path().glob(word)), default=word) if "*" in word else word for word in words
+    ]
     main = import_module(SCRIPTS[words[0]]).main
     out, code = io.StringIO(), None
     with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(out):

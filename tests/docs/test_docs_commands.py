@@ -14,6 +14,7 @@ import pytest
 
 from gkd_runner.config.command_line import check_command_line
 from gkd_runner.config.presets import register_resolvers
+from gkd_runner.exporting import serve_cost
 from gkd_runner.serving import latency, timing
 from tests.docs.furnished import furnish
 from tests.docs.markdown import PAGES, ROOT, Step, steps
@@ -61,6 +62,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("furnished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setenv("GKD_DATA", str(folder / "data"))
         furnish(folder, lambda words: run_here([*words, *_added(words)]))
     return folder
 
@@ -74,7 +76,7 @@ def test_every_step_of_a_page_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GKD_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MPLBACKEND", "agg")
-    for module in (latency, timing):
+    for module in (latency, serve_cost, timing):
         monkeypatch.setattr(module, "SECONDS", 0.0)  # as few repeats as there may be
     names: dict[str, object] = {}
     for step in steps((ROOT / page).read_text(encoding="utf-8")):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gkd_runner.common.errors import DataError, nearest, on_one_line
-from gkd_runner.data.importing.tables import Sheet
+from gkd_runner.data.importing.tables import INDEX, Sheet
 
 EDGE_NAMES = (
     ("source", "target"),
@@ -24,7 +24,7 @@ EDGE_NAMES = (
 )
 NO_HEADER = ("0", "1")
 """The first two columns of a table without a header."""
-ID_NAMES = ("id", "node_id", "node", "node_ids", "new_id", "index", "name")
+ID_NAMES = ("id", "node_id", "node", "node_ids", "new_id", INDEX, "name")
 LABEL_NAMES = (
     "label", "labels", "class", "target", "y", "category", "node_label", "mature", "ml_target",
     "page_type",
@@ -46,7 +46,7 @@ class Columns:
     def as_text(self) -> tuple[str, ...]:
         """All columns that may hold ids or labels, which are read as they are written."""
         return (
-            *(name for pair in (*EDGE_NAMES, self.ends or ()) for name in pair),
+            *(name for pair in (*EDGE_NAMES, NO_HEADER, self.ends or ()) for name in pair),
             *(name for name in (self.id, self.label) if name is not None),
             *ID_NAMES,
             *LABEL_NAMES,
@@ -113,6 +113,8 @@ def find_ids(sheet: Sheet, given: str | None, ends: pd.Index, label: str | None 
     found = [name for name in _named(sheet.table, ID_NAMES) if name != label]
     if len(found) > 1:
         found = [name for name in found if ends.isin(as_text(sheet.table[name])).all()] or found
+    if len(found) > 1:  # row numbers that happen to be the ids as well
+        found = [name for name in found if name != INDEX]
     if not found:
         first = next(str(name) for name in sheet.table.columns if name != label)
         found = [first] if ends.isin(as_text(sheet.table[first])).any() else []

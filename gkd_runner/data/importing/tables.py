@@ -21,6 +21,9 @@ from gkd_runner.data.importing.kinds import (
 )
 from gkd_runner.data.importing.raw import Array
 
+INDEX = "index"
+"""The name of a column without one, as pandas writes its row numbers."""
+
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
@@ -69,9 +72,6 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
         raise DataError(f"{path}: not a readable table: {on_one_line(str(error))}") from error
     if table.empty:
         raise DataError(f"{path}: the table has no rows")
-    repeated = table.columns[table.columns.duplicated()].tolist()
-    if repeated:
-        raise DataError(f"{path}: two columns are called {repeated[0]}; rename one of them")
     return table
 
 
@@ -110,8 +110,12 @@ def _read_text(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
     """A text table; lines before the header that start with # are skipped, as SNAP writes them."""
     skipped, first = _first_line(path)
     separator = _separator(first)
-    names = _cells(first, separator)
-    headed = len(set(names)) == len(names) and not all(map(_is_number, names))
+    names = [INDEX if cell in ("", "Unnamed: 0") else cell for cell in _cells(first, separator)]
+    numbers = sum(map(_is_number, names))
+    repeated = [name for place, name in enumerate(names) if name in names[:place]]
+    if repeated and not numbers:
+        raise DataError(f"{path}: two columns are called {repeated[0]}; rename one of them")
+    headed = not repeated and numbers < len(names)
     columns = names if headed else [str(number) for number in range(len(names))]
     return pd.read_csv(
         path,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,14 @@ def test_unknown_arrays_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert f"dropped {len(weights)} edge weights" in caplog.text
     assert "ignored stopping_mask" in caplog.text
     caplog.clear()
+    np.savez(tmp_path / "own.npz", **stored, x=np.eye(3), edge_weight=weights)
+    load_npz(tmp_path / "own.npz", "g")
+    assert "ignored x, edge_weight" in caplog.text
+    caplog.clear()
+    np.savez(tmp_path / "own.npz", **stored, class_names=np.array(["a", {}], dtype=object))
+    assert load_npz(tmp_path / "own.npz", "g").class_names == ()
+    assert "ignored class_names" in caplog.text
+    caplog.clear()
     published = {"node_names": np.array([{}, "b"], dtype=object), "attr_names": np.arange(2)}
     np.savez(tmp_path / "own.npz", **stored, **published)
     load_npz(tmp_path / "own.npz", "g")
@@ -144,6 +153,13 @@ def test_a_single_scipy_matrix_says_what_is_missing(tmp_path: Path) -> None:
     sp.save_npz(tmp_path / "a.npz", graphs.truth().adjacency)
     with pytest.raises(DataError, match="a single SciPy matrix, without labels"):
         load_graph(tmp_path / "a.npz")
+
+
+def test_our_own_layout_keeps_its_features_dense_or_sparse(tmp_path: Path) -> None:
+    graph = replace(graphs.truth(), features=graphs.truth().features.toarray())
+    save_npz(graph, tmp_path / "dense.npz")
+    assert load_graph(tmp_path / "dense.npz").fingerprint == graph.fingerprint
+    assert load_npz(tmp_path / "dense.npz", "dense").fingerprint == graph.fingerprint
 
 
 def test_our_own_layout_is_mended_on_importing(tmp_path: Path) -> None:

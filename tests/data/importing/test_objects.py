@@ -80,3 +80,19 @@ def test_networkx_graphs_without_what_is_needed_are_refused() -> None:
 def test_other_objects_are_refused_with_what_is_known() -> None:
     with pytest.raises(DataError, match="a int is no graph that gkd-runner knows"):
         load_graph(3)
+
+
+class Data:
+    """A ``Data`` object with its edges as a transposed sparse tensor, as ``ToSparseTensor`` leaves
+    them."""
+
+    def __init__(self) -> None:
+        self.adj_t = SimpleNamespace(to_scipy=lambda layout: graphs.truth().adjacency.T)
+        self.x, self.y = graphs.pyg_like().x, graphs.pyg_like().y
+
+    def keys(self) -> list[str]:
+        return ["x", "y", "adj_t"]
+
+
+def test_pyg_objects_may_hold_a_sparse_tensor() -> None:
+    assert load_graph(Data()).fingerprint == graphs.truth().fingerprint

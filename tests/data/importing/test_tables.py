@@ -79,6 +79,8 @@ def test_a_first_line_is_no_edge_by_mistake(tmp_path: Path) -> None:
     nodes = "id,label,x\n0,a,1\n1,b,2\n2,a,3\n"
     assert pairs(load(tmp_path, "0,2\n1,2\n", nodes)) == {(0, 2), (1, 2)}
     assert pairs(load(tmp_path, "0,1\n1,2\n", nodes)) == {(0, 1), (1, 2)}
+    zeros = nodes.replace("\n0", "\n00")
+    assert pairs(load(tmp_path, "00,1\n1,2\n", zeros)) == {("00", "1"), ("1", "2")}
     words = "id,label,x\nsource,a,1\ntarget,b,2\nword,a,3\n"
     edges = "source,target\nsource,word\nword,target\n"
     assert pairs(load(tmp_path, edges, words)) == {("source", "word"), ("target", "word")}
@@ -124,6 +126,14 @@ def test_all_columns_that_are_not_used_are_told(
     edges = "from,to,since\na,b,1999\nb,c,2000\nc,d,2001\n"
     assert load(tmp_path, edges, nodes).num_features == 1
     assert "ignored column since of edges.csv, columns colour, index of nodes.csv" in caplog.text
+
+
+def test_row_numbers_are_no_features(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"id": [0, 1, 2, 3], "label": list("xyxy"), "height": [4, 3, 2, 1]})
+    frame.to_csv(tmp_path / "nodes.csv")  # with pandas' index as a column without a name
+    graph = load(tmp_path, "from,to\n0,1\n1,2\n2,3\n", tmp_path / "nodes.csv")
+    assert graph.features.ravel().tolist() == [4, 3, 2, 1]
+    assert "ignored column index of nodes.csv" in caplog.text
 
 
 def test_of_several_ids_the_one_that_edges_name_is_taken(tmp_path: Path) -> None:
@@ -229,7 +239,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "one column": ({"edges": "name\na\n"}, r"no two columns look like the ends.*--edge-columns"),
     "three columns": ({"edges": "p,q,r\na,b,c\n"}, r"--edge-columns A,B .*columns: p, q, r"),
     "two pairs": ({"edges": "from,to,u,v\na,b,c,d\n"}, "two pairs of columns look"),
-    "twice a column": ({"nodes": "id,label,x,x\na,x,1,2\n"}, r"no column looks|called x"),
+    "twice a column": (
+        {"nodes": "id,label,x,x\na,x,1,2\n"},
+        r"two columns are called x; rename",
+    ),
     "empty": ({"edges": ""}, r"edges\.csv: the file is empty"),
     "only a header": ({"edges": "from,to\n"}, r"edges\.csv: the table has no rows"),
     "loops": ({"edges": "from,to\na,a\n"}, "no edge joins two different nodes"),
