@@ -199,6 +199,21 @@ def test_times_of_teacher_and_student_are_measured(
     assert "times as fast as the teacher" in card(found.folder)
 
 
+@pytest.mark.parametrize("teacher", ["sage", "gat"])
+def test_large_graphs_are_not_asked_for_all_nodes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
+) -> None:
+    monkeypatch.setattr(serve_cost, "SECONDS", 0.01)
+    monkeypatch.setattr(serve_cost, "LARGEST", 100)
+    run = run_of(tmp_path, "glnn", f"teacher={teacher}")
+
+    found = export_run(run, tmp_path / "out", Options(seed=3))
+
+    assert {row["size"] for row in found.facts["latency"]["rows"]} == {"1", "64"}
+    assert f"The {teacher} teacher (weights of the run) gathers" in card(found.folder)
+    assert "for all nodes" not in card(found.folder)
+
+
 def test_int8_is_kept_where_it_passes(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
