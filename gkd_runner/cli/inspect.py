@@ -35,7 +35,7 @@ def main() -> None:
     show_log()
     request = Request(**vars(arguments))
     inspected = request.answer()
-    write_csv(inspected.table, request.out)
+    write_csv(inspected.table, inspected.task.graph.classes, request.out)
     console = make_console()
     console.print(summary(inspected))
     console.print(f"wrote    {request.out} ({len(inspected.table)} rows)", soft_wrap=True)

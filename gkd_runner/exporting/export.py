@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.data.npz import save_npz
@@ -150,7 +150,7 @@ def _write_files(student: RunStudent, folder: Path, table: str) -> None:
         for number, layer in enumerate(layers)
         for part, value in zip(("weights", "biases"), layer, strict=True)
     }
-    save_file(tensors, folder / files.WEIGHTS, {"format": "pt"})
+    (folder / files.WEIGHTS).write_bytes(save(tensors, {"format": "pt"}))
     save_npz(student.graph, folder / files.GRAPH)
     if facts.propagated:
         np.save(folder / files.TABLE, student.table.astype(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,14 @@ from gkd_runner.nodes.measures import degrees, local_homophily, task_influence
 def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Any]:
     """The columns that need no training; ``hidden`` is missing unless the setting is inductive.
 
-    It is missing too for nodes that are neither observed nor hidden (in no split, under
+    ``node`` is the id of a node in its source. ``hidden`` is missing too for nodes that are neither observed nor hidden (in no split, under
     ``observe_unsplit: false``).
     """
-    nodes = np.arange(task.graph.num_nodes)
     known = np.flatnonzero(task.graph.labels != UNKNOWN_LABEL)
     inductive = len(task.hidden) > 0
     told = np.concatenate([task.observed, task.hidden]) if inductive else task.hidden
     return {
-        "node": nodes,
+        "node": task.graph.ids,
         "degree": degrees(task.graph),
         "label": node_column(task, known, task.graph.labels[known]),
         "split": split_column(task),
@@ -51,11 +51,19 @@ def node_column(task: Task, nodes: IntArray, values: npt.NDArray[Any]) -> pd.Ser
     return pd.Series(values, index=nodes, dtype=kind).reindex(range(task.graph.num_nodes))
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write the nodes to ``path``, atomically; numbers have 6 significant digits."""
+def write_csv(table: pd.DataFrame, classes: Sequence[str], path: Path) -> None:
+    """Write the nodes to ``path``, atomically; numbers have 6 significant digits.
+
+    Labels and predictions are written as the names of their ``classes``.
+    """
+    names = {
+        name: table[name].map(dict(enumerate(classes)))
+        for name in ("label", "teacher_prediction", "student_prediction")
+        if name in table
+    }
     truths = {
         name: table[name].map({True: "true", False: "false"})
         for name in table.select_dtypes("boolean")
     }
     with replacing(path) as part:
-        table.assign(**truths).to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+        table.assign(**truths, **names).to_csv(part, index=False, float_format="%.6g", lineterminator="\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from omegaconf import OmegaConf
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from gkd_runner.common.files import replacing
@@ -50,7 +50,8 @@ class Record:
     def weights(self, seed: int, state: Mapping[str, Tensor]) -> None:
         """Save one seed's student."""
         contiguous = {name: value.contiguous() for name, value in state.items()}
-        save_file(contiguous, self.path / f"student-{seed}.safetensors")
+        # bytes, as safetensors' own files can be read by their owner alone
+        (self.path / f"student-{seed}.safetensors").write_bytes(save(contiguous))
 
     def graph(self, graph: GraphData) -> None:
         """Save the graph as the models read it, so that the folder can be used anywhere.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from gkd_runner.common.code import code_version
 from gkd_runner.common.files import replacing
@@ -125,7 +125,7 @@ class TeacherCache:
             "seconds": teacher.seconds,
         }
         with replacing(self._path(key)) as part:
-            save_file(tensors, part, metadata={"teacher": json.dumps(header)})
+            part.write_bytes(save(tensors, metadata={"teacher": json.dumps(header)}))
 
 
 def teacher_file(folder: Path, key: str) -> Path:

@@ -149,6 +149,20 @@ def test_a_graph_of_ones_own_has_a_row_per_node_as_numpy_counts_it(
     assert {path.name for path in tmp_path.iterdir()} == {"mine.npz", "nodes.csv"}
 
 
+def test_nodes_and_classes_have_the_names_of_their_file(
+    tmp_path: Path, inspected: Callable[..., tuple[Rows, str]]
+) -> None:
+    plain = own_graph()
+    ids = np.array([f"paper {i}" for i in range(NODES)])
+    names = tuple(f"topic {i}" for i in range(plain.num_classes))
+    arguments = custom(tmp_path, replace(plain, node_ids=ids, class_names=names))
+
+    rows, _ = inspected(*arguments)
+
+    assert [row["node"] for row in rows] == list(ids)
+    assert [row["label"] for row in rows] == ["" if y < 0 else names[y] for y in plain.labels]
+
+
 @pytest.mark.parametrize("method", ["infgrand", "glnn"])
 @pytest.mark.parametrize("self_loops", [2.0, 1.0])
 def test_influence_is_its_dense_definition(
