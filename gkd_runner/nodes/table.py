@@ -66,4 +66,6 @@ def write_csv(table: pd.DataFrame, classes: Sequence[str], path: Path) -> None:
         for name in table.select_dtypes("boolean")
     }
     with replacing(path) as part:
-        table.assign(**truths, **names).to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+        table.assign(**truths, **names).to_csv(
+            part, index=False, float_format="%.6g", lineterminator="\n"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -395,7 +396,9 @@ def test_the_first_seed_is_the_default_and_quarters_of_test_nodes_are_told(
 def test_a_teacher_that_is_no_longer_cached_is_to_be_trained_again(
     runs: dict[str, Path], tmp_path: Path, refused: Callable[..., str]
 ) -> None:
-    message = refused("--run", str(runs["inductive"]), f"cache_dir={tmp_path / 'empty'}")
+    alone = shutil.copytree(runs["inductive"], tmp_path / "run")
+
+    message = refused("--run", str(alone), f"cache_dir={tmp_path / 'empty'}")
 
     assert "the teacher of seed 3" in message
     assert "by the command of the run with rerun=true: `" in message
