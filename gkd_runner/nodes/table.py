@@ -18,9 +18,10 @@ from gkd_runner.nodes.measures import degrees, local_homophily, task_influence
 
 
 def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Any]:
-    """The columns that need no training; ``hidden`` is missing unless the setting is inductive.
+    """The columns that need no training.
 
-    ``node`` is the id of a node in its source. ``hidden`` is missing too for nodes that are neither observed nor hidden (in no split, under
+    ``node`` is the id of a node in its source. ``hidden`` is missing unless the setting is
+    inductive, and for nodes that are neither observed nor hidden (in no split, under
     ``observe_unsplit: false``).
     """
     known = np.flatnonzero(task.graph.labels != UNKNOWN_LABEL)

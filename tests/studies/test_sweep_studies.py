@@ -159,7 +159,8 @@ def test_infgrands_lead_with_few_labels_is_held_against_the_claim(
     more: float, verdict: str
 ) -> None:
     table = MADE_UP["scarcity"]
-    gained = table.assign(
+    infgrand = (table["method"] == "infgrand").astype(float)
+    gained = table.assign(value=table["value"] + more * infgrand)
         value=table["value"] + more * (table["method"] == "infgrand").astype(float)
     )
     assert scarcity.sentence(gained).endswith(f"{verdict} here.")
