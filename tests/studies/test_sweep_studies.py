@@ -161,8 +161,6 @@ def test_infgrands_lead_with_few_labels_is_held_against_the_claim(
     table = MADE_UP["scarcity"]
     infgrand = (table["method"] == "infgrand").astype(float)
     gained = table.assign(value=table["value"] + more * infgrand)
-        value=table["value"] + more * (table["method"] == "infgrand").astype(float)
-    )
     assert scarcity.sentence(gained).endswith(f"{verdict} here.")
     assert scarcity.sentence(without("cora", gained)).endswith("fewer than 3 graphs.")
 
