@@ -17,8 +17,9 @@ EPILOG = """\
   gkd-predict cora-student --all --out answers.parquet
   gkd-predict cora-student --features new.csv --neighbours pairs.csv
 
-ids.csv has one id per line. new.csv has a header, ids in its first column, and the features in the
-order of the training graph's. pairs.csv has two ids per line, of which at least one is new.
+ids.csv has one id per line. new.csv has a header, ids in its first column, and a column for each
+feature of the training graph: in any order if config.json has their names, else in the same order.
+pairs.csv has two ids per line, of which at least one is new.
 """
 
 
@@ -45,6 +46,7 @@ def main() -> None:
 
 
 def _answers(arguments: argparse.Namespace) -> Answers:
+    from gkd_runner.predict.columns import Width
     from gkd_runner.predict.exported import load_student
     from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 
@@ -52,8 +54,9 @@ def _answers(arguments: argparse.Namespace) -> Answers:
     if arguments.all:
         return student.predict_all()
     if arguments.nodes:
-        return student.predict_known(read_ids(arguments.nodes))
-    new = read_features(arguments.features, student.facts.num_features)
+        return student.predict_known(read_ids(arguments.nodes, student.index))
+    width = Width(student.facts.num_features, student.facts.feature_names)
+    new = read_features(arguments.features, width)
     if not arguments.neighbours:
         return student.predict_features(new.features, ids=new.ids)
     lists = neighbour_lists(new.ids, read_pairs(arguments.neighbours), arguments.neighbours)

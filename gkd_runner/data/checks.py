@@ -126,6 +126,10 @@ def _names(graph: GraphData) -> list[str]:
         problems.append(f"{repeated} node ids are not unique")
     if graph.class_names and len(graph.class_names) < graph.num_classes:
         problems.append(f"{len(graph.class_names)} class names for {graph.num_classes} classes")
+    if graph.feature_names and len(graph.feature_names) != graph.num_features:
+        problems.append(
+            f"{len(graph.feature_names)} feature names for {graph.num_features} features"
+        )
     return problems
 
 

@@ -45,7 +45,8 @@ class GraphData:
 
     ``node_ids`` ``[n]`` are the ids of the nodes in their source, integers or text; ``None`` if
     these are 0 to n - 1. ``class_names`` are the names of classes 0, 1, and so on; empty if the
-    classes have none. Both are for people: no result depends on them.
+    classes have none, and ``feature_names`` those of the columns of ``features``. All three are
+    for people and files: no result depends on them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class GraphData:
     splits: tuple[Split, ...] = ()
     node_ids: Ids | None = None
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     @property
     def num_nodes(self) -> int:
@@ -105,6 +107,13 @@ class GraphData:
             parts = {"train": split.train, "val": split.val, "test": split.test}
             arrays |= {f"{part}{mark}": ids for part, ids in parts.items()}
         return hash_arrays(arrays)
+
+    @cached_property
+    def names_fingerprint(self) -> str:
+        """SHA-256 of what ``fingerprint`` leaves out: the names and ids."""
+        names = {"class_names": self.class_names, "feature_names": self.feature_names}
+        texts = {key: np.array(value, dtype=np.str_) for key, value in names.items()}
+        return hash_arrays({"node_ids": self.ids, **texts})
 
     def subgraph(self, nodes: IntArray) -> GraphData:
         """The induced subgraph on ``nodes`` (ids, ``[m]``), renumbered 0..m-1 in that order."""

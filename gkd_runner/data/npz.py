@@ -5,8 +5,8 @@ optionally ``adj_data``, whose zeros mean that there is no edge); either ``attr_
 ``attr_indices``, ``attr_data``, ``attr_shape`` (CSR) or ``attr_matrix`` (dense ``[n, d]``);
 ``labels`` (``[n]``, -1 = unknown). Optional are ``train_idx``, ``val_idx``, ``test_idx``, or for
 several splits ``train_masks``, ``val_masks``, ``test_masks`` (``[s, n]`` bool); ``node_ids``
-(``[n]``, integers or text) and ``class_names`` (text). Files in other layouts are read by
-``gkd_runner.data.importing``; pickled objects are never read.
+(``[n]``, integers or text), ``class_names`` and ``feature_names`` ``[d]`` (text). Files in other
+layouts are read by ``gkd_runner.data.importing``; pickled objects are never read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from gkd_runner.data.importing.wording import log_facts
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
 MASK_ARRAYS = ("train_masks", "val_masks", "test_masks")
-NAME_ARRAYS = ("node_ids", "class_names")
+NAME_ARRAYS = ("node_ids", "class_names", "feature_names")
 PUBLISHED_EXTRAS = (
     *("node_names", "attr_names", "attr_text", "metadata"),
     *("idx_to_node", "idx_to_attr", "idx_to_class"),
@@ -178,11 +178,13 @@ def _arrays_of(graph: GraphData) -> dict[str, Any]:
         arrays["node_ids"] = graph.node_ids
     if graph.class_names:
         arrays["class_names"] = np.array(graph.class_names)
+    if graph.feature_names:
+        arrays["feature_names"] = np.array(graph.feature_names)
     return arrays
 
 
 def _names(arrays: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Node ids and class names, if the file has them."""
+    """Node ids, and names of classes and features, if the file has them."""
     for key in NAME_ARRAYS:
         if key in arrays and (arrays[key].ndim != 1 or arrays[key].dtype.kind not in "iuU"):
             raise DataError(
@@ -192,7 +194,8 @@ def _names(arrays: Mapping[str, Any], path: Path) -> dict[str, Any]:
     ids = arrays.get("node_ids")
     if ids is not None and ids.dtype.kind in "iu":
         ids = ids.astype(np.int64)
-    return {"node_ids": ids, "class_names": tuple(map(str, arrays.get("class_names", ())))}
+    named = NAME_ARRAYS[1:]
+    return {"node_ids": ids, **{key: tuple(map(str, arrays.get(key, ()))) for key in named}}
 
 
 def _require(keys: list[str], path: Path) -> None:

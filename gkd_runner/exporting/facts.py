@@ -38,6 +38,7 @@ def base_facts(
         "label2id": {name: number for number, name in enumerate(names)},
         "features": {
             "columns": graph.num_features,
+            "names": list(graph.feature_names),
             "row_normalize": config.dataset.row_normalize,
             "propagated": propagated,
             "propagation": asdict(propagation) if propagated and propagation else None,

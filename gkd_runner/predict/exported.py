@@ -61,6 +61,10 @@ class ExportedStudent(Student):
         path = self.folder / files.OBSERVED
         return np.load(path, allow_pickle=False) if path.is_file() else None
 
+    @property
+    def _has_graph(self) -> bool:
+        return (self.folder / files.GRAPH).is_file()
+
     def probabilities(self, x: FloatArray) -> FloatArray:
         answer: FloatArray = self._session.run(None, {"features": x})[0]
         return answer

@@ -31,6 +31,7 @@ class Facts:
     Attributes:
         dataset: name of its graph.
         num_features: columns of a node's raw features.
+        feature_names: names of these columns; empty if they have none.
         classes: names of the classes, in the order of the model's outputs.
         seeds: of the students whose mean answer this is; mostly one.
         row_normalize: whether the rows of raw features are divided by their sums.
@@ -41,6 +42,7 @@ class Facts:
 
     dataset: str
     num_features: int
+    feature_names: tuple[str, ...]
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     row_normalize: bool
@@ -86,6 +88,7 @@ def facts_of(raw: Mapping[str, Any]) -> Facts:
     return Facts(
         dataset=raw["training"]["dataset"],
         num_features=features["columns"],
+        feature_names=tuple(features.get("names", ())),  # absent from older exports
         classes=tuple(names[str(number)] for number in range(len(names))),
         seeds=tuple(raw["seeds"]),
         row_normalize=features["row_normalize"],

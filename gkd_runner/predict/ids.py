@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gkd_runner.common.errors import nearest
 from gkd_runner.data.graph import Ids, IntArray
 from gkd_runner.predict.folder import PredictError
+
+CLOSE = 0.9
+"""Likeness, by ``difflib``, from which an id is suggested in place of an unknown one."""
 
 COMPARED = 20_000
 """Text ids, at most, that an unknown one is compared with to suggest the nearest."""
@@ -40,8 +43,17 @@ class NodeIndex:
             alike = np.array(numbers, dtype=np.int64)
         return alike[self._places(alike)[1]]
 
+    def knows(self, wanted: Iterable[Any] | Ids) -> bool:
+        """True if all of ``wanted`` are ids of nodes."""
+        try:
+            return bool(self._places(self.as_ids(wanted))[1].all())
+        except PredictError:  # text, where the ids are numbers
+            return False
+
     def as_ids(self, wanted: Iterable[Any] | Ids) -> Ids:
         """Ids of the same kind as the graph's. Raises ``PredictError`` if that is impossible."""
+        if isinstance(wanted, str):
+            wanted = [wanted]
         asked = wanted if isinstance(wanted, np.ndarray) else np.array(list(wanted))
         if len(asked) == 0:
             return self.ids[:0]
@@ -51,7 +63,7 @@ class NodeIndex:
             return asked.astype(str)
         try:
             return np.array([int(node) for node in asked.tolist()], dtype=np.int64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise PredictError(
                 f"{error}: the node ids of {self._graph} are whole numbers, such as {self.ids[0]}"
             ) from error
@@ -80,4 +92,15 @@ class NodeIndex:
             return f" (the nearest id is {ids[np.abs(ids - node).argmin()]})"
         place = int(np.searchsorted(ids, node))
         around = ids[max(place - COMPARED // 2, 0) : place + COMPARED // 2]
-        return nearest(str(node), around.tolist())
+        like = difflib.get_close_matches(str(node), around.tolist(), n=1, cutoff=CLOSE)
+        return f"; did you mean {like[0]!r}?" if like else ""
+
+
+def check_new_ids(ids: Ids, count: int) -> None:
+    """Raise ``PredictError`` unless ``ids`` are ``count`` different ones."""
+    if len(ids) != count:
+        raise PredictError(f"{len(ids)} ids for {count} rows of features")
+    found, times = np.unique(ids, return_counts=True)
+    if len(found) < count:
+        twice = found[times > 1][0].item()
+        raise PredictError(f"the ids of new nodes are not unique: {twice!r} stands there twice")

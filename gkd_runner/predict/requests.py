@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, Ids
+from gkd_runner.predict.columns import ID_COLUMNS, Width, by_name, find_columns
 from gkd_runner.predict.folder import PredictError
+from gkd_runner.predict.ids import NodeIndex, check_new_ids
 
-ID_COLUMNS = ("id", "node_id", "node", "node_ids")
-LABEL_COLUMNS = ("label", "labels", "class", "target", "y")
 PAIR_COLUMNS = ("source", "src", "from", "u", "new", *ID_COLUMNS, "id_1", "id1", "node_1", "node1")
 """First columns of edge lists; a first line with one of these is a header."""
-
-logger = logging.getLogger("gkd_runner")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +28,17 @@ class NewNodes:
     features: FloatArray | sp.csr_array
 
 
-def read_ids(path: Path) -> list[str]:
-    """The first column of a CSV file, with or without a header called ``id``."""
-    rows = _rows(path)
-    start = 1 if rows[0][0].lower() in ID_COLUMNS else 0
-    return [row[0] for row in rows[start:]]
+def read_ids(path: Path, index: NodeIndex) -> list[str]:
+    """The ids of known nodes: the first column of a CSV file, with or without a header.
+
+    The first line is a header if it is no id of ``index`` and all others are ids, or if it is
+    called ``id``.
+    """
+    ids = [row[0] for row in _rows(path)]
+    if index.knows(ids[:1]):
+        return ids
+    is_header = ids[0].lower() in ID_COLUMNS or (len(ids) > 1 and index.knows(ids[1:]))
+    return ids[1:] if is_header else ids
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
@@ -48,29 +51,24 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows[start:]]
 
 
-def read_features(path: Path, columns: int) -> NewNodes:
-    """New nodes with ``columns`` features each, from a ``.csv`` or ``.npz`` file.
+def read_features(path: Path, width: Width) -> NewNodes:
+    """New nodes with the features of ``width``, from a ``.csv`` or ``.npz`` file.
 
     A CSV file has a header and one line per node: its id (a column called ``id``, or else the first
-    one), and its features in the order of the training graph's columns. A column of labels is
-    left out, and the log says so. An ``.npz`` file has ``attr_matrix`` ``[k, d]`` or a CSR matrix
-    ``attr_data``, ``attr_indices``, ``attr_indptr``, ``attr_shape``, and may have ``node_ids``.
+    one), and its features. If the student's features have names, the header has these names, in
+    any order; otherwise the columns stand in the order of the training graph's. An ``.npz`` file
+    has ``attr_matrix`` ``[k, d]`` or a CSR matrix ``attr_data``, ``attr_indices``, ``attr_indptr``,
+    ``attr_shape``, and may have ``node_ids`` and ``feature_names``.
+
+    Raises ``PredictError`` for columns that do not fit, and for cells that are no numbers.
     """
     if path.suffix == ".npz":
-        return _from_npz(path)
+        return _from_npz(path, width)
     header, *rows = _rows(path)
-    names = [name.strip().lower() for name in header]
-    place = next((names.index(name) for name in ID_COLUMNS if name in names), 0)
-    left_out = {place}
-    if len(names) == columns + 2:
-        labels = [number for number, name in enumerate(names) if name in LABEL_COLUMNS]
-        left_out |= set(labels[:1])
-        if labels:
-            logger.warning("%s: the column %s is not read", path, header[labels[0]])
-    kept = [number for number in range(len(names)) if number not in left_out]
-    return NewNodes(
-        np.array([row[place] for row in rows], dtype=str), _numbers(path, header, rows, kept)
-    )
+    place, kept = find_columns(path, header, width)
+    features = _numbers(path, header, rows, kept)
+    _check_width(path, features, width)
+    return NewNodes(np.array([row[place] for row in rows], dtype=str), features)
 
 
 def neighbour_lists(
@@ -78,8 +76,9 @@ def neighbour_lists(
 ) -> list[list[str]]:
     """The neighbours of each new node; either end of a pair may be the new one.
 
-    Raises ``PredictError`` for a pair without a new node.
+    Raises ``PredictError`` for a pair without a new node, and for ids that are not unique.
     """
+    check_new_ids(new, len(new))
     place: Mapping[str, int] = {str(node): number for number, node in enumerate(new.tolist())}
     lists: list[list[str]] = [[] for _ in place]
     for one, other in pairs:
@@ -121,11 +120,34 @@ def _numbers(
         try:
             values[line] = [float(row[number]) for number in kept]
         except ValueError as error:
-            raise PredictError(f"{path}: line {line + 2}: {error}") from error
+            cell = next((header[at], row[at]) for at in kept if not _is_number(row[at]))
+            raise PredictError(f"{path}: line {line + 2}, {_no_number(*cell)}") from error
     return values
 
 
-def _from_npz(path: Path) -> NewNodes:
+def _check_width(path: Path, features: Any, width: Width) -> None:
+    if features.shape[1] != width.columns:
+        raise PredictError(
+            f"{path}: {features.shape[1]} features per node; the training graph has"
+            f" {width.columns}, in the order of its columns"
+        )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(column: str, cell: str) -> str:
+    if not cell:
+        return f"column {column}: the cell is empty; fill it in, with 0 where nothing is known"
+    return f"column {column}: {cell!r} is no number, so that column {column} is not a feature"
+
+
+def _from_npz(path: Path, width: Width) -> NewNodes:
     arrays = _arrays(path)
     sparse = ("attr_data", "attr_indices", "attr_indptr", "attr_shape")
     if "attr_matrix" in arrays:
@@ -139,6 +161,10 @@ def _from_npz(path: Path) -> NewNodes:
         )
     if features.ndim != 2:
         raise PredictError(f"{path}: attr_matrix must be [k, d], got shape {features.shape}")
+    _check_width(path, features, width)
+    if width.names and "feature_names" in arrays:
+        found = arrays["feature_names"].astype(str).tolist()
+        features = features[:, by_name(f"{path}: feature_names", found, width)]
     numbered = [f"new-{number}" for number in range(features.shape[0])]
     return NewNodes(arrays.get("node_ids", np.array(numbered)).astype(str), features)
 

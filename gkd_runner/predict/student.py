@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from gkd_runner.data.graph import FloatArray, GraphData, Ids, IntArray
 from gkd_runner.predict.answers import Answers
 from gkd_runner.predict.folder import Facts, PredictError
-from gkd_runner.predict.ids import NodeIndex
+from gkd_runner.predict.ids import NodeIndex, check_new_ids
 from gkd_runner.predict.layers import Layer, answer_rows, later_layers, mean_answer, single_rows
 from gkd_runner.predict.new_nodes import Links, cheap_features, exact_features, row_normalized
 from gkd_runner.predict.whole_graph import WholeGraph
@@ -71,12 +71,17 @@ class Student(ABC):
         They are those that an inductive run observed; ``None`` if all read the whole graph.
         """
 
+    @property
+    def _has_graph(self) -> bool:
+        """False where the graph was left out of an exported folder."""
+        return True
+
     @abstractmethod
     def probabilities(self, x: FloatArray) -> FloatArray:
         """Probabilities ``[k, C]`` for the model's input ``[k, d]``, ``k`` at most ``BATCH``."""
 
     def predict_known(self, ids: Iterable[Any] | Ids) -> Answers:
-        """Answers for nodes of the graph, by their original ids."""
+        """Answers for nodes of the graph, by their original ids; a single text is one id."""
         nodes = self.index.positions(ids)
         return Answers(self.graph.ids[nodes], self._known(nodes), self.facts.classes)
 
@@ -102,12 +107,15 @@ class Student(ABC):
         inputs = self._new_inputs(x)
         if self.facts.propagated:
             self._say_once("new nodes without neighbours: their features are not propagated")
-        return self._answers(_new_ids(ids, inputs.shape[0]), inputs)
+        new = _new_ids(ids, inputs.shape[0])
+        if ids is not None:  # default ids name nothing, and the graph need not be read
+            self._refuse_known(new)
+        return self._answers(new, inputs)
 
     def predict_new(
         self,
         x: Features,
-        neighbours: Sequence[Iterable[Any]],
+        neighbours: Sequence[Iterable[Any]] | None = None,
         *,
         ids: Ids | None = None,
         exact: bool = True,
@@ -117,13 +125,17 @@ class Student(ABC):
         Args:
             x: raw features ``[k, d]``.
             neighbours: for each new node the ids of its neighbours: known nodes, or other new ones.
+                By default there are none, and the answers are those of ``predict_features``.
             ids: ids of the new nodes; by default ``new-0`` and so on.
             exact: propagate over the graph with the new nodes added. ``False``: take the stored
                 features of the direct neighbours, which reads less (see ``new_nodes.py``). Of no
                 effect for students on raw features, which need no neighbours.
         """
+        if neighbours is None:
+            return self.predict_features(x, ids=ids)
         inputs = self._new_inputs(x)
         new = _new_ids(ids, inputs.shape[0])
+        self._refuse_known(new)
         if len(neighbours) != len(new):
             raise PredictError(f"{len(neighbours)} lists of neighbours for {len(new)} new nodes")
         if not self.facts.propagated:
@@ -191,11 +203,6 @@ class Student(ABC):
         return row_normalized(raw) if self.facts.row_normalize else raw
 
     def _links(self, new: Ids, neighbours: Sequence[Iterable[Any]]) -> Links:
-        if len(known := self.index.known_among(new)):
-            raise PredictError(
-                f"the new node {known[0].item()!r} is in the graph {self.facts.dataset} already;"
-                " ask for it with --nodes, or give the new one another id"
-            )
         own = {str(node): place for place, node in enumerate(new.tolist())}
         n, k = self.graph.num_nodes, len(new)
         listed = [[*those] for those in neighbours]
@@ -237,6 +244,14 @@ class Student(ABC):
         empty = np.empty((0, len(self.facts.classes)), dtype=np.float32)
         return np.concatenate([empty, *parts])
 
+    def _refuse_known(self, new: Ids) -> None:
+        known = self.index.known_among(new) if self._has_graph else new[:0]
+        if len(known):
+            raise PredictError(
+                f"the new node {known[0].item()!r} is in the graph {self.facts.dataset} already;"
+                " ask for it with --nodes, or give the new one another id"
+            )
+
     def _say_once(self, text: str) -> None:
         if text not in self._said:
             self._said.add(text)
@@ -244,13 +259,10 @@ class Student(ABC):
 
 
 def _new_ids(ids: Ids | None, count: int) -> Ids:
-    if ids is None:
-        return np.array([f"new-{number}" for number in range(count)])
-    if len(ids) != count:
-        raise PredictError(f"{len(ids)} ids for {count} rows of features")
-    if len(np.unique(ids)) < count:
-        raise PredictError("the ids of new nodes are not unique")
-    return ids
+    """The ids of ``count`` new nodes. Raises ``PredictError`` if they are not unique."""
+    new = np.array([f"new-{number}" for number in range(count)]) if ids is None else ids
+    check_new_ids(new, count)
+    return new
 
 
 def dense(x: Features) -> FloatArray:

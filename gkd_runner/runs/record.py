@@ -58,7 +58,8 @@ class Record:
 
         The runs of one output folder share one file by hard links, where the disk has them.
         """
-        stored = self._graphs / f"{graph.fingerprint}.npz"
+        # graphs that differ in names alone have one fingerprint, but need files of their own
+        stored = self._graphs / f"{graph.fingerprint}-{graph.names_fingerprint[:12]}.npz"
         if not stored.is_file():
             stored.parent.mkdir(parents=True, exist_ok=True)
             save_npz(graph, stored)

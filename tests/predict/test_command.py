@@ -17,7 +17,9 @@ from support import Done, config, dense, small_graph
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.npz import save_npz
+from gkd_runner.predict.columns import Width
 from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.ids import NodeIndex
 from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 from gkd_runner.runs.train import train
 
@@ -133,7 +135,7 @@ def test_a_column_of_labels_is_left_out_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "new.csv").write_text("x1,label,ID,x2\n0.5,spam,u1,2\n1,ham,u2,3\n")
-    new = read_features(tmp_path / "new.csv", 2)
+    new = read_features(tmp_path / "new.csv", Width(2))
     assert new.ids.tolist() == ["u1", "u2"]
     assert new.features.tolist() == [[0.5, 2], [1, 3]]
     assert "the column label is not read" in caplog.text
@@ -142,7 +144,8 @@ def test_a_column_of_labels_is_left_out_and_named(
 def test_files_without_headers_are_read_too(tmp_path: Path) -> None:
     (tmp_path / "ids.csv").write_text("p1\n\np2\n")
     (tmp_path / "pairs.csv").write_text("a,b\nb,c\n")
-    assert read_ids(tmp_path / "ids.csv") == ["p1", "p2"]
+    index = NodeIndex(np.array(["p0", "p1", "p2"]), "g")
+    assert read_ids(tmp_path / "ids.csv", index) == ["p1", "p2"]
     assert read_pairs(tmp_path / "pairs.csv") == [("a", "b"), ("b", "c")]
     lists = neighbour_lists(np.array(["a", "c"]), [("a", "b"), ("b", "c")], None)
     assert lists == [["b"], ["b"]]
@@ -154,8 +157,26 @@ def test_files_without_headers_are_read_too(tmp_path: Path) -> None:
         ({"ids.csv": "p7\np1234\n"}, ["--nodes", "ids.csv"], "node 'p1234' is not in the graph"),
         ({}, ["--nodes", "ids.csv"], "ids.csv: no such file"),
         ({"ids.csv": ""}, ["--nodes", "ids.csv"], "ids.csv: the file is empty"),
-        ({"new.csv": "id,a\nx,1\n"}, ["--features", "new.csv"], "1 features per node; custom has"),
-        ({"new.csv": "id,a\nx,one\n"}, ["--features", "new.csv"], "line 2: could not convert"),
+        (
+            {"new.csv": "id,a\nx,1\n"},
+            ["--features", "new.csv"],
+            "1 features per node; the training graph has 80",
+        ),
+        (
+            {"new.csv": "id,a\nx,one\n"},
+            ["--features", "new.csv"],
+            "line 2, column a: 'one' is no number",
+        ),
+        (
+            {"new.csv": "id,a\nx,\n"},
+            ["--features", "new.csv"],
+            "line 2, column a: the cell is empty",
+        ),
+        (
+            {"new.csv": "node_id,feature_id,value\nn,3,1\n"},
+            ["--features", "new.csv"],
+            "one line per node and 80 columns of features, or an .npz file",
+        ),
         ({"new.csv": "id,a\nx\n"}, ["--features", "new.csv"], "line 2 has 1 columns, the header"),
         ({"new.npz": "text"}, ["--features", "new.npz"], "not a readable .npz file"),
         ({}, ["--all", "--out", "answers.xlsx"], "must end in .csv, .json or .parquet"),
@@ -190,6 +211,31 @@ def test_a_pair_without_a_new_node_is_refused(
     given = ("--features", tmp_path / "new.npz", "--neighbours", tmp_path / "pairs.csv")
     done = predict(monkeypatch, folder, *given)
     assert "the pair p1,p2 has no new node" in done.stderr
+
+
+def test_new_nodes_with_one_id_are_refused_before_their_neighbours_are_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "new.npz", attr_matrix=np.ones((2, 80)), node_ids=np.array(["n", "n"]))
+    (tmp_path / "pairs.csv").write_text("n,p2\n")
+    given = ("--features", tmp_path / "new.npz", "--neighbours", tmp_path / "pairs.csv")
+    done = predict(monkeypatch, folder, *given)
+    assert "the ids of new nodes are not unique: 'n' stands there twice" in done.stderr
+
+
+@pytest.mark.parametrize("header", ["user", "Paper no"])
+def test_the_first_line_is_a_header_if_it_alone_is_no_known_id(
+    folder: Path, ids_csv: Path, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    ids_csv.write_text(f"{header}\np7\np123\n")
+    done = predict(monkeypatch, folder, "--nodes", ids_csv)
+    assert [row["id"] for row in rows(done.stdout)] == ["p7", "p123"]
+
+    ids_csv.write_text("id\np7\n")
+    named = NodeIndex(np.array(["id", "p7"]), "g")
+    assert read_ids(ids_csv, named) == ["id", "p7"]
+    ids_csv.write_text("number\n7\n")
+    assert read_ids(ids_csv, NodeIndex(np.array([7, 8]), "g")) == ["7"]
 
 
 BLOCKED = """

@@ -175,6 +175,25 @@ def test_unknown_nodes_are_named_with_the_nearest_known_one(world: World) -> Non
         world.student.predict_known(["paper-001", "paper-9999", "x"])
     with pytest.raises(PredictError, match=r"did you mean 'paper-\d+'"):
         world.student.predict_known(["paper-1000"])
+    with pytest.raises(PredictError) as refused:
+        world.student.predict_known(["page-17"])
+    assert "did you mean" not in str(refused.value)
+
+
+def test_one_text_is_one_node(world: World) -> None:
+    assert world.student.predict_known("paper-001").ids.tolist() == ["paper-001"]
+
+
+def test_new_nodes_have_no_neighbours_by_default(world: World) -> None:
+    alone = world.student.predict_features(world.new, ids=world.ids)
+    found = world.student.predict_new(world.new, ids=world.ids)
+    np.testing.assert_array_equal(found.probabilities, alone.probabilities)
+
+
+@pytest.mark.parametrize("neighbours", [None, [[]]])
+def test_a_known_id_is_refused_for_a_new_node(world: World, neighbours: Any) -> None:
+    with pytest.raises(PredictError, match="is in the graph custom already"):
+        world.student.predict_new(world.new[[0]], neighbours, ids=world.whole.ids[:1])
 
 
 def test_requests_that_do_not_fit_are_refused(infgrand: World) -> None:

@@ -14,7 +14,7 @@ from gkd_runner.common.errors import DataError
 from gkd_runner.data.importing.arrays import is_read
 from gkd_runner.data.importing.kinds import PICKLE_SUFFIXES, hint
 
-OPTIONAL = ("node_ids", "class_names")
+OPTIONAL = ("node_ids", "class_names", "feature_names")
 """Arrays that may hold pickled objects, as in some published files; these are not read then."""
 
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"

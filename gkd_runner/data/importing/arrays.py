@@ -18,10 +18,10 @@ FEATURES = ("features", "node_features", "node_feat", "node_attr", "attr_matrix"
 LABELS = ("labels", "node_labels", "node_label", "label", "y", "targets", "target")
 WEIGHTS = ("edge_weight", "edge_weights", "edge_attr", "weight", "w")
 NODE_IDS = ("node_ids",)
-CLASS_NAMES = ("class_names",)
+OTHER_NAMES = ("class_names", "feature_names")
 CSR_PARTS = ("indptr", "indices", "data", "shape")
 
-KNOWN = {*EDGES, *FEATURES, *LABELS, *WEIGHTS, *NODE_IDS, *CLASS_NAMES} | {
+KNOWN = {*EDGES, *FEATURES, *LABELS, *WEIGHTS, *NODE_IDS, *OTHER_NAMES} | {
     f"{prefix}_{part}" for prefix in ("adj", "attr") for part in CSR_PARTS
 }
 
@@ -46,7 +46,8 @@ def from_arrays(arrays: Mapping[str, Any], where: str, unused: tuple[str, ...] =
     - features: ``features``, ``node_features``, ``x``, ``feat``, ``attr_matrix`` ... ``[n, d]``,
       SciPy or NumPy; or the parts ``attr_indptr`` ...
     - labels: ``labels``, ``node_labels``, ``y`` ...: integers or text
-    - splits: see ``split_arrays``; ``node_ids`` ``[n]``; ``class_names`` ``[C]``
+    - splits: see ``split_arrays``; ``node_ids`` ``[n]``; ``class_names`` ``[C]``;
+      ``feature_names`` ``[d]``
 
     Args:
         arrays: NumPy or SciPy arrays by name. Others than those above are listed as unused.
@@ -78,7 +79,8 @@ def from_arrays(arrays: Mapping[str, Any], where: str, unused: tuple[str, ...] =
         labels,
         splits.splits,
         _node_ids(arrays, nodes, where),
-        tuple(map(str, np.asarray(arrays.get("class_names", ())).tolist())),
+        _texts(arrays, "class_names"),
+        _texts(arrays, "feature_names"),
         facts,
     )
 
@@ -171,6 +173,10 @@ def _weighted(weights: Any, edges: int) -> int:
         return edges
     rows = (values != 1) if values.ndim == 1 else (values != 1).reshape(len(values), -1).any(axis=1)
     return int(rows.sum())
+
+
+def _texts(arrays: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(map(str, np.asarray(arrays.get(name, ())).tolist()))
 
 
 def _node_ids(arrays: Mapping[str, Any], nodes: int, where: str) -> Ids | None:

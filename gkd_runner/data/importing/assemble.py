@@ -43,7 +43,8 @@ def assemble(raw: RawGraph, name: str) -> Imported:
     features = canonical_features(raw.features, raw.where)
     splits = tuple(_labelled(split, labels) for split in raw.splits)
     ids = _kept_ids(raw.node_ids)
-    graph = GraphData(name, edges.adjacency, features, labels, splits, ids, class_names)
+    names = (class_names, raw.feature_names)
+    graph = GraphData(name, edges.adjacency, features, labels, splits, ids, *names)
     check_graph(graph, raw.where)
     facts = replace(
         raw.facts,

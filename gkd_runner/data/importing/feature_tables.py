@@ -32,7 +32,8 @@ class FeatureRows:
     """Row i of ``matrix`` ``[f, d]`` belongs to the node ``ids[i]``, a text.
 
     ``taken`` names where they come from; ``unused`` are columns that hold no numbers;
-    ``repeated`` and ``renumbered`` as in ``Facts``.
+    ``repeated`` and ``renumbered`` as in ``Facts``. ``names`` are those of the columns of
+    ``matrix``, where each is a column of the table.
     """
 
     ids: Array
@@ -41,6 +42,7 @@ class FeatureRows:
     unused: tuple[str, ...] = ()
     repeated: int = 0
     renumbered: int = 0
+    names: tuple[str, ...] = ()
 
     def placed(self, places: IntArray, nodes: int) -> Array | sp.csr_array:
         """``[nodes, d]``, with row i at ``places[i]`` and zeros elsewhere."""
@@ -85,7 +87,8 @@ def wide_features(sheet: Sheet, id_column: str, others: Iterable[str]) -> Featur
         )
     named = ", ".join(used) if len(used) <= FEW else f"{len(used)} columns, {used[0]} to {used[-1]}"
     matrix = np.concatenate(blocks, axis=1)
-    return FeatureRows(ids, matrix, named, unused_columns(unused, sheet.where))
+    names = tuple(used) if len(used) == matrix.shape[1] else ()
+    return FeatureRows(ids, matrix, named, unused_columns(unused, sheet.where), names=names)
 
 
 def unused_columns(names: list[str], where: str) -> tuple[str, ...]:

@@ -86,6 +86,7 @@ def from_tables(tables: Tables) -> RawGraph:
         numbering.spread(labels.where(labels.notna(), None).to_numpy(), None),
         splits.splits,
         numbering.ids,
+        feature_names=features.names,
         facts=replace(
             _facts(edges, ends, nodes, features),
             unlisted=numbering.count - len(nodes.listed),

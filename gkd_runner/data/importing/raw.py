@@ -54,8 +54,9 @@ class RawGraph:
 
     ``edges`` is ``[m, 2]``: in any direction, with repetitions and self-loops if the source has
     them. ``features`` is ``[n, d]``, dense or sparse. ``labels`` ``[n]`` hold any values; missing
-    ones are NaN, None, an empty text or -1. ``class_names`` are those of integer labels.
-    ``where`` is the source in a few words, with which messages begin.
+    ones are NaN, None, an empty text or -1. ``class_names`` are those of integer labels,
+    ``feature_names`` those of all columns of ``features``, or none. ``where`` is the source in a
+    few words, with which messages begin.
     """
 
     where: str
@@ -65,6 +66,7 @@ class RawGraph:
     splits: tuple[Split, ...] = ()
     node_ids: Ids | None = None
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)
 
 
