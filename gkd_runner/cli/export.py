@@ -35,7 +35,8 @@ def main() -> None:
     console = make_console()
     for note in exported.notes:
         console.print(note, soft_wrap=True)
-    console.print(f"wrote    {exported.folder}", soft_wrap=True)
+    done = "replaced" if exported.replaced else "wrote   "
+    console.print(f"{done} {exported.folder}", soft_wrap=True)
     console.print(f"answer   gkd-predict {exported.folder} --all", soft_wrap=True)
 
 

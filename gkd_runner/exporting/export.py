@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +21,7 @@ from gkd_runner.exporting.from_run import RunStudent, ensemble_of_run, student_o
 from gkd_runner.exporting.int8 import Int8, try_int8
 from gkd_runner.exporting.onnx_model import onnx_model
 from gkd_runner.exporting.serve_cost import serve_cost
+from gkd_runner.exporting.target import CARD_HASH, digest, replaced_when_complete
 from gkd_runner.predict import folder as files
 from gkd_runner.predict import new_nodes
 from gkd_runner.predict.exported import load_student
@@ -60,11 +60,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Exported:
-    """The folder that was written, its facts, and lines for the user."""
+    """The folder that was written, its facts, and lines for the user.
+
+    ``replaced`` is true if an earlier export was there.
+    """
 
     folder: Path
     facts: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
+    replaced: bool = False
 
 
 def export_run(
@@ -75,8 +79,9 @@ def export_run(
 ) -> Exported:
     """Write a student of the finished run in folder ``run`` to the folder ``out``.
 
-    An exported student that is there already is replaced; another folder is refused. The folder
-    appears when it is complete. Needs neither the teacher's cache nor the data folder.
+    An exported student that is there already is replaced, unless its folder has files that no
+    export wrote or an edited model card; another folder is refused. The folder appears when it is
+    complete. Needs neither the teacher's cache nor the data folder.
 
     Args:
         run: the run's folder.
@@ -95,7 +100,8 @@ def export_run(
     else:
         student = student_of_run(run, options.seed, moved)
     target = Path(out).expanduser() if out else Path("exported") / _name(student)
-    with _complete(target) as folder:
+    earlier = (target / files.CONFIG).is_file()
+    with replaced_when_complete(target) as folder:
         _write_files(student, folder, options.table)
         facts = dict(student.facts.raw)
         _write_config(folder, facts)  # answering needs it
@@ -104,9 +110,11 @@ def export_run(
         reduced = try_int8(student, folder) if options.int8 else None
         facts["int8"] = reduced.facts if reduced else None
         facts["latency"] = serve_cost(student, folder, moved) if options.measures else None
-        _write_config(folder, facts)
         write_card(facts, folder / files.CARD)
-    return Exported(target, facts, tuple(_notes(student, facts, options, reduced)))
+        facts[CARD_HASH] = digest(folder / files.CARD)
+        _write_config(folder, facts)
+    notes = tuple(_notes(student, facts, options, reduced))
+    return Exported(target, facts, notes, earlier)
 
 
 def _name(student: RunStudent) -> str:
@@ -114,29 +122,6 @@ def _name(student: RunStudent) -> str:
     which = "ensemble" if len(student.seeds) > 1 else str(student.seeds[0].result.seed)
     split = f"-split{student.task.number}" if student.task.number else ""
     return f"{config.dataset.name}-{config.method.name}-{which}{split}"
-
-
-@contextmanager
-def _complete(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target``, which it replaces unless the block raises."""
-    is_ours = (target / files.CONFIG).is_file() and files.MODEL_TYPE in (
-        target / files.CONFIG
-    ).read_text(encoding="utf-8")
-    if target.exists() and not is_ours and not _is_empty(target):
-        raise ConfigError([f"--out {target} exists and is no exported student; choose another"])
-    part = target.with_name(f"{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        shutil.rmtree(target, ignore_errors=True)
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _write_files(student: RunStudent, folder: Path, table: str) -> None:

@@ -14,6 +14,10 @@ from gkd_runner.predict.new_nodes import Recipe
 CONFIG, CARD, PREPROCESSING = "config.json", "README.md", "preprocessing.py"
 MODEL, INT8_MODEL, WEIGHTS = "model.onnx", "model_int8.onnx", "model.safetensors"
 GRAPH, TABLE, OBSERVED = "graph.npz", "propagated.npy", "observed.npy"
+WRITTEN = frozenset(
+    {CONFIG, CARD, PREPROCESSING, MODEL, INT8_MODEL, WEIGHTS, GRAPH, TABLE, OBSERVED}
+)
+"""All files that an export may have."""
 
 MODEL_TYPE = "gkd_student"
 FORMAT = 1

@@ -301,6 +301,25 @@ def test_an_exported_student_is_replaced_and_any_other_folder_is_not(
     assert names(tmp_path / "mine") == {"thesis.txt"}
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("NOTES.md", r"has NOTES\.md, not of an export; give another --out, or delete"),
+        ("README.md", r"its README\.md is not as the export wrote it; give another --out"),
+    ],
+)
+def test_an_export_with_own_files_is_not_replaced(
+    run: Path, tmp_path: Path, name: str, message: str
+) -> None:
+    out = exported(run, tmp_path / "out", seed=3).folder
+    with (out / name).open("a") as stream:
+        stream.write("my own words")
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(ConfigError, match=message):
+        exported(run, out, seed=4)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_the_command_says_what_it_wrote(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +331,8 @@ def test_the_command_says_what_it_wrote(
     assert "recomputed from the files, as the run recorded it" in done.stdout
     assert "wrote    exported/synthetic-infgrand-3" in done.stdout
     assert (tmp_path / "exported" / "synthetic-infgrand-3" / "config.json").is_file()
+    done = called(monkeypatch, main, "gkd-export", run, "--seed", 3)
+    assert "replaced exported/synthetic-infgrand-3" in done.stdout
 
 
 @pytest.mark.parametrize(

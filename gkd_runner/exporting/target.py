@@ -1,0 +1,73 @@
+"""The folder that an export is written to, which may be there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gkd_runner.common.errors import ConfigError
+from gkd_runner.predict import folder as files
+
+CARD_HASH = "card_sha256"
+"""The entry of ``config.json`` that tells an edited model card from the one that was written."""
+
+_OTHER = "give another --out, or delete the folder"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_target(target: Path) -> None:
+    """Raise ``ConfigError`` if writing to ``target`` would delete what no export wrote."""
+    if not target.exists() or _is_empty(target):
+        return
+    facts = _facts(target)
+    if facts.get("model_type") != files.MODEL_TYPE:
+        raise ConfigError([f"--out {target} exists and is no exported student; choose another"])
+    others = sorted(path.name for path in target.iterdir() if path.name not in files.WRITTEN)
+    if others:
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise ConfigError([f"--out {target} has {others[0]}{more}, not of an export; {_OTHER}"])
+    card = target / files.CARD
+    if card.is_file() and digest(card) != facts.get(CARD_HASH):
+        raise ConfigError(
+            [f"--out {target}: its {files.CARD} is not as the export wrote it; {_OTHER}"]
+        )
+
+
+@contextmanager
+def replaced_when_complete(target: Path) -> Iterator[Path]:
+    """A new folder beside ``target``, which it replaces unless the block raises.
+
+    Raises ``ConfigError`` as ``check_target`` does.
+    """
+    check_target(target)
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        check_target(target)  # which may have changed while the files were written
+        shutil.rmtree(target, ignore_errors=True)
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _facts(target: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((target / files.CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
