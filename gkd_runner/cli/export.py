@@ -27,11 +27,12 @@ def main() -> None:
     from gkd_runner.exporting.extra import require_onnx
 
     require_onnx()
+    from gkd_runner.exporting.choice import find_run
     from gkd_runner.exporting.export import Options, export_run
 
     show_log()
     chosen = {name: getattr(arguments, name) for name in ("seed", "ensemble", "table", "int8")}
-    exported = export_run(arguments.run, arguments.out, Options(**chosen))
+    exported = export_run(find_run(arguments.run), arguments.out, Options(**chosen))
     console = make_console()
     for note in exported.notes:
         console.print(note, soft_wrap=True)
@@ -48,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument(
+        "run", type=Path, nargs="+", help="folder of a finished run, or one above a single run"
+    )
     parser.add_argument(
         "--out", type=Path, help="folder to write (default: exported/<dataset>-<method>-<seed>)"
     )

@@ -19,6 +19,7 @@ import gkd_runner
 from gkd_runner.cli.export import main
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.exporting import export, int8, serve_cost
+from gkd_runner.exporting.choice import find_run
 from gkd_runner.exporting.export import Options, export_run
 from gkd_runner.exporting.from_run import student_of_run
 from gkd_runner.methods import METHODS
@@ -362,6 +363,33 @@ def test_a_folder_that_is_no_run_is_refused(
 ) -> None:
     done = called(monkeypatch, main, "gkd-export", tmp_path)
     assert "is not the folder of a run" in done.stderr
+
+
+def test_the_only_run_below_a_folder_is_taken(run: Path, tmp_path: Path) -> None:
+    assert find_run([run]) == run
+    assert find_run([run.parents[3]]) == run
+    assert find_run([run.parent, run]) == run
+    assert find_run([tmp_path]) == tmp_path  # reading it says what it lacks
+    with pytest.raises(ConfigError, match="no finished run in"):
+        find_run([tmp_path, tmp_path / "nowhere"])
+
+
+def test_several_runs_are_listed_newest_first(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = json.loads((run / "result.json").read_text())
+    for day in range(1, 11):
+        folder = tmp_path / "runs" / f"run-{day:02d}"
+        folder.mkdir(parents=True)
+        changed = {**stored, "started": f"2030-01-{day:02d}T00:00:00+00:00"}
+        (folder / "result.json").write_text(json.dumps(changed))
+
+    done = called(monkeypatch, main, "gkd-export", tmp_path / "runs")
+
+    assert "10 finished runs in" in done.stderr
+    listed = re.findall(r"(run-\d+)  split 0  infgrand  test accuracy (\S+)%", done.stderr)
+    accuracy = np.mean([seed["student"]["scores"]["test"] for seed in stored["seeds"]])
+    assert listed == [(f"run-{day:02d}", f"{100 * accuracy:.2f}") for day in range(10, 2, -1)]
 
 
 def test_a_student_is_loaded_from_its_run_or_its_exported_folder(run: Path, tmp_path: Path) -> None:
