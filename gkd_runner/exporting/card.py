@@ -12,6 +12,12 @@ from gkd_runner.exporting.serve_cost import EXPORTED
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
+SMALL_ERROR = 0.05
+"""Calibration error up to which the card does not warn of reading confidences as probabilities."""
+
+FEW_FEATURES = 20
+"""Names of features that the card lists at most."""
+
 INDUCTIVE = "inductive"
 
 
@@ -54,6 +60,8 @@ def _derived(facts: Mapping[str, Any]) -> dict[str, Any]:
         "inductive": training["setting"] == INDUCTIVE,
         "speed_up": _speed_up(facts["latency"]),
         "names": list(facts["id2label"].values()),
+        "few_features": 0 < len(facts["features"]["names"]) <= FEW_FEATURES,
+        "uncalibrated": (scores["recorded"][seed]["student_calibration_error"] or 0) > SMALL_ERROR,
     }
 
 

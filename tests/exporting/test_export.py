@@ -19,6 +19,7 @@ import gkd_runner
 from gkd_runner.cli.export import main
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.exporting import export, int8, serve_cost
+from gkd_runner.exporting.card import write_card
 from gkd_runner.exporting.choice import find_run
 from gkd_runner.exporting.export import Options, export_run
 from gkd_runner.exporting.from_run import student_of_run
@@ -273,6 +274,47 @@ def test_the_card_has_the_facts(tmp_path: Path) -> None:
     assert "divided by their sum" in text
     assert "the mean, value by value, of `S^p X` for p = 0 to 2" in text
     assert "not known to gkd-runner. State it here" in text
+
+
+@pytest.mark.parametrize("method", ["infgrand", "glnn"])
+def test_the_snippet_of_the_card_answers_with_onnxruntime_alone(
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = exported(run_of(tmp_path, method), tmp_path / "out", seed=3).folder
+    (snippet,) = re.findall(r"```python\n(.*?)```", card(folder), re.DOTALL)
+    assert "gkd_runner" not in snippet
+    assert len(snippet.splitlines()) == 5
+    student = load_student(folder)
+    if method == "infgrand":
+        expected = student.predict_known(range(5)).classes
+    else:
+        expected = student.predict_features(np.zeros((1, 64), dtype=np.float32)).classes
+
+    monkeypatch.chdir(folder)
+    exec(snippet, {})
+
+    assert capsys.readouterr().out.strip() == str([str(name) for name in expected])
+
+
+@pytest.mark.parametrize(("error", "warns"), [(0.04, False), (0.06, True)])
+def test_the_card_says_how_new_nodes_are_asked_for_and_how_far_confidence_goes(
+    run: Path, tmp_path: Path, error: float, warns: bool
+) -> None:
+    facts = dict(exported(run, tmp_path / "out", seed=3).facts)
+    facts["id2label"] = {"0": "white, dry", "1": "red"}
+    facts["features"] = {**facts["features"], "columns": 2, "names": ["age", "visits"]}
+    facts["scores"]["recorded"]["3"]["student_calibration_error"] = error
+
+    write_card(facts, tmp_path / "card.md")
+
+    text = (tmp_path / "card.md").read_text()
+    assert "`white, dry`, `red`." in text
+    assert "gkd-predict FOLDER --features new.csv   " in text
+    assert "--features new.csv --neighbours pairs.csv" in text
+    assert "a column `id`, and the features `age`, `visits` in any order." in text
+    sentence = "as a probability only if the calibration error is small: here it is 0.06."
+    assert (sentence in text) == warns
+    assert "\n\n\n" not in text
 
 
 def test_the_folder_has_the_files_that_it_needs(run: Path, tmp_path: Path) -> None:
