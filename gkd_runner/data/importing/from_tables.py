@@ -89,7 +89,7 @@ def from_tables(tables: Tables) -> RawGraph:
         feature_names=features.names,
         facts=replace(
             _facts(edges, ends, nodes, features),
-            unlisted=numbering.count - len(nodes.listed),
+            unlisted=tuple(map(str, np.delete(numbering.ids, numbering.listed))),
             shared_parts=splits.shared_parts,
         ),
     )
