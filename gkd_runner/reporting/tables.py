@@ -24,7 +24,7 @@ from gkd_runner.reporting.text import (
     teacher_notes,
 )
 from gkd_runner.reporting.verdicts import verdict_table
-from gkd_runner.results.compare import Comparison
+from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
 from gkd_runner.results.selection import DATASETS, GROUP, PLACE, distils, in_order, in_rank
 from gkd_runner.results.verdict import verdicts
 from gkd_runner.results.verdict_text import NODES, nodes_text
@@ -160,8 +160,9 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     caption = (
-        "Difference in points, paired over the same seeds and splits: mean ± population std, pairs"
-        " won of all; * where a paired t test has p < 0.05."
+        "Difference in points, paired over the same seeds, or over splits (each the mean of its"
+        " seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
+        f" t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
     shown = comparison.summary.to_dict("index")

@@ -7,7 +7,7 @@ from typing import Any
 
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
-from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
+from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_text import (
     REASONS,
@@ -23,9 +23,10 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     base = baseline()
     caption = (
         "Whether to distil: the method with the best mean, and its paired differences in points"
-        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. The"
-        f" verdict goes by the interval to {base}. The last column compares times to answer for one"
-        " node on the CPU, where they were measured; * where a paired t test has p < 0.05."
+        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. Fewer"
+        f" than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the"
+        f" interval to {base}. The last column compares times to answer for one node on the CPU,"
+        " where they were measured; * where a paired t test has p < 0.05."
     )
     columns = ("verdict", "best", "accuracy", "nodes", f"- {base}", "- teacher", "- next", "faster")
     cells = (

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.data.task import Replica
-from gkd_runner.results.compare import Difference, baseline, paired
+from gkd_runner.results.compare import Difference, baseline, paired_by_split
 from gkd_runner.results.frame import newest, rows_of, table_of
 from gkd_runner.results.scores import RunResult
 from gkd_runner.results.stored import StoredRun, read_run, read_runs
@@ -61,7 +61,7 @@ def against_baseline(ours: pd.DataFrame, runs: pd.DataFrame) -> Difference | Non
     pairs = _compared(ours).merge(_compared(theirs), on=ALIKE, suffixes=("", "_base"))
     if pairs.empty:
         return None
-    return paired(pairs["student_test"] - pairs["student_test_base"])
+    return paired_by_split(pairs.assign(gap=pairs["student_test"] - pairs["student_test_base"]))
 
 
 def _compared(runs: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from gkd_runner.results.compare import (
+    FEWEST_PAIRS,
     Comparison,
     Difference,
     baseline,
@@ -27,7 +28,8 @@ AHEAD = "a student beats the baseline"
 BASELINE_WINS = "the baseline wins"
 TEACHER_WORSE = "the teacher is worse than the baseline"
 TIE = "the interval of the difference contains zero"
-ONE_PAIR = "a single pair has no interval"
+FEW_PAIRS = "too few pairs for an interval"
+ALL_EQUAL = "all differences are equal, which gives no interval"
 NO_PAIR = "the baseline has run on other seeds or splits"
 NO_BASELINE = "the baseline has not run"
 NO_STUDENT = "no method that distils has run"
@@ -66,7 +68,8 @@ class Verdict:
         methods: the methods that distil, the one with the best mean first.
         best: the accuracy of the first of them; ``None`` if there are none.
         baseline: the accuracy of the plain MLP; ``None`` if it has not run.
-        over_baseline: ``best`` minus the baseline, paired over seeds and splits.
+        splits: the number of splits; differences are paired by split if there are several.
+        over_baseline: ``best`` minus the baseline, paired over seeds or splits.
         over_teacher: ``best`` minus its own teacher.
         over_next: ``best`` minus the next of ``methods``.
         teacher_over_baseline: the teacher of ``best`` (or the baseline's, without any) minus the
@@ -82,6 +85,7 @@ class Verdict:
     methods: tuple[str, ...]
     best: Accuracy | None
     baseline: Accuracy | None
+    splits: int
     over_baseline: Difference | None
     over_teacher: Difference | None
     over_next: Difference | None
@@ -110,7 +114,9 @@ class Verdict:
             return NO_STUDENT
         if gap is None:
             return NO_PAIR
-        return ONE_PAIR if gap.n == 1 else TIE
+        if math.isnan(gap.low):
+            return FEW_PAIRS if gap.n < FEWEST_PAIRS else ALL_EQUAL
+        return TIE
 
     @property
     def _teacher_is_worse(self) -> bool:
@@ -177,6 +183,7 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         methods=tuple(accuracy.method for accuracy in ranked),
         best=best,
         baseline=plain,
+        splits=own["split"].nunique(),
         over_baseline=_minus(own, here, baseline()) if best else None,
         over_teacher=_minus(own, here, "teacher") if best else None,
         over_next=_minus(own, here, ranked[1].method) if len(ranked) > 1 else None,

@@ -174,7 +174,7 @@ def test_collapsed_students_are_told() -> None:
 
 def test_one_seed_has_no_spread_and_no_test() -> None:
     one = MADE_UP["ablation"].query("seed == 0")
-    assert "3 of 3 (one seed, not tested)" in ablation.sentence(one)
+    assert "3 of 3 (fewer than 3 seeds, not tested)" in ablation.sentence(one)
     assert "propagation only 78.00 68.00" in printed(ablation.table(one))
 
 
