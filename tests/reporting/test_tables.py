@@ -136,7 +136,7 @@ def test_replicas_are_splits_and_seeds_in_the_heading() -> None:
 
     (heading, *_) = only(tables, "Accuracy").cells.index.get_level_values("block")
     assert heading == "transductive; gcn teacher; 20 splits x seeds"
-    assert line(only(tables, "Differences"), "glnn - mlp") == ["+0.00±0.00 (0/20)"]
+    assert line(only(tables, "Differences"), "glnn - mlp") == ["+0.00±0.00 (0/10)"]
 
 
 def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
