@@ -15,6 +15,7 @@ from gkd_runner.results.verdict_text import (
     few_nodes_text,
     interval_text,
     nodes_text,
+    points_text,
 )
 
 
@@ -59,6 +60,8 @@ def _notes(verdict: Verdict) -> Iterator[str]:
     for reason in (verdict.reason, *verdict.warnings):
         if reason in REASONS:
             yield REASONS[reason]
+    if verdict.apart:
+        yield f"the options of best and {baseline()} differ: {', '.join(verdict.apart)}"
     if FEW_NODES in verdict.warnings:
         yield few_nodes_text(verdict)
 
@@ -73,5 +76,5 @@ def _over_next(verdict: Verdict) -> str:
         return ""
     gap = verdict.over_next
     star = "*" if gap and gap.mean > 0 and gap.p < SIGNIFICANT else ""
-    points = f" {100 * gap.mean:+.1f}{star}" if gap else ""
+    points = f" {points_text(gap.mean)}{star}" if gap else ""
     return f"{verdict.methods[1]}{points}"

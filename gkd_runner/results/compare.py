@@ -129,8 +129,8 @@ def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
     """Each student minus that of the method ``base``, or minus its own teacher (``teacher``).
 
     Paired over the replicas that both have, on the same seed and split (``paired_by_split``); a
-    row per configuration with the fields of ``Difference``, none where there is no pair. A baseline is not compared with
-    a method that distils.
+    row per configuration with the fields of ``Difference``, none where there is no pair. A baseline
+    is not compared with a method that distils.
     """
     if base == "teacher":
         gaps = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])

@@ -18,7 +18,7 @@ from gkd_runner.results.compare import (
     mean,
     std,
 )
-from gkd_runner.results.selection import GROUP, PLACE, distils
+from gkd_runner.results.selection import GROUP, PLACE, distils, options_apart
 
 DISTIL = "distil"
 DO_NOT = "do not distil"
@@ -76,7 +76,10 @@ class Verdict:
             baseline.
         speed_up: how many times faster than its teacher ``best`` answers for one node: the median
             over replicas; ``None`` where no answer was timed.
+        apart: the options, but for the methods' own, whose changes differ between ``best`` and the
+            baseline.
         command: the command line of one of the runs.
+        folder: the newest run of ``best``, or of the baseline; empty if it came from a CSV file.
     """
 
     names: Mapping[str, str]
@@ -91,7 +94,9 @@ class Verdict:
     over_next: Difference | None
     teacher_over_baseline: Difference | None
     speed_up: float | None
+    apart: tuple[str, ...]
     command: str
+    folder: str
 
     @property
     def decision(self) -> str:
@@ -189,7 +194,9 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         over_next=_minus(own, here, ranked[1].method) if len(ranked) > 1 else None,
         teacher_over_baseline=_minus(_teachers(own), here, baseline()),
         speed_up=_speed_up(own) if best else None,
+        apart=_apart(own, here[here["method"] == baseline()]),
         command=str(own["command"].iloc[-1]),
+        folder=str(own.sort_values("started", kind="stable")["folder"].iloc[-1]),
     )
 
 
@@ -197,6 +204,10 @@ def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:
     for method, rows in here.groupby("method", sort=False):
         values = rows["student_accuracy"]
         yield Accuracy(str(method), mean(values), std(values), len(rows))
+
+
+def _apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:
+    return options_apart(ours["changed"].iloc[0], theirs["changed"].iloc[0]) if len(theirs) else ()
 
 
 def _teachers(rows: pd.DataFrame) -> pd.DataFrame:

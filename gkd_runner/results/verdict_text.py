@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import SupportsInt
@@ -13,6 +14,7 @@ from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
     ALL_EQUAL,
     BASELINE_WINS,
+    DISTIL,
     FEW_NODES,
     FEW_PAIRS,
     NO_BASELINE,
@@ -51,7 +53,8 @@ def verdict_text(verdict: Verdict, beside: Iterable[Verdict] = ()) -> str:
     said = "; ".join(part for part in parts if part)
     place = f"{verdict.names['dataset']} ({', '.join(_choices(verdict, [*beside]))})"
     reason = REASONS.get(verdict.reason)
-    return f"{place}: {verdict.decision}{f', as {reason}' if reason else ''}. {said}."
+    apart = f" (their options differ: {', '.join(verdict.apart)})" if verdict.apart else ""
+    return f"{place}: {verdict.decision}{f', as {reason}' if reason else ''}{apart}. {said}."
 
 
 def warning_texts(verdict: Verdict) -> Iterator[str]:
@@ -81,6 +84,13 @@ def settling_command(verdict: Verdict) -> str:
     return " ".join(["gkd-train", *others, f"method={method}"])
 
 
+def export_command(verdict: Verdict) -> str:
+    """The command line that exports the best student; empty unless it is worth distilling."""
+    if verdict.decision != DISTIL or not verdict.folder:
+        return ""
+    return f"gkd-export {shlex.quote(verdict.folder)}"
+
+
 def few_nodes_text(verdict: Verdict) -> str:
     """The warning on an accuracy over few nodes."""
     shown = verdict.accuracy
@@ -92,14 +102,14 @@ def few_nodes_text(verdict: Verdict) -> str:
 
 
 def interval_text(gap: Difference) -> str:
-    """``+24.1 [+23.0, +25.2]``: points with their 95% interval, if there is one."""
-    ends = "" if math.isnan(gap.low) else f" [{_points(gap.low)}, {_points(gap.high)}]"
-    return f"{_points(gap.mean)}{ends}"
+    """``+24.12 [+23.04, +25.20]``: points with their 95% interval, if there is one."""
+    ends = "" if math.isnan(gap.low) else f" [{points_text(gap.low)}, {points_text(gap.high)}]"
+    return f"{points_text(gap.mean)}{ends}"
 
 
-def _points(difference: float) -> str:
-    """With a sign and a decimal; never -0.0."""
-    return f"{round(100 * difference, 1) + 0.0:+.1f}"
+def points_text(difference: float) -> str:
+    """A difference of accuracies in points with its sign, ``+24.12``; never -0.00."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
 def nodes_text(counts: Iterable[SupportsInt]) -> str:
@@ -181,7 +191,7 @@ def _baseline_wins(verdict: Verdict) -> str:
     assert gap is not None, "it has won against a student"
     return (
         f"the plain MLP wins: {verdict.accuracy.method}, the best student, is"
-        f" {-100 * gap.mean:.1f} points worse"
+        f" {-100 * gap.mean:.2f} points worse"
     )
 
 
