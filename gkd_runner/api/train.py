@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from gkd_runner.api.result import Result
 from gkd_runner.common.console import show_log
+from gkd_runner.common.errors import ConfigError
+from gkd_runner.config.build import data_dir
 from gkd_runner.data.graph import GraphData
+from gkd_runner.data.importing.load import load_graph
 from gkd_runner.options.schema import Config
 from gkd_runner.runs import train as runs
 from gkd_runner.runs.display import told_warnings
@@ -14,7 +18,14 @@ from gkd_runner.runs.display import told_warnings
 logger = logging.getLogger("gkd_runner")
 
 
-def train(config: Config, graph: GraphData | None = None) -> Result:
+def without_graph(config: Config) -> bool:
+    """True if the configuration is of a graph of one's own and no file of it is there."""
+    named = data_dir(config) / f"{config.dataset.name}.npz"
+    own = config.dataset.family == "custom" and config.dataset.path is None
+    return own and not named.is_file()
+
+
+def train(config: Config, graph: Any = None) -> Result:
     """Train teachers, distil students from them, and record the run, as ``gkd-train`` does.
 
     What an earlier run of the same configuration has finished is read from its folder. Warnings go
@@ -22,14 +33,20 @@ def train(config: Config, graph: GraphData | None = None) -> Result:
 
     Args:
         config: what ``compose`` returned.
-        graph: a graph in memory, for a configuration with ``dataset=custom``; ``load_graph`` makes
-            one from most formats.
+        graph: for a configuration with ``dataset=custom``: what ``load_graph`` returned, or
+            anything that it takes.
 
     Raises:
         GkdError: for data, configurations and training that cannot work.
     """
     if not logger.handlers:
         show_log()
+    if graph is None and without_graph(config):
+        raise ConfigError(
+            ["dataset=custom has no graph; give train(config, graph=...) or dataset.path=my.npz"]
+        )
+    if not (graph is None or isinstance(graph, GraphData)):
+        graph = load_graph(graph)
     result = runs.train(config, graph)
     for warning in told_warnings(result.seeds):
         logger.warning("%s", warning)

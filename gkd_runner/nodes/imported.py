@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from gkd_runner.options.schema import ProtocolConfig
 
 FAMILY = "custom"
 SHOWN = 10  # classes that the summary lists at most
+RARE = 5  # a class with fewer nodes may be a word for a missing label
 SMALL_SHARE = 0.3
 """Share of the smallest class for training, and for validation, where no protocol fits."""
 
@@ -110,6 +111,7 @@ def _lines(graph: GraphData, facts: Facts, seen: Portrait) -> list[tuple[str, st
         ("features", _features(graph, seen)),
         ("splits", _splits(graph)),
         *((note.kind, note.text) for note in notes(facts)),
+        *(("check", text) for text in _rare_classes(graph, seen)),
         ("protocols", _protocols(graph, seen)),
     ]
 
@@ -126,6 +128,15 @@ def _classes(graph: GraphData, seen: Portrait) -> str:
     each = [f"{name} ({size:,})" for name, size in pairs]
     more = f", and {len(each) - SHOWN} more" if each[SHOWN:] else ""
     return f"{graph.num_classes}: {', '.join(each[:SHOWN])}{more}"
+
+
+def _rare_classes(graph: GraphData, seen: Portrait) -> Iterator[str]:
+    for name, size in zip(graph.classes, seen.class_sizes, strict=False):
+        if size < RARE:
+            yield (
+                f"class {name!r} has {size} {'node' if size == 1 else 'nodes'}; if it means that"
+                " the label is missing, leave these cells empty"
+            )
 
 
 def _splits(graph: GraphData) -> str:

@@ -18,6 +18,7 @@ import gkd_runner
 from gkd_runner import Result, compose, load_graph, load_student, train
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.data.graph import GraphData, Split
+from gkd_runner.data.npz import save_npz
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.results.frame import COLUMNS, load_runs
 from tests.support import SIZES, small_graph
@@ -122,6 +123,21 @@ def test_compose_reports_mistakes_as_the_command_line_does() -> None:
         compose(["method=glmn", "+method.typo=3", "epochs=9"])
     assert len(caught.value.mistakes) == 3
     assert "did you mean 'glnn'?" in str(caught.value)
+
+
+def test_a_text_of_overrides_is_split_as_a_shell_would() -> None:
+    assert compose("method=glnn seeds=0-2").seeds == [0, 1, 2]
+
+
+def test_a_graph_of_ones_own_must_be_given(graph: GraphData, tmp_path: Path) -> None:
+    options = ["dataset=custom", f"data_dir={tmp_path}", f"output_dir={tmp_path}", "method=mlp"]
+    with pytest.raises(ConfigError, match=r"has no graph; give train\(config, graph=\.\.\.\)"):
+        train(compose(options))
+    save_npz(graph, tmp_path / "saved.npz")
+    result = train(
+        compose([*options, "seeds=[0]", "splits=[0]", *BRIEF]), graph=tmp_path / "saved.npz"
+    )
+    assert set(result.to_dataframe()["dataset"]) == {"saved"}
 
 
 def test_a_graph_goes_with_dataset_custom_alone(graph: GraphData) -> None:

@@ -33,7 +33,10 @@ ADDED = {
 UNTRACKED = ("gkd-train", "gkd-study", "gkd-reproduce")
 """Run with ``tracker=none`` if they name no tracker: W&B starts a process per run."""
 
-FAST_PYTHON = {'"seeds=[0,1]"': '"seeds=[0,1]", "training.max_epochs=2", "tracker=none"'}
+FAST_PYTHON = {
+    seeds: f'{seeds}, "training.max_epochs=2", "tracker=none"'
+    for seeds in ('"seeds=[0,1]"', '"seeds=0-1"')
+}
 """Replaced in a block of Python, to the same end."""
 
 ONLY_COMPOSED = {

@@ -88,7 +88,7 @@ def from_tables(tables: Tables) -> RawGraph:
         numbering.ids,
         facts=replace(
             _facts(edges, ends, nodes, features),
-            unlisted=numbering.count - len(nodes.listed),
+            unlisted=tuple(map(str, np.delete(numbering.ids, numbering.listed))),
             shared_parts=splits.shared_parts,
         ),
     )

@@ -18,13 +18,13 @@ class Facts:
     """What a source's layout was taken to mean, and what was mended, dropped or left unused.
 
     ``taken`` maps a role ("labels", "edges", ...) to the column or array that fills it.
-    ``unused`` names columns and arrays that nothing was read from. All other fields are counts:
+    ``unused`` names columns and arrays that nothing was read from, ``unlisted`` the nodes that the
+    list of edges or the features name and the table of nodes does not. All other fields are counts:
 
     - of listed edges: ``self_loops`` (dropped), ``repeated`` (listed again in the same direction,
       merged), ``two_way`` and ``one_way`` pairs of nodes (listed in both directions or in one),
       ``weighted`` (with a weight other than 1, which is dropped);
-    - of nodes, all kept: ``unlisted`` (found in the list of edges alone), ``featureless``,
-      ``unlabelled``, ``isolated`` (without an edge);
+    - of nodes, all kept: ``featureless``, ``unlabelled``, ``isolated`` (without an edge);
     - of features: ``repeated_features`` (a node's feature that is listed again, merged),
       ``renumbered`` (columns that are left of widely scattered feature ids; 0 if none);
     - of splits: ``unsplit`` (nodes taken out of splits as they have no label), ``shared_parts``
@@ -33,12 +33,12 @@ class Facts:
 
     taken: dict[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    unlisted: tuple[str, ...] = ()
     self_loops: int = 0
     repeated: int = 0
     two_way: int = 0
     one_way: int = 0
     weighted: int = 0
-    unlisted: int = 0
     featureless: int = 0
     unlabelled: int = 0
     isolated: int = 0

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from gkd_runner.data.importing.raw import Facts
 
+SHOWN = 5  # nodes that a line names at most
+
 logger = logging.getLogger("gkd_runner")
 
 
 class Note(NamedTuple):
-    """One fact: whether something was dropped, mended, ignored or kept, and what."""
+    """One fact: whether something was added, dropped, mended, ignored or kept, and what."""
 
     kind: str
     text: str
@@ -20,14 +22,23 @@ class Note(NamedTuple):
 
 def notes(facts: Facts) -> list[Note]:
     """What ``facts`` say, but for what was taken."""
-    return [*_dropped(facts), *_mended(facts), *_ignored(facts), *_kept(facts)]
+    return [*_added(facts), *_dropped(facts), *_mended(facts), *_ignored(facts), *_kept(facts)]
 
 
 def log_facts(facts: Facts, where: str) -> None:
-    """Warn of all that was dropped, mended or ignored; ``where`` is the source."""
+    """Warn of all that was added, dropped, mended or ignored; ``where`` is the source."""
     for note in notes(facts):
         if note.kind != "kept":
             logger.warning("%s: %s %s", where, note.kind, note.text)
+
+
+def _added(facts: Facts) -> Iterator[Note]:
+    if facts.unlisted:
+        named = ", ".join(facts.unlisted[:SHOWN]) + ", ..." * (len(facts.unlisted) > SHOWN)
+        yield Note(
+            "added",
+            f"nodes that the table of nodes does not list: {len(facts.unlisted):,} ({named})",
+        )
 
 
 def _dropped(facts: Facts) -> Iterator[Note]:
@@ -67,7 +78,6 @@ def _ignored(facts: Facts) -> Iterator[Note]:
 
 def _kept(facts: Facts) -> Iterator[Note]:
     counts = {
-        "nodes that the table of nodes does not list": facts.unlisted,
         "nodes without a label": facts.unlabelled,
         "nodes without features (all zero)": facts.featureless,
         "nodes without an edge": facts.isolated,

@@ -116,7 +116,12 @@ def test_nodes_of_edges_and_features_alone_are_kept_and_told(tmp_path: Path) -> 
     dense = np.asarray(graph.features.toarray())
     rows = {"a": [1, 0, 1], "c": [1, 0, 0], "d": [0, 0, 1], "f": [0, 1, 0]}
     assert dense.tolist() == [rows.get(node, [0, 0, 0]) for node in graph.ids]
-    assert (facts.unlisted, facts.unlabelled, facts.featureless, facts.isolated) == (4, 4, 3, 2)
+    assert (len(facts.unlisted), facts.unlabelled, facts.featureless, facts.isolated) == (
+        4,
+        4,
+        3,
+        2,
+    )
 
 
 def test_all_columns_that_are_not_used_are_told(
