@@ -17,7 +17,14 @@ import pandas as pd
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, notes_on, own_teacher, setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, TOLERANCE, Comparison, differences, mean, std
-from gkd_runner.results.selection import CONFIGURATION, PLACE, SETTINGS, TEACHERS, in_order
+from gkd_runner.results.selection import (
+    CONFIGURATION,
+    DATASETS,
+    PLACE,
+    SETTINGS,
+    TEACHERS,
+    in_order,
+)
 from gkd_runner.results.verdict_text import nodes_text
 
 HERE = Path(__file__).parent
@@ -144,6 +151,7 @@ def _of_group(comparison: Comparison, base: str, group: Mapping[str, str]) -> pd
     gaps = comparison.gaps.get(base)
     gaps = differences(comparison.selected, base) if gaps is None else gaps
     rows = gaps.join(comparison.summary[["fewest_nodes", "most_nodes"]]).reset_index()
+    rows = rows[rows["dataset"].isin(DATASETS)]  # graphs of one's own are in no paper
     return rows[(rows[list(group)] == pd.Series(group)).all(axis=1)]
 
 

@@ -24,8 +24,16 @@ from gkd_runner.reporting.text import (
     teacher_notes,
 )
 from gkd_runner.reporting.verdicts import verdict_table
-from gkd_runner.results.compare import Comparison
-from gkd_runner.results.selection import DATASETS, GROUP, PLACE, distils, in_order, in_rank
+from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
+from gkd_runner.results.selection import (
+    DATASETS,
+    GROUP,
+    PLACE,
+    distils,
+    in_order,
+    in_rank,
+    options_apart,
+)
 from gkd_runner.results.verdict import verdicts
 from gkd_runner.results.verdict_text import NODES, nodes_text
 
@@ -155,13 +163,15 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
         return "failed"
     preset = block.group[GROUP.index("preset")]
     cell = Cell(preset, None, dataset, block.teacher, block.setting, method)
-    return "not published" if preset == "paper" and lacks_row(cell) else "not run"
+    published = dataset not in DATASETS or not lacks_row(cell)
+    return "not run" if preset != "paper" or published else "not published"
 
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     caption = (
-        "Difference in points, paired over the same seeds and splits: mean ± population std, pairs"
-        " won of all; * where a paired t test has p < 0.05."
+        "Difference in points, paired over the same seeds, or over splits (each the mean of its"
+        " seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
+        f" t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
     shown = comparison.summary.to_dict("index")
@@ -175,11 +185,10 @@ def _difference_cells(
     gaps: Mapping[str, Mapping[Configuration, Facts]],
 ) -> list[dict[str, Any]]:
     """A row per method and base that have been compared, and the numbers of nodes below them."""
-    runs = {names: row["runs"] for names, row in shown.items()}
     cells = [
         {"block": block.heading, "label": f"{method} - {base}", "column": dataset, **cell}
         for method, base in itertools.product(block.methods, gaps)
-        for dataset, cell in _gaps(block, method, base, gaps[base], runs).items()
+        for dataset, cell in _gaps(block, method, base, gaps[base], shown).items()
     ]
     return [*cells, *block.node_counts(shown, block.heading)] if cells else []
 
@@ -189,13 +198,19 @@ def _gaps(
     method: str,
     base: str,
     gaps: Mapping[Configuration, Facts],
-    runs: Mapping[Configuration, tuple[str, ...]],
+    shown: Mapping[Configuration, Facts],
 ) -> dict[str, dict[str, Any]]:
     """A line's cells by graph; nothing if no graph has the difference."""
     cells: dict[str, dict[str, Any]] = {dataset: {} for dataset in block.datasets}
     for dataset in block.datasets:
         names = block.names(dataset, method)
         if names in gaps:
-            behind = (*runs[names], *runs.get(block.names(dataset, base), ()))
-            cells[dataset] = {"text": gap_text(gaps[names]), "runs": tuple(dict.fromkeys(behind))}
+            ours, theirs = shown[names], shown.get(block.names(dataset, base))
+            behind = (*ours["runs"], *(theirs["runs"] if theirs else ()))
+            apart = options_apart(ours["changed"], theirs["changed"]) if theirs else ()
+            cells[dataset] = {
+                "text": gap_text(gaps[names]),
+                "runs": tuple(dict.fromkeys(behind)),
+                "notes": (f"their options differ: {', '.join(apart)}",) if apart else (),
+            }
     return cells if any(cells.values()) else {}

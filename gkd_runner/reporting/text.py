@@ -57,7 +57,7 @@ def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
 
 
 def gap_text(gap: Facts) -> str:
-    """``+1.20±0.30* (5/5)``: points, population std, star of a difference, seeds won of all."""
+    """``+1.20±0.30* (5/5)``: points, population std, star of a difference, pairs won of all."""
     spread = f"±{100 * gap['std']:.2f}" if gap["n"] > 1 else ""
     star = "*" if gap["p"] < SIGNIFICANT else ""
     return f"{100 * gap['mean']:+.2f}{spread}{star} ({gap['won']}/{gap['n']})"

@@ -7,7 +7,7 @@ from typing import Any
 
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
-from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
+from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_text import (
     REASONS,
@@ -15,6 +15,7 @@ from gkd_runner.results.verdict_text import (
     few_nodes_text,
     interval_text,
     nodes_text,
+    points_text,
 )
 
 
@@ -23,9 +24,10 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     base = baseline()
     caption = (
         "Whether to distil: the method with the best mean, and its paired differences in points"
-        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. The"
-        f" verdict goes by the interval to {base}. The last column compares times to answer for one"
-        " node on the CPU, where they were measured; * where a paired t test has p < 0.05."
+        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. Fewer"
+        f" than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the"
+        f" interval to {base}. The last column compares times to answer for one node on the CPU,"
+        " where they were measured; * where a paired t test has p < 0.05."
     )
     columns = ("verdict", "best", "accuracy", "nodes", f"- {base}", "- teacher", "- next", "faster")
     cells = (
@@ -58,6 +60,8 @@ def _notes(verdict: Verdict) -> Iterator[str]:
     for reason in (verdict.reason, *verdict.warnings):
         if reason in REASONS:
             yield REASONS[reason]
+    if verdict.apart:
+        yield f"the options of best and {baseline()} differ: {', '.join(verdict.apart)}"
     if FEW_NODES in verdict.warnings:
         yield few_nodes_text(verdict)
 
@@ -72,5 +76,5 @@ def _over_next(verdict: Verdict) -> str:
         return ""
     gap = verdict.over_next
     star = "*" if gap and gap.mean > 0 and gap.p < SIGNIFICANT else ""
-    points = f" {100 * gap.mean:+.1f}{star}" if gap else ""
+    points = f" {points_text(gap.mean)}{star}" if gap else ""
     return f"{verdict.methods[1]}{points}"

@@ -14,7 +14,10 @@ from gkd_runner.methods import METHODS
 from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, select
 
 SIGNIFICANT = 0.05
-"""Two methods tie unless the two-sided paired t test over seeds has a smaller p."""
+"""Two methods tie unless the two-sided paired t test has a smaller p."""
+
+FEWEST_PAIRS = 3
+"""Fewest pairs that a test and an interval are given for: two may be close by chance alone."""
 
 TOLERANCE = 1.0
 """Points within which two accuracies agree, whatever their spread."""
@@ -24,10 +27,12 @@ FEWEST_GRAPHS = 3
 
 
 class Difference(NamedTuple):
-    """Paired differences A - B over ``n`` replicas, in accuracy ([0, 1]).
+    """Paired differences A - B over ``n`` pairs, in accuracy ([0, 1]).
 
-    ``won`` counts the positive ones. ``p`` belongs to the two-sided paired t test, and ``low`` and
-    ``high`` are the ends of its 95% interval of the mean; all are NaN for a single replica.
+    A pair is a replica, or a split where there are several. ``won`` counts the positive ones.
+    ``p`` belongs to the two-sided paired t test, and ``low`` and ``high`` are the ends of its 95%
+    interval of the mean. All three are NaN below ``FEWEST_PAIRS`` and where all differences are
+    equal, as their spread, which the test goes by, is then unknown.
     """
 
     mean: float
@@ -40,18 +45,27 @@ class Difference(NamedTuple):
 
 
 def paired(differences: Iterable[float]) -> Difference:
-    """Summary of paired differences, one per replica."""
+    """Summary of paired differences, one per pair."""
     values = np.round(np.fromiter(differences, dtype=np.float64), 12)  # 0.8 - 0.7 is 0.1
     n, mean, std = len(values), float(values.mean()), float(values.std())
-    p = error = float("nan")
-    if n > 1:
+    p = half = float("nan")
+    if n >= FEWEST_PAIRS and np.ptp(values) > 0:  # std of equal values may be 1e-17
         error = std / np.sqrt(n - 1)  # of the mean; std is the population's
         # scipy.special, as scipy.stats takes a second to import
-        p = float(2 * stdtr(n - 1, -abs(mean) / error)) if std else float(mean == 0)
-    half = error * float(stdtrit(n - 1, 1 - SIGNIFICANT / 2)) if n > 1 else error
-    return Difference(
-        mean, std, int((values > 0).sum()), n, p, float(mean - half), float(mean + half)
-    )
+        p = float(2 * stdtr(n - 1, -abs(mean) / error))
+        half = error * float(stdtrit(n - 1, 1 - SIGNIFICANT / 2))
+    won = int((values > 0).sum())
+    return Difference(mean, std, won, n, p, float(mean - half), float(mean + half))
+
+
+def paired_by_split(gaps: pd.DataFrame) -> Difference:
+    """``paired`` over the rows of ``gaps``: each a ``gap`` of a replica, with its ``split``.
+
+    The seeds of one split share its training and test nodes and are not independent. Where there
+    are several splits, each counts once, with the mean over its seeds.
+    """
+    values = gaps["gap"] if gaps["split"].nunique() == 1 else gaps.groupby("split")["gap"].mean()
+    return paired(values)
 
 
 def mean(values: pd.Series) -> float:
@@ -114,9 +128,9 @@ AVERAGED = (
 def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
     """Each student minus that of the method ``base``, or minus its own teacher (``teacher``).
 
-    Paired over the replicas that both have, on the same seed and split; a row per configuration
-    with the fields of ``Difference``, none where there is no pair. A baseline is not compared with
-    a method that distils.
+    Paired over the replicas that both have, on the same seed and split (``paired_by_split``); a
+    row per configuration with the fields of ``Difference``, none where there is no pair. A baseline
+    is not compared with a method that distils.
     """
     if base == "teacher":
         gaps = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])
@@ -135,9 +149,9 @@ def _gaps(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
-    """``paired`` for each configuration."""
-    by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)["gap"]
-    rows = {names: paired(values) for names, values in by}
+    """``paired_by_split`` for each configuration."""
+    by = gaps.dropna(subset="gap").groupby(CONFIGURATION, sort=False)[["gap", "split"]]
+    rows = {names: paired_by_split(values) for names, values in by}
     levels: list[Any] = list(zip(*rows, strict=True)) or [[]] * len(CONFIGURATION)
     index = pd.MultiIndex.from_arrays(levels, names=CONFIGURATION)
     return pd.DataFrame(rows.values(), index=index, columns=Difference._fields)

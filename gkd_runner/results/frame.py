@@ -88,16 +88,19 @@ class ReportError(GkdError):
 def load_runs(sources: Iterable[str | Path]) -> pd.DataFrame:
     """The finished runs in output folders, or in CSV files that ``to_csv`` wrote.
 
-    A replica that several runs of one key have finished counts once, in the newest of them. Raises
+    A replica that several runs of one key and name have finished counts once, in the newest. Raises
     ``ReportError`` for a source that is neither.
     """
     return newest(pd.concat([table_of(()), *(_read(Path(source)) for source in sources)]))
 
 
 def newest(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs in the order of tables, each replica of a key once, from its newest run."""
+    """The runs in the order of tables, each replica of a key once, from its newest run.
+
+    One graph under two names has the runs of each name, though their keys are the same.
+    """
     by_age = runs.sort_values(["started", "folder"], kind="stable")  # a CSV's have no folder
-    once = by_age.drop_duplicates(["key", "seed", "split"], keep="last")
+    once = by_age.drop_duplicates(["dataset", "key", "seed", "split"], keep="last")
     order = ["dataset", "protocol", "setting", "teacher", "method", "key", "split", "seed"]
     return once.sort_values(order, kind="stable", ignore_index=True)
 

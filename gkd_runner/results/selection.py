@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,9 @@ GROUP = ["protocol", "preset", "calibration"]
 
 PLACE = ["dataset", "setting", "teacher"]
 """Methods compete in one place: a column of a block."""
+
+UNCHANGED = object()
+"""Stands for the value of an option that was not changed; None is a value."""
 
 CONFIGURATION = [*GROUP, *PLACE, "method"]
 
@@ -67,6 +70,17 @@ def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(dataset=runs["dataset"].where(graphs <= 1, named))
 
 
+def options_apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The options, but for the methods' own, in which two sets of changed options differ."""
+    names = dict.fromkeys([*ours, *theirs])
+    return tuple(
+        name
+        for name in names
+        if not name.startswith("method.")
+        and ours.get(name, UNCHANGED) != theirs.get(name, UNCHANGED)
+    )
+
+
 def distils(method: str) -> bool:
     """True if students of ``method`` learn from a teacher; assumed of unknown methods."""
     return METHODS[method].distils if method in METHODS else True
@@ -92,22 +106,30 @@ def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFr
     The configuration has the fewest changed options, then the most replicas, then the best
     validation accuracy. Under ``preset=common`` all methods of a place come from runs on the very
     same teachers. The new columns are ``others``, the number of configurations of that method
-    that are not shown, ``teacher_accuracy`` and ``student_accuracy``, over ``inductive_part`` in
-    the inductive setting and over all test nodes in the transductive one, and ``nodes``, the number
-    of these nodes.
+    that are not shown, and those of ``with_accuracies``.
     """
     rows = grouped(told_apart(runs))
-    selected = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
-    inductive = selected["setting"] == "inductive"
-    for stage in ("teacher", "student"):
-        accuracy = selected[f"{stage}_test"].where(
-            ~inductive, selected[f"{stage}_{inductive_part}"]
-        )
-        selected[f"{stage}_accuracy"] = accuracy
-    hidden, every = selected["hidden_nodes"], selected["test_nodes"]
-    counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}
-    selected["nodes"] = every.where(~inductive, counts[inductive_part])
+    chosen = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
+    selected = with_accuracies(chosen, inductive_part)
     return in_rank(selected, [*CONFIGURATION, "split", "seed"]).reset_index(drop=True)
+
+
+def with_accuracies(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFrame:
+    """The runs with ``teacher_accuracy``, ``student_accuracy`` and ``nodes``.
+
+    The accuracies are over ``inductive_part`` in the inductive setting and over all test nodes in
+    the transductive one; ``nodes`` is the number of these nodes.
+    """
+    inductive = runs["setting"] == "inductive"
+    hidden, every = runs["hidden_nodes"], runs["test_nodes"]
+    counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}
+    accuracies = {
+        f"{stage}_accuracy": runs[f"{stage}_test"].where(
+            ~inductive, runs[f"{stage}_{inductive_part}"]
+        )
+        for stage in ("teacher", "student")
+    }
+    return runs.assign(**accuracies, nodes=every.where(~inductive, counts[inductive_part]))
 
 
 def _chosen(rows: pd.DataFrame) -> pd.DataFrame:

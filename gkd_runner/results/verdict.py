@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from gkd_runner.results.compare import (
+    FEWEST_PAIRS,
     Comparison,
     Difference,
     baseline,
@@ -17,7 +18,7 @@ from gkd_runner.results.compare import (
     mean,
     std,
 )
-from gkd_runner.results.selection import GROUP, PLACE, distils
+from gkd_runner.results.selection import GROUP, PLACE, distils, options_apart
 
 DISTIL = "distil"
 DO_NOT = "do not distil"
@@ -27,7 +28,8 @@ AHEAD = "a student beats the baseline"
 BASELINE_WINS = "the baseline wins"
 TEACHER_WORSE = "the teacher is worse than the baseline"
 TIE = "the interval of the difference contains zero"
-ONE_PAIR = "a single pair has no interval"
+FEW_PAIRS = "too few pairs for an interval"
+ALL_EQUAL = "all differences are equal, which gives no interval"
 NO_PAIR = "the baseline has run on other seeds or splits"
 NO_BASELINE = "the baseline has not run"
 NO_STUDENT = "no method that distils has run"
@@ -66,14 +68,18 @@ class Verdict:
         methods: the methods that distil, the one with the best mean first.
         best: the accuracy of the first of them; ``None`` if there are none.
         baseline: the accuracy of the plain MLP; ``None`` if it has not run.
-        over_baseline: ``best`` minus the baseline, paired over seeds and splits.
+        splits: the number of splits; differences are paired by split if there are several.
+        over_baseline: ``best`` minus the baseline, paired over seeds or splits.
         over_teacher: ``best`` minus its own teacher.
         over_next: ``best`` minus the next of ``methods``.
         teacher_over_baseline: the teacher of ``best`` (or the baseline's, without any) minus the
             baseline.
         speed_up: how many times faster than its teacher ``best`` answers for one node: the median
             over replicas; ``None`` where no answer was timed.
+        apart: the options, but for the methods' own, whose changes differ between ``best`` and the
+            baseline.
         command: the command line of one of the runs.
+        folder: the newest run of ``best``, or of the baseline; empty if it came from a CSV file.
     """
 
     names: Mapping[str, str]
@@ -82,12 +88,15 @@ class Verdict:
     methods: tuple[str, ...]
     best: Accuracy | None
     baseline: Accuracy | None
+    splits: int
     over_baseline: Difference | None
     over_teacher: Difference | None
     over_next: Difference | None
     teacher_over_baseline: Difference | None
     speed_up: float | None
+    apart: tuple[str, ...]
     command: str
+    folder: str
 
     @property
     def decision(self) -> str:
@@ -110,7 +119,9 @@ class Verdict:
             return NO_STUDENT
         if gap is None:
             return NO_PAIR
-        return ONE_PAIR if gap.n == 1 else TIE
+        if math.isnan(gap.low):
+            return FEW_PAIRS if gap.n < FEWEST_PAIRS else ALL_EQUAL
+        return TIE
 
     @property
     def _teacher_is_worse(self) -> bool:
@@ -177,12 +188,15 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         methods=tuple(accuracy.method for accuracy in ranked),
         best=best,
         baseline=plain,
+        splits=own["split"].nunique(),
         over_baseline=_minus(own, here, baseline()) if best else None,
         over_teacher=_minus(own, here, "teacher") if best else None,
         over_next=_minus(own, here, ranked[1].method) if len(ranked) > 1 else None,
         teacher_over_baseline=_minus(_teachers(own), here, baseline()),
         speed_up=_speed_up(own) if best else None,
+        apart=_apart(own, here[here["method"] == baseline()]),
         command=str(own["command"].iloc[-1]),
+        folder=str(own.sort_values("started", kind="stable")["folder"].iloc[-1]),
     )
 
 
@@ -190,6 +204,10 @@ def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:
     for method, rows in here.groupby("method", sort=False):
         values = rows["student_accuracy"]
         yield Accuracy(str(method), mean(values), std(values), len(rows))
+
+
+def _apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:
+    return options_apart(ours["changed"].iloc[0], theirs["changed"].iloc[0]) if len(theirs) else ()
 
 
 def _teachers(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
-from gkd_runner.results.compare import SIGNIFICANT, Difference, baseline
+from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
+    ALL_EQUAL,
     BASELINE_WINS,
+    DISTIL,
     FEW_NODES,
+    FEW_PAIRS,
     NO_BASELINE,
     NO_PAIR,
     NO_STUDENT,
-    ONE_PAIR,
     TEACHER_WORSE,
     TIE,
     Verdict,
@@ -25,7 +29,9 @@ REASONS = {
     BASELINE_WINS: "the plain MLP wins",
     TEACHER_WORSE: "the teacher is worse than the plain MLP",
     TIE: "the difference to the plain MLP may be chance; more seeds narrow its interval",
-    ONE_PAIR: "one pair of runs has no interval; run more seeds",
+    FEW_PAIRS: f"fewer than {FEWEST_PAIRS} pairs have no interval; run more seeds, or more splits"
+    " where there are several",
+    ALL_EQUAL: "all differences to the plain MLP are equal and give no interval; run more seeds",
     NO_PAIR: "the plain MLP has run on other seeds",
     NO_BASELINE: "the plain MLP has not run here",
     NO_STUDENT: "no method that distils has run here",
@@ -47,7 +53,8 @@ def verdict_text(verdict: Verdict, beside: Iterable[Verdict] = ()) -> str:
     said = "; ".join(part for part in parts if part)
     place = f"{verdict.names['dataset']} ({', '.join(_choices(verdict, [*beside]))})"
     reason = REASONS.get(verdict.reason)
-    return f"{place}: {verdict.decision}{f', as {reason}' if reason else ''}. {said}."
+    apart = f" (their options differ: {', '.join(verdict.apart)})" if verdict.apart else ""
+    return f"{place}: {verdict.decision}{f', as {reason}' if reason else ''}{apart}. {said}."
 
 
 def warning_texts(verdict: Verdict) -> Iterator[str]:
@@ -77,6 +84,13 @@ def settling_command(verdict: Verdict) -> str:
     return " ".join(["gkd-train", *others, f"method={method}"])
 
 
+def export_command(verdict: Verdict) -> str:
+    """The command line that exports the best student; empty unless it is worth distilling."""
+    if verdict.decision != DISTIL or not verdict.folder:
+        return ""
+    return f"gkd-export {shlex.quote(verdict.folder)}"
+
+
 def few_nodes_text(verdict: Verdict) -> str:
     """The warning on an accuracy over few nodes."""
     shown = verdict.accuracy
@@ -88,14 +102,14 @@ def few_nodes_text(verdict: Verdict) -> str:
 
 
 def interval_text(gap: Difference) -> str:
-    """``+24.1 [+23.0, +25.2]``: points with their 95% interval, if there is one."""
-    ends = f" [{_points(gap.low)}, {_points(gap.high)}]" if gap.n > 1 else ""
-    return f"{_points(gap.mean)}{ends}"
+    """``+24.12 [+23.04, +25.20]``: points with their 95% interval, if there is one."""
+    ends = "" if math.isnan(gap.low) else f" [{points_text(gap.low)}, {points_text(gap.high)}]"
+    return f"{points_text(gap.mean)}{ends}"
 
 
-def _points(difference: float) -> str:
-    """With a sign and a decimal; never -0.0."""
-    return f"{round(100 * difference, 1) + 0.0:+.1f}"
+def points_text(difference: float) -> str:
+    """A difference of accuracies in points with its sign, ``+24.12``; never -0.00."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
 def nodes_text(counts: Iterable[SupportsInt]) -> str:
@@ -127,18 +141,18 @@ def _best(verdict: Verdict) -> str:
     gaps = [(verdict.over_baseline, "the plain MLP"), (verdict.over_teacher, "its teacher")]
     known = [(gap, base) for gap, base in gaps if gap is not None]
     against = "".join(f", {interval_text(gap)} against {base}" for gap, base in known)
-    return f"{shown.method} answers {over}{against}{_pairs([gap for gap, _ in known])}"
+    return f"{shown.method} answers {over}{against}{_pairs([gap for gap, _ in known], verdict)}"
 
 
-def _pairs(gaps: Sequence[Difference]) -> str:
+def _pairs(gaps: Sequence[Difference], verdict: Verdict) -> str:
     """The number of pairs, and the name of the intervals if there are any."""
     if not gaps:
         return ""
     counts = " and ".join(map(str, dict.fromkeys(gap.n for gap in gaps)))
     pairs = f"{counts} pair{'' if counts == '1' else 's'}"
-    return (
-        f" (95% paired t intervals, {pairs})" if max(gap.n for gap in gaps) > 1 else f" ({pairs})"
-    )
+    pairs += ", one per split" if verdict.splits > 1 else ""
+    named = any(not math.isnan(gap.low) for gap in gaps)
+    return f" ({'95% paired t intervals, ' if named else ''}{pairs})"
 
 
 def _nodes(verdict: Verdict) -> str:
@@ -169,7 +183,7 @@ def _teacher(verdict: Verdict) -> str:
     gap = verdict.teacher_over_baseline
     if verdict.best is not None or gap is None:
         return ""
-    return f"its teacher is {interval_text(gap)} against it{_pairs([gap])}"
+    return f"its teacher is {interval_text(gap)} against it{_pairs([gap], verdict)}"
 
 
 def _baseline_wins(verdict: Verdict) -> str:
@@ -177,7 +191,7 @@ def _baseline_wins(verdict: Verdict) -> str:
     assert gap is not None, "it has won against a student"
     return (
         f"the plain MLP wins: {verdict.accuracy.method}, the best student, is"
-        f" {-100 * gap.mean:.1f} points worse"
+        f" {-100 * gap.mean:.2f} points worse"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import pandas as pd
 from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,10 +14,13 @@ from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.results.beside import verdict_on
+from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.verdict import DISTIL, Verdict
 from gkd_runner.results.verdict_text import (
+    NODES,
+    export_command,
     nodes_text,
     settling_command,
     verdict_text,
@@ -24,6 +28,9 @@ from gkd_runner.results.verdict_text import (
 )
 from gkd_runner.results.warnings import warnings_of
 from gkd_runner.training.fit import Epoch, OnEpochs
+
+FEWEST_EPOCHS = 5
+"""Limits of epochs below this show that a run works; its accuracies are not judged."""
 
 _SHOW_STAGES = ContextVar("show_stages", default=True)
 
@@ -68,14 +75,22 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
 
 def report(result: RunResult) -> Group:
     """The closing table, warnings, the verdict, the run's folder and the tracker's commands."""
-    lines = [Text.assemble(("warning ", "yellow"), line) for line in told_warnings(result.seeds)]
     where = [
         hint_line(label, what)
         for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
     ]
-    return Group(
-        _heading(result), _table(result), *lines, *verdict_lines(verdict_on(result)), *where
-    )
+    return Group(_heading(result), _table(result), *_judged(result), *where)
+
+
+def _judged(result: RunResult) -> Iterator[Text]:
+    """The warnings and the verdict; of a training too short for any, that it works."""
+    epochs = result.config.training.max_epochs
+    if epochs < FEWEST_EPOCHS:
+        yield Text(f"everything works; after {epochs} epochs at most, the accuracies mean nothing")
+        return
+    for line in told_warnings(result.seeds):
+        yield Text.assemble(("warning ", "yellow"), line)
+    yield from verdict_lines(verdict_on(result))
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> Iterator[Text]:
@@ -87,6 +102,8 @@ def verdict_lines(verdicts: Sequence[Verdict]) -> Iterator[Text]:
             yield Text.assemble(("warning ", "yellow"), warning)
         if command := settling_command(verdict):
             yield hint_line("settle", command)
+        if command := export_command(verdict):
+            yield hint_line("export", command)
 
 
 def hint_line(label: str, what: str) -> Text:
@@ -98,12 +115,13 @@ def one_line(label: str, result: RunResult) -> Group:
     """A cell of a sweep: its test accuracies and its warnings."""
     if result.reused == len(result.seeds):
         return Group(Text(f"{label}: finished before"))
-    student, teacher = (accuracy_text(result.seeds, name, "test") for name in reversed(STAGES))
+    part = "test_hidden" if result.config.setting.name == "inductive" else "test"
+    student, teacher = (accuracy_text(result.seeds, name, part) for name in ("student", "teacher"))
     seconds = f"{sum(result.seconds.values()):.0f} s"
     warnings = [
         Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
     ]
-    line = f"{label}: student {student}, teacher {teacher} (test %), {seconds}"
+    line = f"{label}: student {student}, teacher {teacher} (% of {NODES[part]}), {seconds}"
     return Group(Text(line), *warnings)
 
 
@@ -188,6 +206,12 @@ def accuracy_text(seeds: Sequence[SeedResult], name: str, part: str) -> str:
     assert summary is not None, "parts lists what the setting has"
     spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""
     return f"{100 * summary.mean:.2f}{spread}"
+
+
+def percent_text(accuracies: pd.Series) -> str:
+    """Mean ± population std of accuracies, in %."""
+    spread = f"±{100 * std(accuracies):.2f}" if len(accuracies) > 1 else ""
+    return f"{100 * mean(accuracies):.2f}{spread}"
 
 
 def _difference(seeds: Sequence[SeedResult], part: str) -> str:

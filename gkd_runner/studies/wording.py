@@ -9,7 +9,7 @@ import pandas as pd
 from rich.table import Table
 
 from gkd_runner.common.console import plain_table
-from gkd_runner.results.compare import FEWEST_GRAPHS, SIGNIFICANT, Difference, paired
+from gkd_runner.results.compare import FEWEST_GRAPHS, FEWEST_PAIRS, SIGNIFICANT, Difference, paired
 from gkd_runner.results.selection import PLACE
 
 
@@ -49,8 +49,9 @@ def won(gaps: pd.DataFrame) -> str:
     """The number of positive differences, and of those among them that are no ties."""
     positive = gaps["mean"] > 0
     clear = f"{(positive & (gaps['p'] < SIGNIFICANT)).sum()} with p < {SIGNIFICANT}"
-    tested = (gaps["n"] > 1).any()
-    return f"{positive.sum()} of {len(gaps)} ({clear if tested else 'one seed, not tested'})"
+    tested = (gaps["n"] >= FEWEST_PAIRS).any()
+    few = f"fewer than {FEWEST_PAIRS} seeds, not tested"
+    return f"{positive.sum()} of {len(gaps)} ({clear if tested else few})"
 
 
 def verdict(*all_gaps: pd.DataFrame) -> str:

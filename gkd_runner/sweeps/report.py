@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -11,15 +11,14 @@ from rich.text import Text
 
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.errors import on_one_line
-from gkd_runner.data.task import Replica
 from gkd_runner.results.beside import against_baseline, chosen, with_baseline
-from gkd_runner.results.compare import baseline
+from gkd_runner.results.compare import baseline, mean
 from gkd_runner.results.frame import newest
-from gkd_runner.results.scores import SeedResult
-from gkd_runner.results.stored import StoredRun
+from gkd_runner.results.scores import STAGES
+from gkd_runner.results.selection import with_accuracies
 from gkd_runner.results.verdict import verdicts_of
-from gkd_runner.results.verdict_text import nodes_text
-from gkd_runner.runs.display import accuracy_text, verdict_lines
+from gkd_runner.results.verdict_text import NODES, nodes_text, points_text
+from gkd_runner.runs.display import percent_text, verdict_lines
 from gkd_runner.sweeps.folder import Failure, Sweep
 from gkd_runner.sweeps.progress import duration
 from gkd_runner.sweeps.survey import Plan
@@ -66,29 +65,32 @@ def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
     for number, (cell, done, rows) in enumerate(zip(sweep.cells, found, tables, strict=True)):
         if len(done) == len(cell.replicas):
             gap = against_baseline(rows, runs)
-            beside = f"{100 * gap.mean:+.2f}" if gap else ""
-            table.add_row(cell.label, str(len(done)), *_accuracies(_seeds(done)), beside)
+            beside = points_text(gap.mean) if gap else ""
+            table.add_row(cell.label, str(len(done)), *_accuracies(with_accuracies(rows)), beside)
         else:
             state = "failed" if number in failed else UNSEEN
             table.add_row(cell.label, str(len(done)), "", state)
     yield table
     yield Text(
-        "test accuracy in %, over all test nodes: mean ± population std over splits and seeds;"
+        f"accuracy in % of the {_parts(runs)}: mean ± population std over splits and seeds;"
         " differences of the student in points, paired"
     )
     yield from verdict_lines(verdicts_of(runs))
 
 
-def _seeds(runs: Mapping[Replica, StoredRun]) -> list[SeedResult]:
-    return [seed for replica, run in runs.items() for seed in run.seeds if seed.replica == replica]
+def _parts(runs: pd.DataFrame) -> str:
+    """The nodes that the accuracies are over, as in ``with_accuracies``."""
+    inductive = runs["setting"] == "inductive"
+    if inductive.all():
+        return NODES["test_hidden"]
+    return "test nodes, inductive of the hidden ones" if inductive.any() else NODES["test"]
 
 
-def _accuracies(seeds: Sequence[SeedResult]) -> Iterator[str]:
-    yield nodes_text(seed.test_nodes for seed in seeds)
-    yield accuracy_text(seeds, "teacher", "test")
-    yield accuracy_text(seeds, "student", "test")
-    gap = sum(seed.student.scores.test - seed.teacher.scores.test for seed in seeds) / len(seeds)
-    yield f"{100 * gap:+.2f}"
+def _accuracies(rows: pd.DataFrame) -> Iterator[str]:
+    yield nodes_text(rows["nodes"])
+    for stage in reversed(STAGES):
+        yield percent_text(rows[f"{stage}_accuracy"])
+    yield points_text(mean(rows["student_accuracy"] - rows["teacher_accuracy"]))
 
 
 def _failures(sweep: Sweep, failures: dict[int, Failure]) -> Group:

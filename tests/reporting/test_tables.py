@@ -136,16 +136,34 @@ def test_replicas_are_splits_and_seeds_in_the_heading() -> None:
 
     (heading, *_) = only(tables, "Accuracy").cells.index.get_level_values("block")
     assert heading == "transductive; gcn teacher; 20 splits x seeds"
-    assert line(only(tables, "Differences"), "glnn - mlp") == ["+0.00±0.00 (0/20)"]
+    assert line(only(tables, "Differences"), "glnn - mlp") == ["+0.00±0.00 (0/10)"]
+
+
+def test_a_difference_between_sides_with_different_options_says_so() -> None:
+    quick = seeds("glnn", [0.80, 0.81, 0.79], changed={"training.max_epochs": 30, "method.tau": 2})
+    differences = only(tables_of([*SOME[:3], *quick]), "Differences")
+
+    told = ("their options differ: training.max_epochs",)
+    assert line(differences, "glnn - mlp", "notes") == [told]
+    assert line(differences, "glnn - teacher", "notes") == [()]
+
+
+def test_a_graph_of_ones_own_is_not_run_and_in_no_average_of_the_papers() -> None:
+    own = [*seeds("mlp", [0.1, 0.1], dataset="mine"), *seeds("krd", [0.9, 0.9], dataset="mine")]
+    shown = tables_of(row | {"preset": "paper"} for row in [*SOME, *own])
+
+    assert line(only(shown, "Accuracy"), "infgrand")[-1] == "not run"
+    gains = only(shown, "Average gains")
+    assert set(gains.cells["text", "graphs"]) == {"1"}
 
 
 def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
     verdicts = only(tables_of(SOME), "Should I distil?")
 
     assert line(verdicts, "cora")[:5] == [
-        "distil", "infgrand", "91.00±0.82", "1000", "+30.0 [+27.5, +32.5] (3)",
+        "distil", "infgrand", "91.00±0.82", "1000", "+30.00 [+27.52, +32.48] (3)",
     ]  # fmt: skip
-    assert line(verdicts, "cora")[6:] == ["glnn +11.0*", ""]
+    assert line(verdicts, "cora")[6:] == ["glnn +11.00*", ""]
     assert line(verdicts, "citeseer")[0] == "undecided"
     assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
 

@@ -97,6 +97,27 @@ def test_a_run_that_has_its_own_mlp_beside_it_reads_no_other(tmp_path: Path) -> 
     assert against_baseline(runs[runs["method"] == "mlp"], runs) is None
 
 
+def test_inductive_differences_are_over_the_hidden_nodes(tmp_path: Path) -> None:
+    plain, ours = (
+        ran(tmp_path, f"method={method}", "setting=inductive") for method in ("mlp", "glnn")
+    )
+    runs = load_runs([tmp_path])
+
+    gap = against_baseline(runs[runs["method"] == "glnn"], runs)
+
+    pairs = zip(ours.seeds, plain.seeds, strict=True)
+    values = [a.student.scores.test_hidden - b.student.scores.test_hidden for a, b in pairs]
+    assert gap is not None
+    assert gap.mean == pytest.approx(sum(values) / 2)
+
+
+def test_a_run_of_few_epochs_says_that_it_works_and_judges_nothing(tmp_path: Path) -> None:
+    told = printed(ran(tmp_path, "method=glnn", "training.max_epochs=3"))
+
+    assert "everything works; after 3 epochs at most, the accuracies mean nothing" in told
+    assert not any(word in told for word in ("verdict", "warning", "settle"))
+
+
 def test_only_the_replicas_of_the_run_count(tmp_path: Path) -> None:
     ran(tmp_path, "method=mlp", "seeds=[1,2]")
     (verdict,) = verdict_on(ran(tmp_path, "method=glnn", "seeds=[0,1]"))

@@ -36,9 +36,32 @@ def test_the_p_value_is_that_of_the_paired_t_test() -> None:
     assert gap.won == (a > b).sum()
 
 
-@pytest.mark.parametrize(("gaps", "tie"), [([0.1], True), ([0.1, 0.1], False), ([0, 0, 0], True)])
-def test_one_seed_is_a_tie_and_a_constant_lead_is_none(gaps: list[float], tie: bool) -> None:
-    assert (not paired(gaps).p < SIGNIFICANT) == tie
+@pytest.mark.parametrize("gaps", [[0.1], [0.1, 0.1], [0.1, 0.1001], [0.1] * 5, [0, 0, 0]])
+def test_too_few_or_equal_differences_promise_nothing(gaps: list[float]) -> None:
+    gap = paired(gaps)
+
+    assert np.isnan([gap.p, gap.low, gap.high]).all()
+    assert (gap.mean, gap.n) == (pytest.approx(np.mean(gaps)), len(gaps))
+
+
+def test_seeds_of_one_split_are_one_pair_where_there_are_several_splits() -> None:
+    rng = np.random.default_rng(0)
+    of_split = np.array([[0.05], [-0.02], [0.04], [0.01]])
+    values = of_split + rng.normal(0, 0.001, (4, 5))  # seeds repeat their split's difference
+    rows = [
+        run(method, seed, 0.5 + add, split=split, split_hash=f"s{split}")
+        for (split, seed), value in np.ndenumerate(values)
+        for method, add in (("mlp", 0.0), ("glnn", value))
+    ]
+
+    gap = by_method(differences(select(table(rows)), "mlp")).loc["glnn"]
+
+    of_splits = values.mean(axis=1)
+    assert gap.n == 4
+    assert gap.p == pytest.approx(ttest_rel(of_splits, np.zeros(4)).pvalue)
+    assert gap["mean"] == pytest.approx(of_splits.mean())
+    assert gap.p > SIGNIFICANT > ttest_rel(values.ravel(), np.zeros(20)).pvalue
+    assert compare(table(rows)).summary["student_n"].tolist() == [20, 20], "std is over replicas"
 
 
 def test_only_seeds_on_the_same_split_are_paired() -> None:
@@ -80,7 +103,7 @@ def test_a_clear_winner_is_best_and_a_tie_has_no_mark() -> None:
 
 
 def test_the_second_of_two_methods_has_no_one_to_tie_with() -> None:
-    runs = select(table([*seeds("mlp", [0.5, 0.51]), *seeds("glnn", [0.7, 0.71])]))
+    runs = select(table([*seeds("mlp", [0.5, 0.51, 0.5]), *seeds("glnn", [0.7, 0.71, 0.71])]))
     assert by_method(emphasis(runs)).to_dict() == {"glnn": "best", "mlp": "second"}
 
 

@@ -61,6 +61,16 @@ def test_a_seed_that_several_runs_of_one_key_have_counts_once_in_the_newest(tmp_
     assert dict(load_runs(sources).set_index("seed")["run"]) == {0: "new", 1: "old"}
 
 
+def test_one_graph_under_two_names_has_the_runs_of_both(tmp_path: Path) -> None:
+    """The key of a run names its graph by content, so both names have the same one."""
+    names = table(
+        row for name in ("a", "b") for row in seeds("glnn", [0.8, 0.7], dataset=name, key="one")
+    )
+    path = write(tmp_path / "runs.csv", to_csv(names))
+
+    assert list(load_runs([path])["dataset"]) == ["a", "a", "b", "b"]
+
+
 def test_a_run_in_a_folder_stands_before_its_copy_in_a_csv(tmp_path: Path) -> None:
     result = train(config("seeds=[0]", f"output_dir={tmp_path}/outputs", "method=mlp"))
     copy = write(tmp_path / "copy.csv", to_csv(load_runs([tmp_path / "outputs"])))

@@ -13,21 +13,27 @@ from scipy.stats import ttest_rel
 from gkd_runner.results.compare import paired
 from gkd_runner.results.verdict import (
     AHEAD,
+    ALL_EQUAL,
     BASELINE_WINS,
     DISTIL,
     DO_NOT,
     FEW_NODES,
+    FEW_PAIRS,
     NO_BASELINE,
     NO_PAIR,
     NO_STUDENT,
-    ONE_PAIR,
     TEACHER_WORSE,
     TIE,
     UNDECIDED,
     Verdict,
     verdicts_of,
 )
-from gkd_runner.results.verdict_text import settling_command, verdict_text, warning_texts
+from gkd_runner.results.verdict_text import (
+    export_command,
+    settling_command,
+    verdict_text,
+    warning_texts,
+)
 from tests.results.runs import Run, run, seeds, table
 
 PLAIN = seeds("mlp", [0.60, 0.61, 0.62], teacher_test=0.8)
@@ -40,7 +46,7 @@ def only(runs: Iterable[Run]) -> Verdict:
     return verdict
 
 
-@pytest.mark.parametrize("n", [2, 5, 20])
+@pytest.mark.parametrize("n", [3, 5, 20])
 def test_the_interval_is_that_of_the_paired_t_test(n: int) -> None:
     rng = np.random.default_rng(n)
     a, b = rng.random(n), rng.random(n)
@@ -48,14 +54,6 @@ def test_the_interval_is_that_of_the_paired_t_test(n: int) -> None:
     gap, expected = paired(a - b), ttest_rel(a, b).confidence_interval(0.95)
 
     assert (gap.low, gap.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
-
-
-def test_a_single_pair_has_no_interval_and_equal_differences_a_narrow_one() -> None:
-    one, same = paired([0.1]), paired([0.1, 0.1])
-
-    assert math.isnan(one.low)
-    assert math.isnan(one.high)
-    assert (same.low, same.high) == (0.1, 0.1)
 
 
 def test_a_student_that_beats_the_plain_mlp_is_a_reason_to_distil() -> None:
@@ -92,9 +90,11 @@ def test_pairs_have_the_same_split_and_the_same_seed() -> None:
 
     gap = verdict.over_baseline
     assert gap is not None
-    assert gap.n == 4 * 3 - 1
-    differences = (ours - plain).ravel()[:-1]
-    assert (gap.mean, gap.won) == (pytest.approx(differences.mean()), (differences > 0).sum())
+    assert gap.n == 4
+    apart = ours - plain
+    of_splits = np.array([*apart[:3].mean(axis=1), apart[3, :2].mean()])
+    assert (gap.mean, gap.won) == (pytest.approx(of_splits.mean()), (of_splits > 0).sum())
+    assert "4 pairs, one per split)" in verdict_text(verdict)
     assert gap.low > 0.03, "unpaired, the interval would contain 0"
     assert verdict.decision == DISTIL
 
@@ -125,8 +125,8 @@ def test_a_plain_mlp_that_wins_is_a_warning_however_bad_the_teacher_is() -> None
     assert verdict.over_teacher is not None
     assert verdict.over_teacher.mean > 0
     assert verdict.warnings == (BASELINE_WINS, TEACHER_WORSE)
-    assert "glnn, the best student, is 4.1 points worse" in warned(verdict)
-    assert "the teacher is worse than the plain MLP (-7.0 [" in warned(verdict)
+    assert "glnn, the best student, is 4.10 points worse" in warned(verdict)
+    assert "the teacher is worse than the plain MLP (-7.00 [" in warned(verdict)
     assert "do not distil, as the plain MLP wins" in verdict_text(verdict)
 
 
@@ -149,9 +149,20 @@ def test_a_student_that_beats_the_mlp_by_chance_leaves_the_verdict_open() -> Non
 def test_a_single_seed_decides_nothing() -> None:
     verdict = only([PLAIN[0], GOOD[0]])
 
-    assert (verdict.decision, verdict.reason) == (UNDECIDED, ONE_PAIR)
-    assert "+20.0 against the plain MLP, +0.0 against its teacher (1 pair)" in verdict_text(verdict)
+    assert (verdict.decision, verdict.reason) == (UNDECIDED, FEW_PAIRS)
+    assert "+20.00 against the plain MLP, +0.00 against its teacher (1 pair)" in verdict_text(
+        verdict
+    )
     assert settling_command(verdict) == ""
+
+
+def test_equal_differences_decide_nothing() -> None:
+    two = only([*seeds("mlp", [0.5, 0.6]), *seeds("glnn", [0.6, 0.7])])
+    three = only([*seeds("mlp", [0.5, 0.6, 0.7]), *seeds("glnn", [0.6, 0.7, 0.8])])
+
+    assert (two.decision, two.reason) == (UNDECIDED, FEW_PAIRS)
+    assert (three.decision, three.reason) == (UNDECIDED, ALL_EQUAL)
+    assert "+10.00 against the plain MLP, " in verdict_text(three)
 
 
 COMMAND = "/venv/bin/gkd-train -m dataset=cora method=glnn,krd method.tau=2 seeds=[0,1]"
@@ -187,7 +198,7 @@ def test_a_plain_mlp_alone_is_compared_with_its_teacher() -> None:
     gap = verdict.teacher_over_baseline
     assert gap is not None
     assert gap.mean == pytest.approx(np.mean([0.2, 0.19, 0.18]))
-    assert "its teacher is +19.0 [" in verdict_text(verdict)
+    assert "its teacher is +19.00 [" in verdict_text(verdict)
 
 
 def test_few_nodes_are_a_warning_with_the_number() -> None:
@@ -247,10 +258,32 @@ def test_a_student_slower_than_its_teacher_is_said_to_be_slower() -> None:
 
 def test_a_verdict_is_one_line_that_names_graph_teacher_and_setting() -> None:
     assert verdict_text(only([*PLAIN, *GOOD])) == (
-        "cora (gcn, transductive): distil. glnn answers 81.3% of 1000 test nodes, +20.3 [+18.9,"
-        " +21.8] against the plain MLP, +1.3 [-2.5, +5.1] against its teacher (95% paired t"
-        " intervals, 3 pairs)."
+        "cora (gcn, transductive): distil. glnn answers 81.3% of 1000 test nodes, +20.33"
+        " [+18.90, +21.77] against the plain MLP, +1.33 [-2.46, +5.13] against its teacher (95%"
+        " paired t intervals, 3 pairs)."
     )
+
+
+def test_sides_with_different_options_are_said_to_differ() -> None:
+    """``select`` prefers the preset as it is, here of the MLP, and has no other student."""
+    ours = seeds("glnn", [0.80, 0.81, 0.83], changed={"training.max_epochs": 30, "method.tau": 2})
+    verdict, alike = only([*PLAIN, *ours]), only([*PLAIN, *GOOD])
+
+    assert (verdict.apart, alike.apart) == (("training.max_epochs",), ())
+    assert "distil (their options differ: training.max_epochs). glnn" in verdict_text(verdict)
+
+
+def test_a_reason_to_distil_names_the_command_that_exports_the_newest_run() -> None:
+    old, *new = GOOD
+    runs = [
+        *PLAIN,
+        *(row | {"folder": "outputs/new run", "started": "2026-03-01"} for row in new),
+        old | {"folder": "outputs/old", "started": "2026-02-01"},
+    ]
+
+    assert export_command(only(runs)) == "gkd-export 'outputs/new run'"
+    assert export_command(only([*PLAIN, *GOOD])) == "", "a CSV names no folder"
+    assert export_command(only(runs[3:])) == "", "undecided"
 
 
 def test_verdicts_name_the_choices_in_which_they_differ() -> None:

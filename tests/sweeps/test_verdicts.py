@@ -72,7 +72,9 @@ def test_on_cora_the_verdict_names_a_method_and_how_sure_it_is(
     assert verdict.best is not None
     assert verdict.decision == DISTIL
     assert told.startswith(f"cora (gcn, transductive): distil. {verdict.best.method} answers 8")
-    assert re.search(r"of 1000 test nodes, \+\d\d\.\d \[\+\d+\.\d, \+\d+\.\d\] against the", told)
+    assert re.search(
+        r"of 1000 test nodes, \+\d\d\.\d\d \[\+\d+\.\d\d, \+\d+\.\d\d\] against the", told
+    )
     assert re.search(r"best of 2 methods, (not )?significantly better than (glnn|hgmd)", told)
 
 
@@ -97,21 +99,41 @@ def test_a_graph_with_several_splits_is_compared_over_splits_and_seeds(
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"method=(\S+) +(\d+) +(\d+) ", done.stdout)
     assert rows == [("mlp", "6", "100"), ("glnn", "6", "100")]
-    assert "6 pairs" in verdict_in(done.stdout)
+    assert "3 pairs, one per split" in verdict_in(done.stdout)
 
     runs = load_runs([tmp_path / "outputs"])
     keyed = runs.set_index(["method", "split", "seed"])["student_test"]
-    expected = keyed["glnn"] - keyed["mlp"]
+    expected = (keyed["glnn"] - keyed["mlp"]).groupby("split").mean()
     gap = verdict_on(tmp_path).over_baseline
     assert gap is not None
-    assert (gap.n, gap.mean) == (6, pytest.approx(expected.mean()))
+    assert (gap.n, gap.mean) == (3, pytest.approx(expected.mean()))
     assert gap.std == pytest.approx(expected.std(ddof=0))
 
     ((accuracy, differences, *_),) = make_tables(compare(runs), read_all_failures([])).values()
     (heading, *_) = accuracy.cells.index.get_level_values("block")
     assert heading == "transductive; gcn teacher; 6 splits x seeds"
     text = differences.cells["text"].xs("glnn - mlp", level="label").iloc[0, 0]
-    assert text == f"{100 * gap.mean:+.2f}±{100 * gap.std:.2f}{'*' * (gap.p < 0.05)} ({gap.won}/6)"
+    assert text == f"{100 * gap.mean:+.2f}±{100 * gap.std:.2f}{'*' * (gap.p < 0.05)} ({gap.won}/3)"
+
+
+def test_an_inductive_sweep_shows_the_hidden_nodes_as_its_verdict_does(
+    tmp_path: Path, gkd_train: Callable[..., Done]
+) -> None:
+    done = gkd_train(
+        tmp_path, "-m", "dataset=synthetic", "dataset.nodes=300", *SIZES, "seeds=[0,1,2]",
+        "setting=inductive", "method=mlp,glnn",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    runs = load_runs([tmp_path / "outputs"]).set_index("method").loc["glnn"]
+    (nodes,) = set(runs["hidden_nodes"])
+    shown = 100 * runs["student_test_hidden"]
+    text = f"{shown.mean():.2f}±{shown.std(ddof=0):.2f}"
+    assert re.search(rf"method=glnn +3 +{nodes} +\S+ +{text} ", done.stdout)
+    assert "accuracy in % of the hidden nodes" in done.stdout
+    gap = verdict_on(tmp_path).over_baseline
+    assert gap is not None
+    assert re.search(rf"method=glnn .* {re.escape(f'{100 * gap.mean:+.2f}')}\n", done.stdout)
 
 
 def test_a_sweep_without_the_mlp_takes_the_one_that_had_finished(

@@ -41,7 +41,7 @@ MEANS = {
 def columns(comparison: Comparison) -> list[dict[str, str]]:
     """Each column: its key in the page's address, heading above, heading, meaning, class."""
     accuracy = "mean ± population std over seeds"
-    gap = "paired over seeds: mean ± population std, * where p < 0.05 (seeds won of all)"
+    gap = "paired over seeds or splits: mean ± population std, * where p < 0.05 (pairs won of all)"
     rows = [
         *((name, "", name, "", "") for name in DIMENSIONS),
         ("seeds", "", "n", "number of splits and seeds", "number"),
