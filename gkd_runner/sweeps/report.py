@@ -88,7 +88,7 @@ def _parts(runs: pd.DataFrame) -> str:
 
 def _accuracies(rows: pd.DataFrame) -> Iterator[str]:
     yield nodes_text(rows["nodes"])
-    for stage in reversed(STAGES):
+    for stage in STAGES:
         yield percent_text(rows[f"{stage}_accuracy"])
     yield points_text(mean(rows["student_accuracy"] - rows["teacher_accuracy"]))
 

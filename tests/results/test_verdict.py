@@ -265,7 +265,7 @@ def test_a_verdict_is_one_line_that_names_graph_teacher_and_setting() -> None:
 
 
 def test_sides_with_different_options_are_said_to_differ() -> None:
-    """``select`` prefers the preset as it is, here of the MLP, and has no other student."""
+    """A student with fewer epochs stands beside the MLP of the preset."""
     ours = seeds("glnn", [0.80, 0.81, 0.83], changed={"training.max_epochs": 30, "method.tau": 2})
     verdict, alike = only([*PLAIN, *ours]), only([*PLAIN, *GOOD])
 

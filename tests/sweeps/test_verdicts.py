@@ -133,7 +133,7 @@ def test_an_inductive_sweep_shows_the_hidden_nodes_as_its_verdict_does(
     assert "accuracy in % of the hidden nodes" in done.stdout
     gap = verdict_on(tmp_path).over_baseline
     assert gap is not None
-    assert re.search(rf"method=glnn .* {re.escape(f'{100 * gap.mean:+.2f}')}\n", done.stdout)
+    assert re.search(rf"method=glnn .* {re.escape(f'{100 * gap.mean:+.2f}')} *\n", done.stdout)
 
 
 def test_a_sweep_without_the_mlp_takes_the_one_that_had_finished(
