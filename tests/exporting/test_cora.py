@@ -1,4 +1,4 @@
-"""Exported students of Cora: the recorded accuracy without torch, and faster than the teacher."""
+"""Exported students of Cora reproduce the recorded accuracy without torch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def student(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     chosen = ["dataset=cora", f"method={request.param}", "seeds=[0]", "tracker=none"]
     length = ["training.max_epochs=8", f"output_dir={place}"]
     run = train(compose([*chosen, *length])).path
-    return export_run(run, place / "student", Options())
+    return export_run(run, place / "student", Options(measures=False))
 
 
 def test_the_recorded_accuracy_is_reproduced_without_torch(
@@ -51,16 +51,6 @@ def test_the_recorded_accuracy_is_reproduced_without_torch(
         right = [classes[graph.ids[node]] == str(graph.labels[node]) for node in test.tolist()]
         recorded = student.facts["scores"]["recorded"]["0"]["student"]["test"]
         assert np.mean(right) == recorded
-
-
-def test_single_nodes_are_answered_five_times_as_fast_as_by_the_teacher_and_all_no_slower(
-    student: Exported,
-) -> None:
-    seconds = {
-        (row["model"], row["size"]): row["p50_seconds"] for row in student.facts["latency"]["rows"]
-    }
-    assert seconds["teacher (torch)", "1"] >= 5 * seconds["student (gkd-predict)", "1"]
-    assert seconds["teacher (torch)", "all"] >= seconds["student (gkd-predict)", "all"]
 
 
 @pytest.fixture(scope="module")
