@@ -60,16 +60,23 @@ class Result:
         }
         return pd.DataFrame(rows).T.astype("float64")
 
-    def student(self, seed: int | None = None, split: int = 0) -> Student:
-        """The trained student of ``seed`` (the first if ``None``) and ``split``.
+    def student(self, seed: int | None = None, split: int | None = None) -> Student:
+        """The trained student of ``seed`` and ``split``.
 
+        Of several, as where one of these is not given, it is the best by validation accuracy.
         Raises ``RunError`` if there is none.
         """
-        for row in self.to_dataframe().itertuples():
-            if row.split == split and seed in (None, row.seed):
+        rows = self.to_dataframe().sort_values("student_val", ascending=False, kind="stable")
+        for row in rows.itertuples():
+            if seed in (None, row.seed) and split in (None, row.split):
                 return load_student(row.folder, int(row.seed))
+        asked = " and ".join(
+            f"{name} {number}"
+            for name, number in (("seed", seed), ("split", split))
+            if number is not None
+        )
         have = ", ".join(f"seed {r.seed} split {r.split}" for r in self.job.seeds)
-        raise RunError(f"there is no student of seed {seed} and split {split}; there are {have}")
+        raise RunError(f"there is no student of {asked}; there are {have}")
 
     def plot(self) -> Figure:
         """A dot per seed and split, with their mean: test accuracy of teacher and student.

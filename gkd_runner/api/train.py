@@ -8,7 +8,7 @@ from typing import Any
 from gkd_runner.api.result import Result
 from gkd_runner.common.console import show_log
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.build import data_dir
+from gkd_runner.config.graph_files import file_mistake
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.importing.load import load_graph
 from gkd_runner.options.schema import Config
@@ -16,13 +16,6 @@ from gkd_runner.runs import train as runs
 from gkd_runner.runs.display import told_warnings
 
 logger = logging.getLogger("gkd_runner")
-
-
-def without_graph(config: Config) -> bool:
-    """True if the configuration is of a graph of one's own and no file of it is there."""
-    named = data_dir(config) / f"{config.dataset.name}.npz"
-    own = config.dataset.family == "custom" and config.dataset.path is None
-    return own and not named.is_file()
 
 
 def train(config: Config, graph: Any = None) -> Result:
@@ -41,10 +34,8 @@ def train(config: Config, graph: Any = None) -> Result:
     """
     if not logger.handlers:
         show_log()
-    if graph is None and without_graph(config):
-        raise ConfigError(
-            ["dataset=custom has no graph; give train(config, graph=...) or dataset.path=my.npz"]
-        )
+    if graph is None and (mistake := file_mistake(config)):
+        raise ConfigError([f"{mistake}; or give the graph: train(config, graph=...)"])
     if not (graph is None or isinstance(graph, GraphData)):
         graph = load_graph(graph)
     result = runs.train(config, graph)

@@ -79,7 +79,7 @@ def import_npz(path: Path | str, name: str) -> Imported:
     path = Path(path)
     archive = read_archive(path)
     imported = _foreign(archive, path, name)
-    if not _is_own(archive):
+    if not _is_own(archive) or not {_DENSE_FEATURES, "attr_indptr"} & archive.arrays.keys():
         return imported
     stored = _features(archive.arrays)  # the file decides whether they are sparse
     return replace(imported, graph=replace(imported.graph, features=stored))

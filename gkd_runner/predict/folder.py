@@ -62,7 +62,7 @@ def read_facts(folder: Path) -> Facts:
         raise PredictError(f"{folder} is not an exported student: {_instead(folder)}")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        kind = raw.get("model_type")
+        kind, version = raw.get("model_type"), raw.get("format")
     except (ValueError, AttributeError) as error:
         raise PredictError(f"{path} is damaged ({error}); export the run again") from error
     if kind != MODEL_TYPE:
@@ -70,11 +70,14 @@ def read_facts(folder: Path) -> Facts:
             f"{folder} is not an exported student: the model_type in its {CONFIG} is {kind!r}, not"
             f" {MODEL_TYPE!r}; make one with gkd-export"
         )
-    if raw["format"] != FORMAT:
+    if version != FORMAT:
         raise PredictError(
-            f"{path} has format {raw['format']}, this version reads {FORMAT}; export the run again"
+            f"{path} has format {version}, this version reads {FORMAT}; export the run again"
         )
-    return facts_of(raw)
+    try:
+        return facts_of(raw)
+    except (KeyError, TypeError) as error:
+        raise PredictError(f"{path} is damaged (no {error}); export the run again") from error
 
 
 def _instead(folder: Path) -> str:

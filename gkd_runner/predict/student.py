@@ -89,7 +89,7 @@ class Student(ABC):
         """Answers for all nodes of the graph, in its order.
 
         Propagated features are not read from the table where propagating the product of the first
-        layer is faster; the answers differ in rounding, with a float16 table in its.
+        layer is faster. The two ways differ by the rounding of float32, or of a float16 table.
         """
         whole = self._whole_graph
         if whole is None or not whole.is_cheaper:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -192,7 +193,7 @@ def _of_run(run: StoredRun) -> dict[str, Any]:
         "graph": raw["graph"]["fingerprint"],
         "torch": raw["versions"]["torch"],
         **provenance(raw),
-        "command": " ".join(raw["command"]),
+        "command": shlex.join(raw["command"]),
     }
 
 

@@ -77,11 +77,11 @@ def settling_command(verdict: Verdict) -> str:
     if verdict.reason not in lacking:
         return ""
     method = lacking[verdict.reason]
-    program, *words = verdict.command.split() or [""]
-    if not Path(program).stem.endswith("train"):
+    program, *words = shlex.split(verdict.command) or [""]
+    if Path(program).name != "gkd-train" and not program.endswith("gkd_runner/cli/train.py"):
         return f"train with method={method} on the same graph, options and seeds"
     others = [word for word in words if not word.startswith(("method=", "method.", "+method."))]
-    return " ".join(["gkd-train", *others, f"method={method}"])
+    return shlex.join(["gkd-train", *others, f"method={method}"])
 
 
 def export_command(verdict: Verdict) -> str:

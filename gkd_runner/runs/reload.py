@@ -130,7 +130,8 @@ def reload_student(
     state = _read_student(path, result.seed)
     student = _student_logits(config, task, state)
     again = scores(task, student.observed, student.hidden)
-    if abs(again.test - result.student.scores.test) > TOLERANCE:
+    allowed = max(TOLERANCE, 1.5 / result.test_nodes)  # of few nodes, one may flip by rounding
+    if abs(again.test - result.student.scores.test) > allowed:
         raise RunError(
             f"{path}: the student of seed {result.seed} scores {100 * again.test:.2f}% now and"
             f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"

@@ -183,7 +183,7 @@ def test_a_verdict_that_lacks_runs_names_the_command(
 
     assert (verdict.decision, verdict.reason) == (UNDECIDED, reason)
     assert settling_command(verdict) == (
-        f"gkd-train -m dataset=cora seeds=[0,1] method={settled_by}"
+        f"gkd-train -m dataset=cora 'seeds=[0,1]' method={settled_by}"
     )
 
 

@@ -63,9 +63,10 @@ def from_arrays(arrays: Mapping[str, Any], where: str, unused: tuple[str, ...] =
     labels = np.asarray(roles.read("labels", LABELS, None, lambda _, array: array))
     nodes = len(labels) if labels.ndim else 0
     splits = read_splits(arrays, nodes, where)
-    weights = [name for name in WEIGHTS if name in arrays]
-    weighted = ends.weighted + sum(_weighted(arrays[name], len(ends.edges)) for name in weights)
-    rest = [name for name in arrays if not is_read(name)]
+    weights = [name for name in WEIGHTS if name in arrays and _is_of(arrays[name], ends.edges)]
+    weighted = ends.weighted + max((_weighted(arrays[name]) for name in weights), default=0)
+    others = {name for name in WEIGHTS if name in arrays and name not in weights}
+    rest = [name for name in arrays if name in others or not is_read(name)]
     facts = Facts(
         taken=roles.taken,
         unused=(*rest, *unused),
@@ -166,11 +167,15 @@ def _matrix(array: Any) -> Any:
     return matrix.astype(np.float32) if matrix.dtype.kind == "b" else matrix
 
 
-def _weighted(weights: Any, edges: int) -> int:
+def _is_of(weights: Any, edges: Array) -> bool:
+    """True if there is a weight for each edge; others are of nodes, say, whatever their name."""
+    values = np.asarray(weights)
+    return values.ndim > 0 and len(values) == len(edges)
+
+
+def _weighted(weights: Any) -> int:
     """The number of weights other than 1; edge features of several columns count as one each."""
     values = np.asarray(weights)
-    if values.ndim == 0 or len(values) != edges:
-        return edges
     rows = (values != 1) if values.ndim == 1 else (values != 1).reshape(len(values), -1).any(axis=1)
     return int(rows.sum())
 

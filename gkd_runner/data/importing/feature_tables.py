@@ -82,8 +82,9 @@ def wide_features(sheet: Sheet, id_column: str, others: Iterable[str]) -> Featur
             used.append(name)
     if not blocks:
         raise DataError(
-            f"{sheet.where}: no features: no column of numbers besides {', '.join(others)} and"
-            f" {id_column}; give a table of features: --features features.csv (or .json)"
+            f"{sheet.where}: no features: no column of numbers besides"
+            f" {', '.join([*others, id_column])}"
+            f"{'; give a table of features: --features features.csv (or .json)' * bool(others)}"
         )
     named = ", ".join(used) if len(used) <= FEW else f"{len(used)} columns, {used[0]} to {used[-1]}"
     matrix = np.concatenate(blocks, axis=1)
