@@ -97,7 +97,8 @@ def test_three_commands_lead_from_tables_to_an_answering_student(tables: Path) -
 
     x = np.zeros(COLUMNS, np.float32)
     x[[2, 5, 11]] = [1.0, 3.0, 2.0]
-    pd.DataFrame([[NEW["id"], *x]]).to_csv(tables / "new.csv", index=False)
+    columns = ["id", *(f"x{i}" for i in range(COLUMNS))]
+    pd.DataFrame([[NEW["id"], *x]], columns=columns).to_csv(tables / "new.csv", index=False)
     pairs = pd.DataFrame({"new": NEW["id"], "old": NEW["neighbours"]})
     pairs.to_csv(tables / "pairs.csv", index=False)
     new = ["--features", "new.csv", "--neighbours", "pairs.csv", "--out", "new.json"]

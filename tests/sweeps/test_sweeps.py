@@ -51,7 +51,7 @@ def accuracies(folder: Path) -> dict[tuple[str, str, int], Any]:
 
 
 def closing_table(output: str) -> str:
-    return output[output.index(" cell ") : output.index("test accuracy in %")]
+    return output[output.index(" cell ") : output.index("accuracy in % of the test nodes")]
 
 
 def test_the_plan_counts_cells_and_teachers_and_a_second_start_trains_nothing(
