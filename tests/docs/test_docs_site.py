@@ -20,7 +20,9 @@ from gkd_runner.config.help import options_text
 from tests.docs.markdown import ROOT
 from tests.reporting.browser import BROWSERS, PATIENCE
 
-ATTEMPTS = 20
+ATTEMPTS = 12
+SETTLED = 1_000
+"""Milliseconds in which the page loads its index."""
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 """Elements that make a browser load something, and the attribute that says what."""
@@ -109,10 +111,10 @@ def test_the_search_works_from_the_file_system(site: Path) -> None:
         view.set_default_timeout(PATIENCE)
         view.on("request", lambda request: asked.append(request.url))
         view.on("pageerror", lambda error: errors.append(str(error)))
-        view.goto((site / "index.html").as_uri())
         found = view.locator(".md-search-result__list", has_text="Methods")
         for _ in range(ATTEMPTS):  # what is typed before the search has loaded is not looked for
-            view.fill("input.md-search__input", "")
+            view.goto((site / "index.html").as_uri())
+            view.wait_for_timeout(SETTLED)
             view.fill("input.md-search__input", "distillation hardness")
             with suppress(BrowserTimeout):
                 found.wait_for(timeout=PATIENCE / ATTEMPTS)
