@@ -17,7 +17,6 @@ from torch import Tensor
 from gkd_runner.common.errors import RunError
 from gkd_runner.data.graph import IntArray
 from gkd_runner.exporting.from_run import RunStudent
-from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import make_inputs
 from gkd_runner.models.layers import Initializer
@@ -145,7 +144,7 @@ def _torch_student(student: RunStudent, reloaded: ReloadedStudent) -> Model:
     server = student_server(config, graph, reloaded.state, features)
     init = Initializer(config.seeds[:1], "student initialisation")
     whole = build_student(config.student, graph.num_features, graph.num_classes, init)
-    inputs = cache(lambda: make_inputs([features], batch_graphs([graph.adjacency], CPU)))
+    inputs = cache(lambda: make_inputs([features], CPU, whole.weights[0].shape[2]))
     return Model(
         "student (torch)",
         lambda nodes: torch.softmax(server(torch.from_numpy(nodes)).logits, 1),

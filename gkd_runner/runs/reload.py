@@ -30,7 +30,6 @@ from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
-from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.methods import build_method
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
@@ -258,8 +257,8 @@ def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> 
     """Evaluate as in training: hidden nodes get features of the whole graph."""
     method = build_method(config.method)
     model = _student(config, task, state)
-    graph = batch_graphs([task.training_graph.adjacency], CPU)
-    data = StudentData([task], graph, [method.features(task.training_graph)])
+    features = method.features(task.training_graph)
+    data = StudentData([task], [features], CPU, model.weights[0].shape[2])
     with torch.no_grad():
         observed = model(data.observed)
         hidden = observed[:, :0]
