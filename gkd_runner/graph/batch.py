@@ -44,9 +44,9 @@ class GraphBatch:
         return self.offsets.diff().float()
 
     @cached_property
-    def is_loop(self) -> torch.Tensor:
-        """``[E]`` bool: True for self-loops."""
-        return self.senders == self.receivers
+    def loops(self) -> Int[torch.Tensor, " N"]:
+        """The position of each node's self-loop among the edges."""
+        return (self.senders == self.receivers).nonzero().squeeze(1)
 
     @cached_property
     def reverse(self) -> Int[torch.Tensor, " E"]:
@@ -59,11 +59,6 @@ class GraphBatch:
         fits = max(self.num_edges, len(self.offsets)) < 2**31
         dtype = torch.int32 if fits else torch.int64
         return self.offsets.to(dtype), self.senders.to(dtype)
-
-    @cached_property
-    def edge_replicas(self) -> Int[torch.Tensor, " E"]:
-        """The replica of each edge."""
-        return self.receivers // self.nodes
 
     @cached_property
     def edge_counts(self) -> tuple[int, ...]:
