@@ -92,10 +92,11 @@ def settings_of(case: str) -> MethodConfig:
 
 
 def classroom(graphs: list[GraphData], teacher: Tensor) -> Classroom:
-    split = Split(np.arange(4), np.arange(4, 8), np.arange(8, NODES))
+    nodes = graphs[0].num_nodes
+    split = Split(np.arange(4), np.arange(4, 8), np.arange(8, nodes))
     nothing = np.empty(0, dtype=np.int64)
     tasks = [
-        Task(seed, graph, split, np.arange(NODES), nothing)
+        Task(seed, graph, split, np.arange(nodes), nothing)
         for seed, graph in zip(SEEDS, graphs, strict=True)
     ]
 
