@@ -51,9 +51,9 @@ class GraphBatch:
         return self.offsets.diff().float()
 
     @cached_property
-    def is_loop(self) -> torch.Tensor:
-        """``[E]`` bool: True for self-loops."""
-        return self.senders == self.receivers_as_sources
+    def loops(self) -> Int[torch.Tensor, " N"]:
+        """The position of each node's self-loop among the edges."""
+        return (self.senders == self.receivers_as_sources).nonzero().squeeze(1)
 
     @cached_property
     def receivers_as_sources(self) -> Int[torch.Tensor, " E"]:
@@ -80,11 +80,6 @@ class GraphBatch:
     def _compact(self, index: torch.Tensor) -> torch.Tensor:
         largest = max(self.num_edges, self.replicas * max(self.nodes, self.sources))
         return index.to(torch.int32 if largest < 2**31 else torch.int64)
-
-    @cached_property
-    def edge_replicas(self) -> Int[torch.Tensor, " E"]:
-        """The replica of each edge."""
-        return self.receivers // self.nodes
 
     @cached_property
     def edge_counts(self) -> tuple[int, ...]:

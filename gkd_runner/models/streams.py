@@ -73,9 +73,14 @@ class Streams:
 
     def uniform(self, counts: Sequence[int]) -> Float[torch.Tensor, " total"]:
         """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
-        words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
-        high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2
-        return ((high * _LEVELS + low + 0.5) / _LEVELS**2).float().clamp_max(1 - 2**-24)
+        return uniform_numbers(self.words([2 * count for count in counts]))
+
+
+def uniform_numbers(words: Int16[torch.Tensor, " twice"]) -> Float[torch.Tensor, " total"]:
+    """Numbers in (0, 1), one from each pair of 16-bit words: the high half and the low half."""
+    high, low = (half.float() for half in words.view(-1, 2).unbind(1))
+    low.add_(_LEVELS / 2 + 0.5)  # exact in float32, like the other half: only their sum is rounded
+    return low.add_(high.add_(_LEVELS / 2), alpha=_LEVELS).mul_(_LEVELS**-2).clamp_max_(1 - 2**-24)
 
 
 def _dropped_levels(drop: float) -> int:

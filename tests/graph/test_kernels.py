@@ -47,8 +47,9 @@ def test_a_batch_is_the_block_diagonal_of_its_graphs_with_one_self_loop_per_node
     torch.testing.assert_close(batch.degrees.double(), expected.sum(1))
     assert batch.num_edges == expected.sum()
     assert batch.edge_counts == tuple(int(block.sum()) for block in blocks)
-    assert batch.is_loop.sum() == replicas * batch.nodes
-    assert torch.equal(torch.bincount(batch.edge_replicas), torch.tensor(batch.edge_counts))
+    every_node = torch.arange(replicas * batch.nodes)
+    assert torch.equal(batch.senders[batch.loops], every_node)
+    assert torch.equal(batch.receivers[batch.loops], every_node)
     for node in range(replicas * batch.nodes):
         into = slice(batch.offsets[node], batch.offsets[node + 1])
         assert (batch.receivers[into] == node).all()
