@@ -11,7 +11,8 @@ import pandas as pd
 from rich.console import Console, Group
 
 from gkd_runner.api.student import load_student
-from gkd_runner.common.errors import GkdError, RunError
+from gkd_runner.common.errors import RunError
+from gkd_runner.common.extras import require
 from gkd_runner.predict.student import Student
 from gkd_runner.results.frame import newest, rows_of, table_of
 from gkd_runner.results.scores import RunResult, table
@@ -84,12 +85,9 @@ class Result:
         In the inductive setting it is the accuracy on hidden nodes. Raises ``GkdError`` where
         matplotlib is missing.
         """
-        try:
-            from gkd_runner.api.plot import figure
-        except ModuleNotFoundError as error:
-            raise GkdError(
-                'plot needs matplotlib, which is not installed: pip install "gkd-runner[plot]"'
-            ) from error
+        require("plot", "plot", "matplotlib")
+        from gkd_runner.api.plot import figure
+
         return figure(self.job)
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gkd_runner.cli.arguments import whole
 from gkd_runner.cli.boundary import command
+from gkd_runner.common.extras import require
 
 DESCRIPTION = "Write a student of a finished run to a folder that gkd-predict and onnxruntime read."
 EPILOG = """\
@@ -23,10 +24,8 @@ def main() -> None:
     """Write the folder and say what it holds."""
     arguments = _parser().parse_args()
 
+    require("gkd-export", "export", "onnx", "onnxruntime")
     from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.exporting.extra import require_onnx
-
-    require_onnx()
     from gkd_runner.exporting.choice import find_run
     from gkd_runner.exporting.export import Options, export_run
 

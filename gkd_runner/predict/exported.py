@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gkd_runner.common.extras import require
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.npz import read_npz
 from gkd_runner.predict import folder as files
@@ -48,7 +48,7 @@ class ExportedStudent(Student):
 
     @cached_property
     def models(self) -> Sequence[Sequence[Layer]]:
-        _require("safetensors")
+        require("an answer", "predict", "safetensors")
         from safetensors.numpy import load_file  # an extra
 
         tensors = load_file(self._file(files.WEIGHTS, "answers for all nodes"))
@@ -71,7 +71,7 @@ class ExportedStudent(Student):
 
     @cached_property
     def _session(self) -> Any:
-        _require("onnxruntime")
+        require("an answer", "predict", "onnxruntime")
         import onnxruntime  # an extra
 
         options = onnxruntime.SessionOptions()
@@ -87,10 +87,3 @@ class ExportedStudent(Student):
                 f"{self.folder} lacks {name}, which {needed_by} need; export the run again"
             )
         return path
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise PredictError(
-            f'answers need {package}, which is not installed: pip install "gkd-runner[predict]"'
-        )

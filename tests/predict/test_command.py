@@ -282,7 +282,7 @@ def test_a_missing_extra_is_named(folder: Path, ids_csv: Path) -> None:
     done = without(["onnxruntime"], str(folder), "--features", new)
     assert done.returncode == 1
     assert (
-        'answers need onnxruntime, which is not installed: pip install "gkd-runner[predict]"'
+        'an answer needs onnxruntime, which is not installed: pip install "gkd-runner[predict]"'
         in (done.stderr)
     )
     out = str(ids_csv.parent / "answers.parquet")
