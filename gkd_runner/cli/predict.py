@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gkd_runner.cli.arguments import command_parser
 from gkd_runner.cli.boundary import command
 
 if TYPE_CHECKING:
@@ -64,13 +65,7 @@ def _answers(arguments: argparse.Namespace) -> Answers:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "gkd-predict",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("gkd-predict", DESCRIPTION, EPILOG)
     parser.add_argument("folder", type=Path, help="what gkd-export wrote")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--nodes", type=Path, metavar="CSV", help="ids of known nodes")

@@ -383,7 +383,7 @@ def test_the_command_says_what_it_wrote(
     [
         (("--seed", "9"), r"seed 9 is not in .*, which has 3, 4"),
         (("--seed", "3", "--ensemble"), "--seed 3 beside --ensemble"),
-        (("--table", "float8"), "invalid choice: 'float8'"),
+        (("--table", "float8"), "table float8 is not one of float32, float16"),
     ],
 )
 def test_mistakes_are_named(
