@@ -48,19 +48,19 @@ def main() -> None:
 
 def _answers(arguments: argparse.Namespace) -> Answers:
     from gkd_runner.predict.columns import Width
-    from gkd_runner.predict.exported import load_student
+    from gkd_runner.predict.exported import ExportedStudent
     from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 
-    student = load_student(arguments.folder)
+    student = ExportedStudent(arguments.folder)
     if arguments.all:
         return student.predict_all()
     if arguments.nodes:
         return student.predict_known(read_ids(arguments.nodes, student.index))
     width = Width(student.facts.num_features, student.facts.feature_names)
     new = read_features(arguments.features, width)
-    if not arguments.neighbours:
-        return student.predict_features(new.features, ids=new.ids)
-    lists = neighbour_lists(new.ids, read_pairs(arguments.neighbours), arguments.neighbours)
+    lists = None
+    if arguments.neighbours:
+        lists = neighbour_lists(new.ids, read_pairs(arguments.neighbours), arguments.neighbours)
     return student.predict_new(new.features, lists, ids=new.ids, exact=not arguments.cheap)
 
 

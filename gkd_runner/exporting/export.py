@@ -26,7 +26,7 @@ from gkd_runner.exporting.serve_cost import serve_cost
 from gkd_runner.exporting.target import CARD_HASH, digest, replaced_when_complete
 from gkd_runner.predict import folder as files
 from gkd_runner.predict import new_nodes
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.results.scores import Scores
 
 MARGIN = 1e-4
@@ -152,7 +152,7 @@ def _write_files(student: RunStudent, folder: Path, table: str) -> None:
 
 def _checked(student: RunStudent, folder: Path, table: str) -> dict[str, Any]:
     """The accuracy of the files' own answers. Raises ``RunError`` if it is not the run's."""
-    exported = load_student(folder)
+    exported = ExportedStudent(folder)
     expected = _run_answers(student)
     now = student.scores(expected)
     one_by_one = exported.predict_known(exported.graph.ids).probabilities

@@ -23,7 +23,7 @@ from gkd_runner.models.inputs import make_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.predict import folder as files
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.student import BATCH
 from gkd_runner.runs.reload import ReloadedStudent, reload_run
 from gkd_runner.serving.latency import CPU, student_server, teacher_server
@@ -155,7 +155,7 @@ def _torch_student(student: RunStudent, reloaded: ReloadedStudent) -> Model:
 
 def _exported(folder: Path) -> list[Model]:
     """The model alone on dense features, and the whole way from ids to answers."""
-    student = load_student(folder, torch.get_num_threads())
+    student = ExportedStudent(folder, torch.get_num_threads())
     ids, nodes = student.graph.ids, np.arange(student.graph.num_nodes)
 
     def dense(nodes: IntArray) -> object:

@@ -19,21 +19,22 @@ from gkd_runner.predict.layers import Layer, layers_of
 from gkd_runner.predict.student import Student
 
 
-def load_student(folder: Path | str, threads: int | None = None) -> ExportedStudent:
-    """The student that ``gkd-export`` wrote to ``folder``.
-
-    ``threads`` is the number of threads of onnxruntime (default: its own choice). Files are read
-    when an answer first needs them. Raises ``PredictError`` if ``folder`` is not such a folder.
-    """
-    return ExportedStudent(Path(folder).expanduser(), threads)
-
-
 class ExportedStudent(Student):
-    """Answers from the files of one folder, by onnxruntime, without torch, teacher and cache."""
+    """Answers from the files that ``gkd-export`` wrote, without torch, teacher and cache.
 
-    def __init__(self, folder: Path, threads: int | None = None, model: str = files.MODEL) -> None:
-        super().__init__(read_facts(folder))
-        self.folder, self._threads, self._model = folder, threads, model
+    Files are read when an answer first needs them.
+
+    Args:
+        folder: the exported folder. Raises ``PredictError`` if it is something else.
+        threads: of onnxruntime; by default its own choice.
+        model: the name of the ONNX file in ``folder``.
+    """
+
+    def __init__(
+        self, folder: Path | str, threads: int | None = None, model: str = files.MODEL
+    ) -> None:
+        self.folder, self._threads, self._model = Path(folder).expanduser(), threads, model
+        super().__init__(read_facts(self.folder))
 
     @cached_property
     def graph(self) -> GraphData:
