@@ -57,9 +57,11 @@ class Options:
         """Options that are wrong or do not go together."""
         wrong = []
         if self.ensemble and self.seed is not None:
-            wrong.append(f"--seed {self.seed} beside --ensemble, which takes all seeds; give one")
+            wrong.append(
+                f"seed {self.seed} beside ensemble, which takes all seeds; give one of them"
+            )
         if self.table not in TABLES:
-            wrong.append(f"--table {self.table} is not one of {', '.join(TABLES)}")
+            wrong.append(f"table {self.table} is not one of {', '.join(TABLES)}")
         return wrong
 
 

@@ -88,8 +88,8 @@ def neighbour_lists(
             lists[place[other]].append(one)
         else:
             raise PredictError(
-                f"{path}: the pair {one},{other} has no new node; the new ones are those of"
-                f" --features, the first is {new[0]}"
+                f"{path}: the pair {one},{other} has no new node; the new ones are those with"
+                f" features, the first is {new[0]}"
             )
     return lists
 

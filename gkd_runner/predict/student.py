@@ -235,7 +235,7 @@ class Student(ABC):
         if len(known):
             raise PredictError(
                 f"the new node {known[0].item()!r} is in the graph {self.facts.dataset} already;"
-                " ask for it with --nodes, or give the new one another id"
+                " ask for it as a known node, or give the new one another id"
             )
 
     def _say_once(self, text: str) -> None:

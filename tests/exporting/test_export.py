@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exporting.folders import called, exported, run_of
+from exporting.folders import exported, run_of
 from safetensors.numpy import load_file
 from scipy.special import softmax
-from support import LIVELY
+from support import LIVELY, called
 
 import gkd_runner
 from gkd_runner.cli.export import main
@@ -347,8 +347,8 @@ def test_an_exported_student_is_replaced_and_any_other_folder_is_not(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("NOTES.md", r"has NOTES\.md, not of an export; give another --out, or delete"),
-        ("README.md", r"its README\.md is not as the export wrote it; give another --out"),
+        ("NOTES.md", r"has NOTES\.md, not of an export; name another folder, or delete"),
+        ("README.md", r"its README\.md is not as the export wrote it; name another"),
     ],
 )
 def test_an_export_with_own_files_is_not_replaced(
@@ -382,7 +382,7 @@ def test_the_command_says_what_it_wrote(
     ("arguments", "message"),
     [
         (("--seed", "9"), r"seed 9 is not in .*, which has 3, 4"),
-        (("--seed", "3", "--ensemble"), "--seed 3 beside --ensemble"),
+        (("--seed", "3", "--ensemble"), "seed 3 beside ensemble"),
         (("--table", "float8"), "table float8 is not one of float32, float16"),
     ],
 )

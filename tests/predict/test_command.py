@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from exporting.folders import called, exported
-from support import Done, config, dense, small_graph
+from exporting.folders import exported
+from support import Done, called, config, dense, small_graph
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.npz import save_npz
@@ -179,7 +179,7 @@ def test_files_without_headers_are_read_too(tmp_path: Path) -> None:
         ),
         ({"new.csv": "id,a\nx\n"}, ["--features", "new.csv"], "line 2 has 1 columns, the header"),
         ({"new.npz": "text"}, ["--features", "new.npz"], "not a readable .npz file"),
-        ({}, ["--all", "--out", "answers.xlsx"], "must end in .csv, .json or .parquet"),
+        ({}, ["--all", "--out", "answers.xlsx"], "ends in .csv, .json or .parquet"),
         ({}, ["--all", "--out", "no/answers.csv"], "there is no folder no"),
         ({}, [], "one of the arguments --nodes --features --all is required"),
         ({}, ["--all", "--cheap"], "--cheap goes with --neighbours"),

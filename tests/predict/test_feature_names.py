@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exporting.folders import called, exported
-from support import config
+from exporting.folders import exported
+from support import called, config
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.importing.load import load_graph
