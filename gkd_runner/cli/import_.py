@@ -55,7 +55,7 @@ def main() -> None:
     protocols = _protocols()
     seen = portrait(graph, protocols)
     console = make_console()
-    console.print(summary(graph, imported.facts, seen))
+    console.print(summary(graph, imported.findings, seen))
     console.print(f"wrote      {out}\n", soft_wrap=True)
     console.print(next_command(graph, out, seen, protocols[0].name), soft_wrap=True)
 

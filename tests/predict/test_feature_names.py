@@ -11,8 +11,11 @@ from support import called, config
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.importing.load import load_graph
+from gkd_runner.data.importing.names import ENDS, IDS
 from gkd_runner.data.npz import load_npz, save_npz
+from gkd_runner.predict.columns import Width
 from gkd_runner.predict.exported import ExportedStudent
+from gkd_runner.predict.requests import read_features, read_pairs
 from gkd_runner.runs.reload import reload_student
 from gkd_runner.runs.train import train
 
@@ -70,6 +73,20 @@ def test_the_order_of_columns_does_not_change_the_answer(
     assert found == pytest.approx(expected.probabilities[0].tolist(), abs=1e-5)
     mixed = ExportedStudent(folder).predict_new(np.array([x[::-1]], dtype=np.float32))
     assert np.abs(mixed.probabilities - expected.probabilities).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_ids_have_the_column_names_that_gkd_import_knows(tmp_path: Path, name: str) -> None:
+    new, pairs = tmp_path / "new.csv", tmp_path / "pairs.csv"
+    new.write_text(f"b,{name.upper()},a\n2,n,1\n")
+    found = read_features(new, Width(2, ("a", "b")))
+    assert (found.ids.tolist(), found.features.tolist()) == (["n"], [[1, 2]])
+    new.write_text(f"paper,{name},a\nn,2,1\n")  # a feature of this name is no id
+    found = read_features(new, Width(2, ("a", name)))
+    assert (found.ids.tolist(), found.features.tolist()) == (["n"], [[1, 2]])
+    for header in (name, *(first for first, _ in ENDS)):
+        pairs.write_text(f"{header},other\nn,7\n")
+        assert read_pairs(pairs) == [("n", "7")]
 
 
 @pytest.mark.parametrize(

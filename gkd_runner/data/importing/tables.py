@@ -20,10 +20,8 @@ from gkd_runner.data.importing.kinds import (
     is_table,
     suffix_of,
 )
+from gkd_runner.data.importing.names import INDEX
 from gkd_runner.data.importing.raw import Array
-
-INDEX = "index"
-"""The name of a column without one, as pandas writes its row numbers."""
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
