@@ -37,7 +37,7 @@ TABLES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class Options:
-    """What is exported.
+    """The student that is exported, and its form.
 
     Attributes:
         seed: whose student; ``None``: the best by validation accuracy.
@@ -116,7 +116,7 @@ def export_run(
         facts["chosen"] = "by validation accuracy" if options.seed is None else "by hand"
         reduced = try_int8(student, folder) if options.int8 else None
         facts["int8"] = reduced.facts if reduced else None
-        facts["latency"] = serve_cost(student, folder, moved) if options.measures else None
+        facts["latency"] = serve_cost(student, folder) if options.measures else None
         write_card(facts, folder / files.CARD)
         facts[CARD_HASH] = digest(folder / files.CARD)
         _write_config(folder, facts)
@@ -204,7 +204,7 @@ def _write_config(folder: Path, facts: Mapping[str, Any]) -> None:
 def _notes(
     student: RunStudent, facts: Mapping[str, Any], options: Options, reduced: Int8 | None
 ) -> Iterator[str]:
-    """What happened, one line each."""
+    """The choices and accuracies that a user should know, one line each."""
     run = student.seeds[0].run
     if options.ensemble:
         yield f"mean answer of the seeds {', '.join(map(str, student.facts.seeds))}"

@@ -25,7 +25,7 @@ from gkd_runner.models.mlp import build_student
 from gkd_runner.predict import folder as files
 from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.student import BATCH
-from gkd_runner.runs.reload import ReloadedStudent, reload_run
+from gkd_runner.runs.reload import ReloadedStudent, soft_labels_of
 from gkd_runner.serving.latency import CPU, student_server, teacher_server
 from gkd_runner.serving.timing import measure
 
@@ -54,7 +54,7 @@ class Model:
     everything: Callable[[], object]
 
 
-def serve_cost(student: RunStudent, folder: Path, moved: Mapping[str, str]) -> dict[str, Any]:
+def serve_cost(student: RunStudent, folder: Path) -> dict[str, Any]:
     """Times of the teacher with its neighbourhood, and of the student in several forms.
 
     The teacher has the run's weights if they are still cached, else fresh ones, which are as fast.
@@ -62,7 +62,7 @@ def serve_cost(student: RunStudent, folder: Path, moved: Mapping[str, str]) -> d
     students answer, but in torch one.
     """
     reloaded = student.seeds[0]
-    weights = _teacher_state(reloaded, moved)
+    weights = _teacher_state(reloaded)
     models = [
         _teacher(reloaded, weights),
         _torch_student(student, reloaded),
@@ -116,12 +116,10 @@ def _row(model: str, size: str, nodes: int, timing: Any) -> dict[str, Any]:
     }
 
 
-def _teacher_state(
-    reloaded: ReloadedStudent, moved: Mapping[str, str]
-) -> Mapping[str, Tensor] | None:
+def _teacher_state(reloaded: ReloadedStudent) -> Mapping[str, Tensor] | None:
     """The cached teacher's weights; ``None`` if they are gone."""
     try:
-        return reload_run(reloaded.run.path, reloaded.result.seed, moved).soft_labels.teacher.state
+        return soft_labels_of(reloaded).teacher.state
     except RunError:
         return None
 
