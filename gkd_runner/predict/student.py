@@ -134,7 +134,7 @@ class Student(ABC):
         return Answers(new, self._batched(inputs), self.facts.classes)
 
     def known_inputs(self, nodes: IntArray) -> FloatArray:
-        """What the model reads for the nodes at these places in the graph ``[k, d]``."""
+        """The model's inputs ``[k, d]`` for the nodes at these places in the graph."""
         return dense(self._source[nodes])
 
     @cached_property
