@@ -135,13 +135,13 @@ class Method(ABC, Generic[ConfigT]):
     """Its published hyperparameters."""
 
     distils: ClassVar[bool] = True
-    """Whether the student learns from a teacher."""
+    """True if the student learns from a teacher."""
 
     is_reference: ClassVar[bool] = False
-    """Whether tables show how far other methods are ahead of this one."""
+    """True if tables show how far other methods are ahead of this one."""
 
     watches_student = False
-    """Whether ``soft_target`` needs the student's logits of the previous epoch."""
+    """True if ``soft_target`` needs the student's logits of the previous epoch."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
