@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from bench import commands
+from bench.choices import EFFORT, choices
 from bench.clock import Effort, alternate
+from bench.commands import COMMANDS
 from bench.compare import compare
 from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
@@ -20,17 +22,15 @@ from bench.threads import THREADS
 from bench.workloads import NAMES, load_workload
 from gkd_runner.methods import METHODS
 
-COMMANDS = {"start-up": commands.start_up, "tracker": commands.tracked, "jobs": commands.jobs}
 TEACHERS = ("gcn", "sage", "gat")
-DEFAULT = (
-    "cora",
-    "pubmed",
-    "amazon-photo",
-    "coauthor-cs",
-    "coauthor-physics",
-    "start-up",
-    "tracker",
-)
+REAL = ("cora", "pubmed", "amazon-photo", "coauthor-cs", "coauthor-physics")
+DEFAULT = (*REAL, "start-up", "tracker")
+CHOICES = "choices"
+NAMED = (*NAMES, *COMMANDS, CHOICES)
+
+WIDTH = 140
+"""Columns of tables that go to a file."""
+
 LARGE = ("products-shape",)
 """Workloads on which neither the plain reference nor floors of all rows fit into memory."""
 
@@ -38,9 +38,7 @@ LARGE = ("products-shape",)
 def parser() -> argparse.ArgumentParser:
     """All options."""
     made = argparse.ArgumentParser(prog="bench", description=__doc__)
-    made.add_argument(
-        "what", nargs="*", metavar="NAME", help=f"of {', '.join([*NAMES, *COMMANDS])}"
-    )
+    made.add_argument("what", nargs="*", metavar="NAME", help=f"of {', '.join(NAMED)}")
     made.add_argument("--parts", type=_words(PARTS), default=PARTS, help=", ".join(PARTS))
     made.add_argument("--teachers", type=_words(TEACHERS), default=TEACHERS)
     made.add_argument("--methods", type=_words(tuple(METHODS)), default=tuple(METHODS))
@@ -77,9 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = made.parse_args(arguments)
     names = given.what or DEFAULT
     for name in names:
-        if name not in NAMES and name not in COMMANDS:
-            made.error(f"{name!r} is not one of {', '.join([*NAMES, *COMMANDS])}")
-    console = Console()
+        if name not in NAMED:
+            made.error(f"{name!r} is not one of {', '.join(NAMED)}")
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     results = load(given.show) if given.show else measured(names, given, console)
     if given.json:
         results.save(given.json)
@@ -100,6 +98,9 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
     for name in names:
         if name in COMMANDS:
             _commands(name, effort, results, console)
+            continue
+        if name == CHOICES:
+            _choices(device, results, console)
             continue
         small = name not in LARGE
         wanted = Wanted(
@@ -122,6 +123,14 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
 
 def _commands(name: str, effort: Effort, results: Results, console: Console) -> None:
     with recorded(name, "commands", results, console):
-        rounds = alternate(COMMANDS[name](), effort.rounds)
+        facts = results.workloads.setdefault(name, {})
+        rounds = alternate(COMMANDS[name](facts), effort.rounds)
         for command, samples in rounds.items():
             results.lines.append(Line.of(Key(name, command, OURS), "command", samples))
+
+
+def _choices(device: torch.device, results: Results, console: Console) -> None:
+    with recorded(CHOICES, "all", results, console):
+        for what, blocks in choices(device).items():
+            for contender, samples in alternate(blocks, EFFORT.rounds).items():
+                results.lines.append(Line.of(Key(CHOICES, what, contender), "call", samples))

@@ -59,9 +59,11 @@ class Sparse:
 
     name = "sparse"
 
-    def __init__(self, x: sp.csr_array, device: torch.device) -> None:
+    def __init__(
+        self, x: sp.csr_array, device: torch.device, rows_per_block: int | None = None
+    ) -> None:
         self.shape = rows, _ = x.shape
-        step = max(rows, 1) if device.type == "cuda" else ROWS_PER_BLOCK
+        step = rows_per_block or (max(rows, 1) if device.type == "cuda" else ROWS_PER_BLOCK)
         self._rows = csr(x, device)
         self._blocks = [
             (start, min(start + step, rows), csr(sp.csr_array(x[start : start + step].T), device))

@@ -13,6 +13,8 @@ from bench.measure import FLOOR, NEEDED, PROPAGATION
 from bench.results import OURS, REFERENCE, Line, Results
 
 NOTHING = "-"
+PIECE = ": "
+"""In the names of a floor's pieces, whose ratios are left out."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,27 @@ def grids(results: Results) -> list[Grid]:
     """All tables."""
     with_epochs = dict.fromkeys(line.key.workload for line in results.lines if line.per == "epoch")
     made = [epochs_table(results, name) for name in with_epochs]
-    return [*made, *(table for table in (memory_table(results), others_table(results)) if table)]
+    others = (memory_table(results), others_table(results), facts_table(results))
+    return [*made, *(table for table in others if table)]
+
+
+def facts_table(results: Results) -> Grid | None:
+    """What whole commands tell beside their time."""
+    rows = [
+        (command, *(_fact(told, name) for name in ("imports_torch", "training_share")))
+        for told_by in results.workloads.values()
+        for command, told in told_by.items()
+        if isinstance(told, dict) and {"imports_torch", "training_share"} & set(told)
+    ]
+    columns = ("command", "imports torch", "share of CPU time in training")
+    return Grid("Commands", columns, tuple(rows)) if rows else None
+
+
+def _fact(told: dict[str, object], name: str) -> str:
+    value = told.get(name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return NOTHING if value is None else f"{value:.1%}"
 
 
 def machine_text(results: Results) -> str:
@@ -212,6 +234,7 @@ def comparison_grid(comparison: Comparison) -> Grid:
             NOTHING if line.memory is None else f"{line.memory:.2f}",
         )
         for line in comparison.lines
+        if PIECE not in line.key.contender
     )
     columns = ("graph", "what", "how", "CPU, old / new", "wall, old / new", "memory, old / new")
     return Grid("Old over new: 2 means half the cost", columns, rows)
