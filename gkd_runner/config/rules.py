@@ -18,6 +18,7 @@ def check_together(config: Config) -> list[str]:
     return [
         *_protocol(config),
         *_teacher(config),
+        *_mini_batches(config),
         *build_method(config.method).mistakes(),
         *_preset(config),
         *_dataset(config),
@@ -53,6 +54,25 @@ def _teacher(config: Config) -> list[str]:
                 f" teacher.heads={teacher.heads}"
             ]
     return []
+
+
+def _mini_batches(config: Config) -> list[str]:
+    fan_outs, layers = config.training.fan_outs, config.teacher.num_layers
+    if fan_outs is None:
+        return []
+    given = f"training.fan_outs=[{','.join(map(str, fan_outs))}]"
+    mistakes = []
+    if config.training.batch_size is None:
+        mistakes.append(
+            f"{given} without training.batch_size: a full batch draws no neighbours; give both,"
+            " or neither"
+        )
+    if len(fan_outs) != layers:
+        mistakes.append(
+            f"{given} has {len(fan_outs)} numbers, but the teacher has"
+            f" teacher.num_layers={layers}; give one for each layer"
+        )
+    return mistakes
 
 
 def _preset(config: Config) -> list[str]:

@@ -22,9 +22,9 @@ class NeighbourSampler:
     """Draws fields of one graph: layer ``k`` (from 1) reads ``fan_outs[k - 1]`` neighbours at most.
 
     The last number is that of the layer nearest to the nodes that are answered for, as in
-    ``dgl.dataloading.NeighborSampler``. A node with ``d`` neighbours of which ``k`` are drawn weighs
-    each ``d / k`` times, so that the expected sum is that of all of them. Its self-loop is always
-    read. ``operator`` is ``[n, n]``, of the pattern of ``adjacency`` with self-loops.
+    ``dgl.dataloading.NeighborSampler``. Where ``k`` of a node's ``d`` neighbours are drawn, each
+    weighs ``d / k`` times, so that the expected sum is that of all of them. Its self-loop is
+    always read. ``operator`` is ``[n, n]``, of the pattern of ``adjacency`` with self-loops.
 
     Raises:
         ConfigError: if DGL cannot be imported.
@@ -38,7 +38,7 @@ class NeighbourSampler:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_dgl", _imported(self.fan_outs))
 
-    def field_of(self, nodes: IntArray, draws: np.random.Generator) -> Field:
+    def draw(self, nodes: IntArray, draws: np.random.Generator) -> Field:
         """The field of ``nodes``, by one number of ``draws``."""
         rows, blocks = [np.asarray(nodes)], []
         with _one_thread():
@@ -69,9 +69,7 @@ class NeighbourSampler:
             self._diagonal[targets],
         )
         ends = (np.concatenate([receivers, own]), np.concatenate([senders, own]))
-        matrix = sp.coo_array(
-            (np.concatenate(values), ends), shape=(len(targets), len(sources))
-        )
+        matrix = sp.coo_array((np.concatenate(values), ends), shape=(len(targets), len(sources)))
         return sources, matrix.tocsr()
 
     @cached_property

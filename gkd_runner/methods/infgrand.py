@@ -84,7 +84,7 @@ class InfGraND(Method[InfgrandConfig]):
         else:
             scores = [self._published_influence(task) for task in classroom.tasks]
         stacked = np.stack(scores)
-        self._scores = torch.from_numpy(stacked).to(classroom.graph.device)
+        self._scores = torch.from_numpy(stacked).to(classroom.device)
 
     def label_weights(self, rows: torch.Tensor) -> Float[torch.Tensor, "R k"]:
         scores = take_rows(self._scores.unsqueeze(2), rows).squeeze(2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,7 +23,7 @@ from gkd_runner.models.inputs import row_inputs
 ROWS_AT_ONCE = 8192
 """Nodes of a chunk. Their neighbours are read with them: 400,000 edges at a mean degree of 50."""
 
-State = Tensor | sp.csr_array
+State: TypeAlias = Tensor | sp.csr_array
 """The representations of all nodes on the host, ``[n, d]``; raw features may be sparse."""
 
 
@@ -59,8 +59,9 @@ class _Pass:
 
         def step(part: slice) -> Tensor:
             if isinstance(h, Tensor):
-                return h[part].to(self.device).unsqueeze(0) @ weight
-            return row_inputs([Features(h[part])], self.device).matmul(weight)
+                return torch.matmul(h[part].to(self.device).unsqueeze(0), weight)
+            product: Tensor = row_inputs([Features(h[part])], self.device).matmul(weight)
+            return product
 
         return self._by_rows(step)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from gkd_runner.common.dgl_library import import_dgl
 from gkd_runner.common.errors import DataError, on_one_line
