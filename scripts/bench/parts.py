@@ -14,6 +14,7 @@ from bench.plain.models import operator
 from bench.results import OURS
 from bench.workloads import Workload
 from gkd_runner.graph.batch import batch_graphs
+from gkd_runner.graph.chunks import edge_chunks
 from gkd_runner.graph.hardness import edge_cosines, hardness, keep_probability
 from gkd_runner.graph.influence import node_influence
 from gkd_runner.training.cache import TeacherCache, load_teacher, teacher_file
@@ -40,10 +41,12 @@ def edge_probabilities(workload: Workload, teacher: Trained, device: torch.devic
     graph = batch_graphs([workload.task.training_graph.adjacency], device)
     logits = torch.from_numpy(teacher.observed_logits).to(device)
     probabilities = torch.softmax(logits, dim=1).unsqueeze(0)
+    chunks = edge_chunks(graph)
 
     def run() -> None:
-        each = hardness(probabilities)
-        keep_probability(graph, edge_cosines(graph, probabilities), each, each, 1.0)
+        each, cosines = hardness(probabilities), edge_cosines(graph, probabilities)
+        for chunk in chunks:
+            keep_probability(chunk, cosines[chunk.edges], each, each, 1.0)
 
     return {OURS: repeated(run, ONCE, device)}
 
