@@ -54,7 +54,7 @@ def stages_hidden() -> Iterator[None]:
 def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
     """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
     with _bars() as progress, progress_to(_work_bars(progress)):
-        bar = progress.add_task(stage, total=len(seeds), now="")
+        bar = progress.add_task(stage, total=len(seeds), now=f"0/{len(seeds)} seeds")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
 
         def advance(chunk: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
