@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
@@ -208,27 +208,36 @@ class Gat(Teacher[GraphBatch]):
             assert isinstance(inputs, RawInputs)
             inputs = inputs.with_dropout(self.drop, streams)
         first, *others = view.blocks
-        z = self._attend(0, inputs.matmul(self.weights[0]), first, streams)
+        z = self._attend(0, inputs.matmul, first, streams)
         for layer, block in enumerate(others, 1):
             h = activate(z, self.biases[layer - 1], self.drop, streams)
-            z = self._attend(layer, h @ self.weights[layer], block, streams)
+            z = self._attend(layer, h.matmul, block, streams)
         replicas, n, _ = z.shape
         logits: Tensor = z + self.biases[-1]
         return logits.view(replicas, n, self.sender_scores[-1].shape[1], -1).mean(2)
 
     def _attend(
-        self, layer: int, z: Float[Tensor, "R m HD"], block: GraphBatch, streams: Streams | None
+        self,
+        layer: int,
+        project: Callable[[Tensor], Tensor],
+        block: GraphBatch,
+        streams: Streams | None,
     ) -> Float[Tensor, "R n HD"]:
-        """Attention-weighted sums of the projected neighbours ``z``."""
-        sender, receiver = self.sender_scores[layer], self.receiver_scores[layer]
-        heads = z.view(*z.shape[:2], *sender.shape[1:])
-        from_sender = (heads * sender.unsqueeze(1)).sum(-1).flatten(0, 1)
-        from_receiver = (heads * receiver.unsqueeze(1)).sum(-1).flatten(0, 1)
-        scores = from_sender[block.senders] + from_receiver[block.receivers_as_sources]
-        attention = edge_softmax(block, F.leaky_relu(scores, self.slope))
+        """Attention-weighted sums of the projected neighbours.
+
+        ``project`` multiplies the layer's inputs by a weight. A score ``(h W) . a`` is computed as
+        ``h (W a)``, which is cheaper.
+        """
+        weight, sender = self.weights[layer], self.sender_scores[layer]
+        by_head = weight.view(*weight.shape[:2], *sender.shape[1:])
+        scored = torch.stack([sender, self.receiver_scores[layer]], 1).unsqueeze(2)
+        scores = project((by_head.unsqueeze(1) * scored).sum(-1).transpose(1, 2).flatten(2))
+        from_sender, from_receiver = scores.flatten(0, 1).chunk(2, dim=1)
+        both = from_sender[block.senders] + from_receiver[block.receivers_as_sources]
+        attention = edge_softmax(block, F.leaky_relu(both, self.slope))
         attention = self._drop_attention(attention, block, streams)
-        gathered = gather(block, attention, heads.flatten(0, 1))
-        return gathered.view(block.replicas, block.nodes, -1)
+        z = project(weight).flatten(0, 1).view(-1, *sender.shape[1:])
+        return gather(block, attention, z).view(block.replicas, block.nodes, -1)
 
     def _drop_attention(
         self, attention: Float[Tensor, "E H"], graph: GraphBatch, streams: Streams | None
