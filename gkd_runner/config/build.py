@@ -29,7 +29,7 @@ def compose(overrides: str | Sequence[str] = ()) -> Config:
 
 def capped(config: Config, width: int) -> Config:
     """Cap both hidden widths at ``width``. Raises ``ConfigError`` if that is invalid."""
-    teacher = dataclasses.replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
+    teacher = dataclasses.replace(config.gnn, hidden_dim=min(width, config.gnn.hidden_dim))
     student = dataclasses.replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
     narrower = dataclasses.replace(config, teacher=teacher, student=student)
     if mistakes := check_together(narrower):

@@ -20,8 +20,8 @@ from hydra.core.override_parser.types import Override, ValueType
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.checker import Checker
+from gkd_runner.config.files import file_mistakes, same_names
 from gkd_runner.config.flags import without_flags
-from gkd_runner.config.graph_files import file_mistake, same_names
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.overrides import parse, values
 from gkd_runner.config.presets import register_resolvers
@@ -86,7 +86,7 @@ def _check(
     options = [choices for override in own if (choices := values(override, groups))]
     cells, wrong = _cells(options, checker)
     if not mistakes:  # or else options may be left out, such as the name of the graph
-        wrong += filter(None, (file_mistake(cell.config) for cell in cells))
+        wrong += [mistake for cell in cells for mistake in file_mistakes(cell.config)]
     return (cells if args.multirun else []), mistakes + wrong
 
 
@@ -121,7 +121,7 @@ def check_overrides(texts: Sequence[str]) -> Config:
     """
     config, mistakes = _check_one(texts)
     if config and not mistakes:
-        mistakes += filter(None, [file_mistake(config)])
+        mistakes += file_mistakes(config)
     if mistakes or config is None:
         raise ConfigError(dict.fromkeys(mistakes))
     return config

@@ -130,7 +130,7 @@ def _teacher(reloaded: ReloadedStudent, state: Mapping[str, Tensor] | None) -> M
     config, graph = reloaded.config, reloaded.task.graph
     server = teacher_server(config, graph, state)
     init = Initializer(config.seeds[:1], "teacher initialisation")
-    whole = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
+    whole = build_teacher(config.gnn, graph.num_features, graph.num_classes, init)
     view = cache(lambda: whole.view([graph], CPU))  # prepared once, if it is asked for
     return Model(
         "teacher (torch)",

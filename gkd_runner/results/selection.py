@@ -10,7 +10,7 @@ import pandas as pd
 from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
 
-TEACHERS = ("gcn", "sage", "gat")
+TEACHERS = ("gcn", "sage", "gat", "precomputed")
 SETTINGS = ("transductive", "inductive")
 DATASETS = (
     "cora",
