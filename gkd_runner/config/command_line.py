@@ -27,7 +27,7 @@ from gkd_runner.config.overrides import parse, values
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import CONF_DIRS
-from gkd_runner.options.schema import Config
+from gkd_runner.options.schema import Config, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,16 @@ def _cells(options: Sequence[Sequence[Override]], checker: Checker) -> tuple[lis
         if config:
             cells.append(Cell(label or "the only cell", config))
     return cells, [*mistakes, *same_names(cell.config for cell in cells)]
+
+
+def check_trained(cells: Iterable[Cell]) -> None:
+    """Raise ``ConfigError`` if a file stands for a teacher, where teachers are to be trained."""
+    for cell in cells:
+        if not isinstance(cell.config.teacher, TeacherConfig):
+            raise ConfigError(
+                [f"{cell.label}: teacher={cell.config.teacher.name} is a file of logits, and this"
+                 " command trains its teachers; use gcn, sage or gat"]
+            )  # fmt: skip
 
 
 def check_overrides(texts: Sequence[str]) -> Config:

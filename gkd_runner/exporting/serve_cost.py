@@ -22,6 +22,7 @@ from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import make_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
+from gkd_runner.options.schema import TeacherConfig
 from gkd_runner.predict import folder as files
 from gkd_runner.predict.exported import load_student
 from gkd_runner.predict.student import BATCH
@@ -58,22 +59,23 @@ def serve_cost(student: RunStudent, folder: Path, moved: Mapping[str, str]) -> d
     """Times of the teacher with its neighbourhood, and of the student in several forms.
 
     The teacher has the run's weights if they are still cached, else fresh ones, which are as fast.
+    A precomputed teacher has no time: ``teacher_weights`` is ``None``.
     All nodes at once are a pass over the whole graph, prepared beforehand. Of an ensemble all
     students answer, but in torch one.
     """
     reloaded = student.seeds[0]
-    weights = _teacher_state(reloaded, moved)
-    models = [
-        _teacher(reloaded, weights),
-        _torch_student(student, reloaded),
-        *_exported(folder),
-    ]
+    teachers, weights = list[Model](), None
+    if isinstance(reloaded.config.teacher, TeacherConfig):
+        state = _teacher_state(reloaded, moved)
+        weights = "of the run" if state is not None else "fresh"
+        teachers = [_teacher(reloaded, state)]
+    models = [*teachers, _torch_student(student, reloaded), *_exported(folder)]
     with torch.inference_mode():
         rows = [row for model in models for row in _rows(model, student.task.graph.num_nodes)]
     table = folder / files.TABLE
     return {
         "teacher": reloaded.config.teacher.name,
-        "teacher_weights": "of the run" if weights is not None else "fresh",
+        "teacher_weights": weights,
         "rows": rows,
         "bytes": {
             "model": (folder / files.MODEL).stat().st_size,

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.build import capped
-from gkd_runner.config.command_line import Cell, check_command_lines
+from gkd_runner.config.command_line import Cell, check_command_lines, check_trained
 from gkd_runner.config.schemas import SCHEMAS
-from gkd_runner.options.schema import Config, MethodConfig, TeacherConfig
+from gkd_runner.options.schema import Config, MethodConfig
 from gkd_runner.studies.study import Case, Study
 
 MethodT = TypeVar("MethodT", bound=MethodConfig)
@@ -42,7 +42,7 @@ def study_cases(
     try:
         cells = check_command_lines(lines)
         _check_once(cells[0], " ".join(lines[0][1:]))
-        _check_trained(cells[0])
+        check_trained(cells[0])
         cases = [
             Case(capped(cell.config, max_width) if max_width else cell.config, variant.name)
             for variant, of_variant in zip(study.variants, cells, strict=True)
@@ -80,13 +80,6 @@ def _check_once(cells: Sequence[Cell], line: str) -> None:
             [f"{line}: a study takes each dataset and teacher once, and one value of every other"
              " option"]
         )  # fmt: skip
-
-
-def _check_trained(cells: Sequence[Cell]) -> None:
-    """Refuse a file in place of a teacher: studies look at how teachers learn and answer."""
-    for teacher in (cell.config.teacher for cell in cells):
-        if not isinstance(teacher, TeacherConfig):
-            raise ConfigError([f"--teachers {teacher.name}: a study trains its teachers itself"])
 
 
 def only_method(config: Config, kind: type[MethodT]) -> MethodT:

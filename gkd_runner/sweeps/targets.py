@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.config.build import capped
-from gkd_runner.config.command_line import Cell, check_command_line
+from gkd_runner.config.command_line import Cell, check_command_line, check_trained
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def target_cells(
         f"seeds={own.get('seeds') or target.seeds}",
     ]
     cells = check_command_line(["-m", *options, *overrides])
+    check_trained(cells)
     if max_width is None:
         return cells
     return [replace(cell, config=capped(cell.config, max_width)) for cell in cells]
