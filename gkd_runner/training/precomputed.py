@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gkd_runner.common.errors import DataError
+from gkd_runner.common.errors import DataError, on_one_line
 from gkd_runner.data.graph import FloatArray, GraphData, Ids, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.options.schema import PrecomputedConfig, SourceConfig
@@ -34,6 +34,8 @@ Array = npt.NDArray[Any]
 
 VALUES = ("logits", "probabilities")
 """The arrays that a file may hold its values in; one of them."""
+
+ARRAYS = (*VALUES, "node_ids", "class_names", "seeds")
 
 ROW_SUM = 1e-3
 """Largest distance from 1 of a row's sum of probabilities, as float16 rounds them."""
@@ -143,18 +145,16 @@ def read_logits(path: str, graph: GraphData) -> dict[int | None, FloatArray]:
 
 
 def _arrays(path: str) -> Mapping[str, Array]:
-    file = Path(path).expanduser()
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"logits": loaded}
-        known = (*VALUES, "node_ids", "class_names", "seeds")
-        with loaded:
+        with Path(path).expanduser().open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"logits": loaded}
             found = list(loaded.files)
-            arrays = {name: loaded[name] for name in known if name in found}
+            arrays = {name: loaded[name] for name in ARRAYS if name in found}
     except _UNREADABLE as error:
         pickled = "allow_pickle" in str(error)
-        problem = "it holds Python objects (pickles)" if pickled else str(error)
+        problem = "it holds Python objects (pickles)" if pickled else on_one_line(str(error))
         raise DataError(
             f"{path}: no file of logits ({problem}); write one with np.savez(path, logits=logits),"
             " logits being an array of floats [nodes, classes]"
