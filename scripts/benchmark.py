@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.benchmark import Timer
 
-from gkd_runner.config.build import compose, data_dir
+from gkd_runner.config.build import compose
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.protocols import make_task
@@ -125,7 +125,7 @@ def epochs(device: torch.device, replicas: list[int]) -> Table:
     table = Table("stage", "seeds at once", "ms per epoch and seed", title=f"Cora on {device.type}")
     for count in replicas:
         config = compose(["training.max_epochs=20", f"seeds={list(range(count))}"])
-        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+        graph = load_dataset(config.dataset, config.protocol, config.data_dir)
         tasks = [make_task(graph, config, seed) for seed in config.seeds]
         common = (config.training, device, lambda *_: None)
         teachers = train_teachers(tasks, config.teacher, *common)
@@ -160,10 +160,10 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     config = compose()
-    cora = load_dataset(config.dataset, config.protocol, data_dir(config))
+    cora = load_dataset(config.dataset, config.protocol, config.data_dir)
     graph = batch_graphs([cora.adjacency], CPU)
     big = compose(["dataset=synthetic", "dataset.nodes=20000", "dataset.mean_degree=14"])
-    dense_graph = load_dataset(big.dataset, big.protocol, data_dir(big))
+    dense_graph = load_dataset(big.dataset, big.protocol, big.data_dir)
 
     large = batch_graphs([dense_graph.adjacency], CPU)
 
