@@ -13,11 +13,12 @@ from scipy.special import log_softmax, softmax
 from gkd_runner.common.errors import DataError
 from gkd_runner.config.build import compose
 from gkd_runner.data.graph import GraphData
+from gkd_runner.data.logits import read_logits
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
 from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.training.cache import teacher_key
-from gkd_runner.training.precomputed import TeacherFile, doubts, read_logits
+from gkd_runner.training.precomputed import TeacherFile, doubts
 from tests.support import CPU, small_graph
 
 N, C = 300, 4
@@ -157,6 +158,7 @@ IDS = np.arange(1000, 1000 + N)
         ({"logits": np.ones((N, C), dtype=int)}, "hold int64, not floats; logits are"),
         ({"logits": np.array([[None] * C] * N)}, "it holds Python objects (pickles)"),
         ({"logits": np.ones((N, C)) * 2}, "all rows are equal"),
+        ({"logits": logits((0, C)), "node_ids": []}, "shape (0, 4); it must be"),
         ({"logits": logits((N,))}, "shape (300,); it must be (nodes, classes)"),
         ({"logits": softmax(logits(), axis=1)}, "logits=np.log(probabilities)"),
         ({"probabilities": logits()}, "outside [0, 1], or does not sum to 1; give logits instead"),
