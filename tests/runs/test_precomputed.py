@@ -28,6 +28,9 @@ from gkd_runner.results.stored import read_run
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
 from gkd_runner.serving.latency import Latency
+from gkd_runner.studies import STUDIES
+from gkd_runner.studies.cases import study_cases
+from gkd_runner.sweeps.targets import target_cells
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.student import train_students
 from tests.support import CPU, LIVELY, SMALL, Done, silent, small_graph, teachers
@@ -305,3 +308,13 @@ def test_two_files_in_one_sweep_are_refused(tmp_path: Path, gkd_train: Callable[
 def test_the_speed_up_over_an_unknown_time_is_unknown() -> None:
     assert Latency(None, 1.0, 0, 5, 1, "cpu", "").speed_up is None
     assert Latency(3.0, 1.0, 5, 5, 1, "cpu", "").speed_up == 3
+
+
+def test_commands_that_train_teachers_refuse_a_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "logits.npy", np.zeros((4, 2)))
+    teacher = {"datasets": "cora", "teachers": f"gcn,{tmp_path}/logits.npy"}
+    told = "teacher=precomputed is a file of logits, and this command trains its teachers"
+    with pytest.raises(ConfigError, match=told):
+        target_cells("infgrand", teacher, [])
+    with pytest.raises(ConfigError, match=told):
+        study_cases(STUDIES["inference"], teacher, [])
