@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rich.console import Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
+from gkd_runner.common.progress import OnProgress, progress_to
 from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
@@ -33,6 +35,9 @@ from gkd_runner.training.fit import Epoch, OnEpochs
 FEWEST_EPOCHS = 5
 """Limits of epochs below this show that a run works; its accuracies are not judged."""
 
+MOMENT = 2.0
+"""Seconds after which work within a stage gets a bar of its own."""
+
 _SHOW_STAGES = ContextVar("show_stages", default=True)
 
 
@@ -49,16 +54,8 @@ def stages_hidden() -> Iterator[None]:
 @contextmanager
 def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
     """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
-    console = make_console(stderr=True)
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
-        TimeElapsedColumn(),
-    )
-    shown = (console.is_terminal or console.is_jupyter) and _SHOW_STAGES.get()
-    with Progress(*columns, console=console, disable=not shown) as progress:
-        bar = progress.add_task(stage, total=len(seeds), now="")
+    with _bars() as progress, progress_to(_work_bars(progress)):
+        bar = progress.add_task(stage, total=len(seeds), now=f"0/{len(seeds)} seeds")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
 
         def advance(chunk: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
@@ -68,10 +65,48 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
                 done, current = done + len(current), tuple(chunk)
             best = max((record.val_accuracy for record in records if record), default=0.0)
             now = f"epoch {epoch}  val {100 * best:.1f}%"
-            progress.update(bar, completed=done, now=now)
+            progress.update(bar, completed=done, now=f"{done}/{len(seeds)} seeds  {now}")
 
         yield advance
-        progress.update(bar, completed=len(seeds), now="")
+        progress.update(bar, completed=len(seeds), now=f"{len(seeds)}/{len(seeds)} seeds")
+
+
+@contextmanager
+def work_progress() -> Iterator[None]:
+    """Show the progress of long work outside of a job on a terminal."""
+    with _bars() as progress, progress_to(_work_bars(progress)):
+        yield
+
+
+def _bars() -> Progress:
+    console = make_console(stderr=True)
+    columns = (
+        TextColumn("{task.description:9}"),
+        BarColumn(),
+        TextColumn("{task.fields[now]}"),
+        TimeElapsedColumn(),
+    )
+    shown = (console.is_terminal or console.is_jupyter) and _SHOW_STAGES.get()
+    return Progress(*columns, console=console, disable=not shown)
+
+
+def _work_bars(progress: Progress) -> OnProgress:
+    """A bar for each work that takes longer than a moment, until it is done."""
+    began: dict[str, float] = {}
+    bars: dict[str, TaskID] = {}
+
+    def listen(work: str, share: float) -> None:
+        now = time.monotonic()
+        if now - began.setdefault(work, now) >= MOMENT and work not in bars:
+            bars[work] = progress.add_task(work, total=1.0, now="")
+        if work in bars:
+            progress.update(bars[work], completed=share, now=f"{100 * share:.0f}%")
+        if share >= 1:
+            began.pop(work)
+            if work in bars:
+                progress.remove_task(bars.pop(work))
+
+    return listen
 
 
 def report(result: RunResult) -> Group:

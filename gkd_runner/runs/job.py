@@ -103,7 +103,11 @@ class Job:
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         self.record.graph(self._graph)
         keys = [labels.key for labels in soft_labels]
-        measured = {"peak_memory_bytes": memory, "latency": asdict(latency)}
+        measured = {
+            "method_facts": [dict(student.facts) for student in students],
+            "peak_memory_bytes": memory,
+            "latency": asdict(latency),
+        }
         told = measured | _teacher_file(self._config, tasks, soft_labels)
         self.record.result(self._as_json(seeds, keys) | told)
         self._tracker.close()

@@ -159,7 +159,8 @@ def train_students(
     with torch.no_grad():
         observed = model(data.observed)
         hidden = _hidden_logits(model, method, observed, tasks)
-    return collect(tasks, model, observed, hidden, fitted)
+    students = collect(tasks, model, observed, hidden, fitted)
+    return [replace(one, facts=method.facts(replica)) for replica, one in enumerate(students)]
 
 
 def _hidden_logits(
