@@ -10,7 +10,7 @@ from gkd_runner.common.errors import nearest
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import TABLES, find_preset, preset_key
 from gkd_runner.methods import build_method
-from gkd_runner.options.schema import Config, GatConfig, TrackerConfig
+from gkd_runner.options.schema import Config, GatConfig, PrecomputedConfig, TrackerConfig
 
 
 def check_together(config: Config) -> list[str]:
@@ -45,6 +45,12 @@ def _protocol(config: Config) -> list[str]:
 
 def _teacher(config: Config) -> list[str]:
     teacher = config.teacher
+    if isinstance(teacher, PrecomputedConfig) and build_method(config.method).asks_teacher:
+        return [
+            f"method={config.method.name} asks its teacher about other features than the graph's,"
+            f" which teacher={teacher.name} cannot answer; use teacher=gcn, sage or gat, or another"
+            " method"
+        ]
     if isinstance(teacher, GatConfig) and teacher.num_layers > 1:
         remainder = teacher.hidden_dim % teacher.heads
         if remainder:

@@ -231,9 +231,10 @@ _SPARSE_IS_FASTER: dict[Choice, bool] = {}
 def _cheapest(
     choice: Choice, sparse: Callable[[], SparseT], dense: Callable[[], DenseT]
 ) -> SparseT | DenseT:
-    """The cheaper form: by count where that is clear, else by timing both once."""
+    """The cheaper form: by count where that is clear or nothing is trained, else by timing both."""
     low, high = UNCERTAIN[choice.device]
-    if choice.width is None or not low < choice.ratio < high:
+    untimed = choice.width is None or torch.is_inference_mode_enabled()  # has no backward pass
+    if untimed or not low < choice.ratio < high:
         return sparse() if choice.ratio > low else dense()
     if choice in _SPARSE_IS_FASTER:
         return sparse() if _SPARSE_IS_FASTER[choice] else dense()

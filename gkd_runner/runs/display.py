@@ -15,6 +15,7 @@ from rich.text import Text
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
 from gkd_runner.common.progress import OnProgress, progress_to
+from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
@@ -162,14 +163,21 @@ def one_line(label: str, result: RunResult) -> Group:
 
 def _heading(result: RunResult) -> Text:
     config = result.config
-    hits = sum(seed.teacher_cached for seed in result.seeds)
     return Text(
         f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
         f" {_distinct(seed.seed for seed in result.seeds)}{_splits(result)}\n"
         f"hyperparameters: {source_text(config)}\n"
-        f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
+        f"soft labels: {_origin(result)}{_reused(result)}"
     )
+
+
+def _origin(result: RunResult) -> str:
+    """Where the soft labels come from."""
+    if isinstance(result.config.teacher, PrecomputedConfig):
+        return f"from {result.config.teacher.logits}"
+    hits = sum(seed.teacher_cached for seed in result.seeds)
+    return f"{hits} of {len(result.seeds)} from the cache"
 
 
 def _distinct(numbers: Iterable[int]) -> str:
@@ -203,12 +211,14 @@ def _table(result: RunResult) -> Table:
             heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True
         )
     for name, stage in STAGES.items():
+        trained = any(stage(seed).epochs for seed in result.seeds)
         cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
+        seconds = "cached" if cached else f"{result.seconds[name]:.1f}"
         table.add_row(
             name,
             *(accuracy_text(result.seeds, name, part) for part in parts),
-            _span([stage(seed).best_epoch for seed in result.seeds]),
-            "cached" if cached else f"{result.seconds[name]:.1f}",
+            _span([stage(seed).best_epoch for seed in result.seeds]) if trained else "—",
+            seconds if trained else "—",
         )
     table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
     table.add_row("nodes", *(_nodes(result.seeds, part) for part in parts))

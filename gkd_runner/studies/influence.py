@@ -264,7 +264,7 @@ def train(subject: Subject, subset: TrainingSubset, seeds: Sequence[int]) -> pd.
         if task.seed in seeds
     ]
     trained = train_teachers(
-        tasks, config.teacher, config.training, subject.device, lambda *_: ends.append(now())
+        tasks, config.gnn, config.training, subject.device, lambda *_: ends.append(now())
     )
     epoch = float(np.median(np.diff(ends))) / len(tasks) if len(ends) > 1 else float("nan")
     rows = []
@@ -274,8 +274,8 @@ def train(subject: Subject, subset: TrainingSubset, seeds: Sequence[int]) -> pd.
             **subject.columns,
             **asdict(subset),
             "teacher": config.teacher.name,
-            "layers": config.teacher.num_layers,
-            "hidden_dim": config.teacher.hidden_dim,
+            "layers": config.gnn.num_layers,
+            "hidden_dim": config.gnn.hidden_dim,
             "nodes": len(task.split.train),
             "classes": len(np.unique(task.graph.labels[task.split.train])),
             "seed": task.seed,

@@ -145,7 +145,7 @@ def train_students(
 
     def answer(replica: int, graph: GraphData) -> Tensor:
         labels = soft_labels[replica]
-        raw = ask_teacher(labels.teacher, config.teacher, graph, classes, device)
+        raw = ask_teacher(labels.teacher, config.gnn, graph, classes, device)
         return raw / labels.temperature
 
     method.prepare(Classroom(tasks, graph, logits, config.training.max_epochs, answer))
