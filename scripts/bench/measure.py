@@ -80,7 +80,7 @@ class Measuring:
     def _teacher(self, name: str) -> None:
         workload, wanted = self._workload, self._wanted
         config, part = workload.config(name), f"teacher {name}"
-        blocks = {OURS: epochs.teacher_block(workload, config, wanted.effort, wanted.device)}
+        blocks = {OURS: epochs.teacher_block([workload.task], config, wanted.effort, wanted.device)}
         if wanted.reference:
             training = plain_teacher_training(workload.task, config, wanted.device)
             blocks[REFERENCE] = plain_block(training, wanted.effort, wanted.device)
@@ -93,13 +93,14 @@ class Measuring:
     def _taught(self) -> None:
         """Everything that needs soft labels: those of a GCN after a few epochs."""
         workload, wanted = self._workload, self._wanted
-        teacher = epochs.taught(workload, workload.config(), TEACHER_EPOCHS, wanted.device)
+        config = workload.config()
+        (teacher,) = epochs.taught([workload.task], config, TEACHER_EPOCHS, wanted.device)
         with tempfile.TemporaryDirectory() as folder:
             cache = parts.cache(teacher, Path(folder), wanted.device)
             if "cache" in wanted.parts:
                 self._measure("cache", cache, "call", parts.ONCE)
             if "hardness" in wanted.parts:
-                blocks = parts.edge_probabilities(workload, teacher, wanted.device)
+                blocks = parts.knowledge_hardness(workload, teacher, wanted.device)
                 self._measure("hardness", blocks, "call", parts.ONCE)
             if "student" in wanted.parts:
                 for method in wanted.methods:
@@ -112,7 +113,9 @@ class Measuring:
         workload, wanted = self._workload, self._wanted
         config, part = workload.config("gcn", method), f"student {method}"
         blocks = {
-            OURS: epochs.student_block(workload, config, teacher, wanted.effort, wanted.device)
+            OURS: epochs.student_block(
+                [workload.task], [teacher], config, wanted.effort, wanted.device
+            )
         }
         if wanted.reference:
             logits = torch.from_numpy(teacher.observed_logits)

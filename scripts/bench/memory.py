@@ -94,7 +94,7 @@ def _train(request: Request) -> Memory:
         for _ in zip(range(EPOCHS), training.epochs(), strict=False):
             pass
     elif teacher is None:
-        epochs.taught(workload, config, EPOCHS, device)
+        epochs.taught([task], config, EPOCHS, device)
     else:
         train_students([task], [epochs.uncalibrated(teacher)], config, device, epochs.silent)
     return Memory(resident_bytes("VmHWM"), start)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import scipy.sparse as sp
 
 from bench.shapes import SHAPES, shaped_graph
-from gkd_runner.config.build import compose, data_dir
+from gkd_runner.config.build import compose
 from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.protocols import make_task
@@ -91,9 +92,10 @@ def load_workload(name: str, scale: float = 1.0) -> Workload:
     options = NAMES[name]
     dataset = MADE_UP.get(name, name)
     config = compose([f"dataset={dataset}", *options, *STEADY])
-    there = name in PACKAGED or (data_dir(config) / f"{dataset}.npz").is_file()
+    folder = Path(config.data_dir).expanduser()
+    there = name in PACKAGED or (folder / f"{dataset}.npz").is_file()
     if there and name not in MADE_UP:
-        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+        graph = load_dataset(config.dataset, config.protocol, folder)
         return Workload(name, dataset, options, graph)
     shape = SHAPES[dataset].scaled(scale if name == "products-shape" else 1.0)
     graph = treated(shaped_graph(dataset, shape), config.dataset, config.protocol)
