@@ -170,7 +170,11 @@ def others_table(results: Results) -> Grid | None:
 
 def grids(results: Results) -> list[Grid]:
     """All tables."""
-    with_epochs = dict.fromkeys(line.key.workload for line in results.lines if line.per == "epoch")
+    with_epochs = dict.fromkeys(
+        line.key.workload
+        for line in results.lines
+        if line.per == "epoch" and not line.key.workload.startswith(WORKLOAD)
+    )
     made = [epochs_table(results, name) for name in with_epochs]
     others = (
         exponents_table(results),
