@@ -50,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", type=int, default=THREADS)
     made.add_argument("--device", default="cpu")
     made.add_argument("--scale", type=float, default=1.0, help="of products-shape, 1 = all of it")
+    made.add_argument(
+        "--option", action="append", default=[], metavar="OPTION=VALUE", help="as for gkd-train"
+    )
     made.add_argument("--no-reference", dest="reference", action="store_false")
     made.add_argument("--no-floor", dest="floor", action="store_false")
     made.add_argument("--label", default="", help="a name for the results")
@@ -119,11 +122,12 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
             effort,
             device,
             given.scale,
+            tuple(given.option),
             given.reference and small,
             given.floor and small,
         )
         with console.status(f"loading {name}"):
-            workload = load_workload(name, given.scale)
+            workload = load_workload(name, given.scale, given.option)
         Measuring(workload, name, wanted, results, console).everything()
         if given.json:
             results.save(given.json)  # a long run that is stopped keeps what it has

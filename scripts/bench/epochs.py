@@ -78,3 +78,11 @@ def taught(
     """Each task's teacher after a few epochs, with its soft labels."""
     training = short(config, epochs).training
     return train_teachers(tasks, config.teacher, training, device, silent)
+
+
+def distilled(
+    tasks: Sequence[Task], teachers: Sequence[Trained], config: Config, device: torch.device
+) -> list[Trained]:
+    """Each task's student."""
+    labels = [uncalibrated(teacher) for teacher in teachers]
+    return train_students(tasks, labels, config, device, silent)

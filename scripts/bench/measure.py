@@ -44,6 +44,7 @@ class Wanted:
     effort: Effort
     device: torch.device
     scale: float
+    options: tuple[str, ...] = ()
     reference: bool = True
     floors: bool = True
 
@@ -160,27 +161,24 @@ class Measuring:
         wanted = self._wanted
         stages = [("teacher", teacher, "infgrand") for teacher in wanted.teachers]
         stages += [("student", "gcn", method) for method in wanted.methods]
+        stages += [("influence", "gcn", "infgrand")]
         for stage, teacher, method in stages:
-            part = f"{stage} {teacher if stage == 'teacher' else method}"
-            if stage not in wanted.parts:
-                continue
-            for plain in (False, True)[: 1 + wanted.reference]:
-                with self._part(f"memory of {part}{', plain' if plain else ''}"):
-                    self._peak(part, stage, teacher, method, cache, plain=plain)
+            name = {"teacher": f"teacher {teacher}", "student": f"student {method}"}
+            plain = wanted.reference and stage != "influence"
+            for is_plain in (False, True)[: 1 + plain]:
+                if stage in wanted.parts:
+                    part = f"memory of {name.get(stage, stage)}"
+                    self._peak(part, (stage, teacher, method), cache, plain=is_plain)
 
-    def _peak(
-        self, part: str, stage: str, teacher: str, method: str, cache: str, *, plain: bool
-    ) -> None:
-        wanted = self._wanted
-        found = memory.measure(
-            memory.Request(
-                self._name, wanted.scale, stage, teacher, method, plain, cache, str(wanted.device)
+    def _peak(self, part: str, what: tuple[str, str, str], cache: str, *, plain: bool) -> None:
+        wanted, key = self._wanted, Key(self._workload.name, part, REFERENCE if plain else OURS)
+        device, options = str(wanted.device), wanted.options
+        with self._part(f"{part}{', plain' if plain else ''}"):
+            request = memory.Request(self._name, wanted.scale, *what, plain, cache, device, options)
+            found = memory.measure(request)
+            self._results.lines.append(
+                Line(key, "process", peak_bytes=found.peak_bytes, start_bytes=found.start_bytes)
             )
-        )
-        key = Key(self._workload.name, f"memory of {part}", REFERENCE if plain else OURS)
-        self._results.lines.append(
-            Line(key, "process", peak_bytes=found.peak_bytes, start_bytes=found.start_bytes)
-        )
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:

@@ -30,9 +30,13 @@ KEY = "bench"
 
 def influence(workload: Workload, device: torch.device) -> Blocks:
     """InfGraND's influence of every node, exact."""
+    return {OURS: repeated(influence_run(workload), ONCE, device, warm=False)}
+
+
+def influence_run(workload: Workload) -> Callable[[], object]:
+    """The computation itself."""
     loops = workload.config().method.self_loops  # type: ignore[attr-defined]
-    run = partial(node_influence, workload.task.training_graph, loops)
-    return {OURS: repeated(run, ONCE, device, warm=False)}
+    return partial(node_influence, workload.task.training_graph, loops)
 
 
 def knowledge_hardness(workload: Workload, teacher: Trained, device: torch.device) -> Blocks:

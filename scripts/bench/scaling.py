@@ -22,7 +22,7 @@ from gkd_runner.graph.influence import node_influence
 
 WORKLOAD = "scaling"
 INFLUENCE = "influence, exact"
-EFFORT = Effort(rounds=1, epochs=5, seconds=20.0)
+EFFORT = Effort(rounds=1, epochs=15, seconds=10.0)
 FEATURES = 100
 
 FITTED = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,12 +85,12 @@ class Workload:
         }
 
 
-def load_workload(name: str, scale: float = 1.0) -> Workload:
+def load_workload(name: str, scale: float = 1.0, more: Sequence[str] = ()) -> Workload:
     """The real graph if its file is here, else a made-up one of its shape.
 
-    ``scale`` shrinks ``products-shape``.
+    ``scale`` shrinks ``products-shape``; ``more`` are further options of its configurations.
     """
-    options = NAMES[name]
+    options = (*NAMES[name], *more)
     dataset = MADE_UP.get(name, name)
     config = compose([f"dataset={dataset}", *options, *STEADY])
     folder = Path(config.data_dir).expanduser()
