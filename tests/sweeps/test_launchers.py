@@ -87,7 +87,6 @@ def test_a_cell_that_fails_in_a_process_of_its_own_is_listed_and_the_others_fini
 def test_on_error_stop_keeps_cells_of_other_processes_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GKD_SWEEP", "")  # restored afterwards
     settings = config("seeds=[0]", f"output_dir={tmp_path}", "on_error=stop")
     sweep = begin(tmp_path, [])
     sweep.record_failure(0, settings, DataError("nowhere.npz: no such file"))
