@@ -38,9 +38,8 @@ def launching(folder: Path) -> Iterator[None]:
     What ends the launcher is raised as ``LaunchError``, in one line; its traceback is in
     ``launcher.log``. A cell that fails does not end it.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print a traceback and exit
     try:
-        with _jobs_ended():
+        with _errors_raised(), _jobs_ended():
             yield
     except GkdError:
         raise
@@ -52,6 +51,20 @@ def launching(folder: Path) -> Iterator[None]:
             f"the launcher ended the sweep: {cause}; the log is {log};"
             " the same command continues the sweep"
         ) from error
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Let Hydra raise an error; else it prints a traceback and exits."""
+    name = "HYDRA_FULL_ERROR"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 @contextmanager

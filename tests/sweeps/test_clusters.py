@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,11 +41,15 @@ INSTALL = {"ray": 'pip install -c constraints.txt -e ".[ray]"', "slurm": "slurm-
 pytestmark = pytest.mark.slow
 
 
+def started(name: str) -> AbstractContextManager[Cluster]:
+    if not NEEDS[name]:
+        pytest.skip(f"{name} is not installed: {INSTALL[name]}")
+    return cluster(name)
+
+
 @pytest.fixture(params=list(NEEDS))
 def engine(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    if not NEEDS[request.param]:
-        pytest.skip(f"{request.param} is not installed: {INSTALL[request.param]}")
-    with cluster(request.param) as running:
+    with started(request.param) as running:
         running.start_node("b")
         yield running
 
@@ -127,3 +132,15 @@ def test_a_sweep_that_lost_a_cell_with_a_node_finishes_with_a_second_start(
     assert second.returncode == 0, second.stderr
     assert stored.items() <= stored_teachers(tmp_path).items()
     check_each_cell_and_teacher_once(tmp_path)
+
+
+def test_what_sbatch_refuses_is_told_in_one_line(tmp_path: Path) -> None:
+    with started("slurm") as slurm:
+        done = ended(sweep(slurm, tmp_path, "hydra.launcher.partition=nowhere"))
+
+    assert done.returncode == 1
+    assert (
+        "gkd-train: the launcher ended the sweep: sbatch: error: invalid partition" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+    assert results(tmp_path) == []
