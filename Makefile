@@ -3,7 +3,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test check docs env
+.PHONY: train test check docs bench env
 
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
@@ -18,6 +18,9 @@ check: env  ## lint, format, types
 
 docs: env  ## the documentation in site/, which needs no network to read
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+
+bench: env  ## time and memory beside a plain reference; ARGS="cora pubmed --json new.json"
+	PYTHONPATH=scripts $(BIN)/python -m bench $(ARGS)
 
 env: $(VENV)/installed
 

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import io
 import logging
 import signal
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ import torch  # noqa: E402
 
 from gkd_runner.cli.train import main  # noqa: E402
 from gkd_runner.serving import latency  # noqa: E402
-from tests.support import SMALL, Done  # noqa: E402
+from tests.support import SMALL, Done, called  # noqa: E402
 from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
@@ -48,17 +45,9 @@ def gkd_train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """Run the command in this process, which has imported torch already, from a given folder."""
 
     def run(folder: Path, *arguments: str) -> Done:
-        out, err, code = io.StringIO(), io.StringIO(), None
-        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        with monkeypatch.context() as patch:
             patch.chdir(folder)
-            patch.setattr(sys, "argv", ["gkd-train", *arguments])
-            try:
-                main()
-            except SystemExit as stop:
-                code = stop.code
-        if isinstance(code, str):
-            err.write(code)
-        return Done(int(bool(code)), out.getvalue(), err.getvalue())
+            return called(patch, main, "gkd-train", *arguments)
 
     return run
 

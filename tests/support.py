@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 import torch
 
@@ -148,6 +152,22 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def called(
+    monkeypatch: pytest.MonkeyPatch, main: Callable[[], None], name: str, *arguments: object
+) -> Done:
+    """Run a command in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), None
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    if isinstance(code, str):
+        err.write(code)
+    return Done(int(bool(code)), out.getvalue(), err.getvalue())
 
 
 def silent(*_: object) -> None:

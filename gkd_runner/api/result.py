@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.console import Console, Group
+from rich.console import Console
 
 from gkd_runner.api.student import load_student
-from gkd_runner.common.errors import GkdError, RunError
+from gkd_runner.common.errors import RunError
+from gkd_runner.common.extras import require
 from gkd_runner.predict.student import Student
-from gkd_runner.results.frame import newest, rows_of, table_of
+from gkd_runner.results.frame import table_of_job
 from gkd_runner.results.scores import RunResult, table
-from gkd_runner.results.stored import read_run
 from gkd_runner.runs.display import report
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What ``train`` returns: numbers, figures and students of every seed and split.
+    """The result of ``train``: numbers, figures and students of every seed and split.
 
     Printed, it is the closing table of ``gkd-train``.
     """
@@ -38,9 +37,7 @@ class Result:
 
     def to_dataframe(self) -> pd.DataFrame:
         """A row per seed and split, with the columns of ``runs.csv``; accuracies are in [0, 1]."""
-        wanted = {result.replica for result in self.job.seeds}
-        runs = [run for path in self.paths if (run := read_run(path))]
-        return newest(table_of(row for run in runs for row in rows_of(run, wanted)))
+        return table_of_job(self.job)
 
     @property
     def means(self) -> pd.DataFrame:
@@ -84,12 +81,9 @@ class Result:
         In the inductive setting it is the accuracy on hidden nodes. Raises ``GkdError`` where
         matplotlib is missing.
         """
-        try:
-            from gkd_runner.api.plot import figure
-        except ModuleNotFoundError as error:
-            raise GkdError(
-                'plot needs matplotlib, which is not installed: pip install "gkd-runner[plot]"'
-            ) from error
+        require("plot", "plot", "matplotlib")
+        from gkd_runner.api.plot import figure
+
         return figure(self.job)
 
     def __str__(self) -> str:
@@ -97,9 +91,6 @@ class Result:
         with console.capture() as capture:
             console.print(report(self.job))
         return capture.get().rstrip()
-
-    def __rich_console__(self, *_: Any) -> Iterator[Group]:
-        yield report(self.job)
 
     def _repr_html_(self) -> str:
         """The means in percent, for notebooks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.predict import exported
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.folder import CONFIG
 from gkd_runner.predict.student import Student
 
@@ -28,4 +28,4 @@ def load_student(folder: str | Path, seed: int | None = None) -> Student:
         return student_of_run(path, seed)
     if seed is not None and (path / CONFIG).is_file():
         raise ConfigError([f"seed={seed}: {path} is an exported student; leave the seed out"])
-    return exported.load_student(path)
+    return ExportedStudent(path)

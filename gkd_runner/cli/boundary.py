@@ -32,7 +32,8 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
 
     Args:
         name: the name of the command, with which its messages begin.
-        resumes: whether the same command, run again, continues where it was interrupted.
+        resumes: True if the same command, run again, continues where it was interrupted, as all
+            that train do; their failures name options of training.
     """
 
     def decorate(main: Callable[P, R]) -> Callable[P, R]:
@@ -44,7 +45,7 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             try:
                 try:
-                    with failures_told(name):
+                    with failures_told(name, trains=resumes):
                         result = main(*args, **kwargs)
                 finally:
                     interrupts.ignore()
@@ -66,12 +67,12 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
 
 
 @contextmanager
-def failures_told(name: str) -> Iterator[None]:
+def failures_told(name: str, *, trains: bool = True) -> Iterator[None]:
     """Exit with 1 and one message for a failure that is no bug."""
     try:
         yield
     except Exception as failure:
-        text = explain(failure)
+        text = explain(failure, trains=trains)
         if text is None:
             raise
         sys.exit(f"{name}: {text}")

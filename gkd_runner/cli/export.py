@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gkd_runner.cli.arguments import whole
+from gkd_runner.cli.arguments import command_parser, whole
 from gkd_runner.cli.boundary import command
+from gkd_runner.common.extras import require
 
 DESCRIPTION = "Write a student of a finished run to a folder that gkd-predict and onnxruntime read."
 EPILOG = """\
@@ -23,10 +24,8 @@ def main() -> None:
     """Write the folder and say what it holds."""
     arguments = _parser().parse_args()
 
+    require("gkd-export", "export", "onnx", "onnxruntime")
     from gkd_runner.common.console import make_console, show_log
-    from gkd_runner.exporting.extra import require_onnx
-
-    require_onnx()
     from gkd_runner.exporting.choice import find_run
     from gkd_runner.exporting.export import Options, export_run
 
@@ -42,13 +41,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "gkd-export",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("gkd-export", DESCRIPTION, EPILOG)
     parser.add_argument(
         "run", type=Path, nargs="+", help="folder of a finished run, or one above a single run"
     )
@@ -62,8 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--table",
         default="float32",
-        choices=("float32", "float16"),
-        help="type of the stored propagated features (default: float32)",
+        help="type of the stored propagated features: float32 (default) or float16",
     )
     parser.add_argument(
         "--int8", action="store_true", help="an 8-bit model too, if as accurate and faster here"

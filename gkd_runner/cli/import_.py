@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gkd_runner.cli.arguments import command_parser
 from gkd_runner.cli.boundary import command
 from gkd_runner.common.errors import DataError
 
@@ -54,7 +55,7 @@ def main() -> None:
     protocols = _protocols()
     seen = portrait(graph, protocols)
     console = make_console()
-    console.print(summary(graph, imported.facts, seen))
+    console.print(summary(graph, imported.findings, seen))
     console.print(f"wrote      {out}\n", soft_wrap=True)
     console.print(next_command(graph, out, seen, protocols[0].name), soft_wrap=True)
 
@@ -95,13 +96,7 @@ def _two(text: str) -> tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "gkd-import",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("gkd-import", DESCRIPTION, EPILOG)
     parser.add_argument("source", type=Path, help="list of edges, .npz file, or DGL file")
     parser.add_argument("more", nargs="*", type=Path, help=argparse.SUPPRESS)
     parser.add_argument(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gkd_runner.cli.arguments import command_parser
 from gkd_runner.cli.boundary import command
 
 if TYPE_CHECKING:
@@ -47,30 +48,24 @@ def main() -> None:
 
 def _answers(arguments: argparse.Namespace) -> Answers:
     from gkd_runner.predict.columns import Width
-    from gkd_runner.predict.exported import load_student
+    from gkd_runner.predict.exported import ExportedStudent
     from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 
-    student = load_student(arguments.folder)
+    student = ExportedStudent(arguments.folder)
     if arguments.all:
         return student.predict_all()
     if arguments.nodes:
         return student.predict_known(read_ids(arguments.nodes, student.index))
     width = Width(student.facts.num_features, student.facts.feature_names)
     new = read_features(arguments.features, width)
-    if not arguments.neighbours:
-        return student.predict_features(new.features, ids=new.ids)
-    lists = neighbour_lists(new.ids, read_pairs(arguments.neighbours), arguments.neighbours)
+    lists = None
+    if arguments.neighbours:
+        lists = neighbour_lists(new.ids, read_pairs(arguments.neighbours), arguments.neighbours)
     return student.predict_new(new.features, lists, ids=new.ids, exact=not arguments.cheap)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "gkd-predict",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("gkd-predict", DESCRIPTION, EPILOG)
     parser.add_argument("folder", type=Path, help="what gkd-export wrote")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--nodes", type=Path, metavar="CSV", help="ids of known nodes")

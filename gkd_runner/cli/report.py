@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
 
 from gkd_runner.cli.boundary import command
 from gkd_runner.cli.sources import load, make_parser
-from gkd_runner.common.errors import GkdError
-
-NEEDED = ("altair", "vl_convert")
+from gkd_runner.common.extras import require
 
 
 @command("gkd-report")
@@ -18,7 +15,7 @@ def main() -> None:
     """Write the page and its figures."""
     arguments = _parser().parse_args()
     runs = load(arguments)
-    require()
+    require("gkd-report", "report", "altair", "vl_convert")
 
     from gkd_runner.reporting.page.build import write
 
@@ -37,18 +34,6 @@ def _parser() -> argparse.ArgumentParser:
         help="write report.html and figures/ into this folder (default: outputs/report)",
     )
     return parser
-
-
-def require() -> None:
-    """Raise ``GkdError`` when a package of the extra ``report`` is not installed."""
-    for module in NEEDED:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise GkdError(
-                f"gkd-report draws with {module}, which is not installed:"
-                ' pip install "gkd-runner[report]"'
-            ) from error
 
 
 if __name__ == "__main__":

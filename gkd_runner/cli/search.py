@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gkd_runner.cli.arguments import add_overrides, command_parser, parse, whole
 from gkd_runner.cli.boundary import command
-from gkd_runner.common.errors import GkdError
+from gkd_runner.common.extras import require
 
 DESCRIPTION = (
     "Search a method's hyperparameters for the best mean validation accuracy over the seeds."
@@ -26,17 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Search, and print the best trials."""
     arguments = parse(_parser(), argv)
 
+    require("gkd-search", "search", "optuna")
     from gkd_runner.common.console import show_log
-
-    try:
-        from gkd_runner.sweeps.search import prepare
-        from gkd_runner.sweeps.trials import run_search
-    except ModuleNotFoundError as error:
-        if error.name != "optuna":
-            raise
-        raise GkdError(
-            'gkd-search needs optuna, which is not installed: pip install "gkd-runner[search]"'
-        ) from error
+    from gkd_runner.sweeps.search import prepare
+    from gkd_runner.sweeps.trials import run_search
 
     show_log()
     run_search(prepare(arguments.overrides, arguments.search_seed), arguments.trials)

@@ -57,17 +57,21 @@ class LaunchError(GkdError):
     """A launcher that could not run the cells of a sweep to their end."""
 
 
-def explain(failure: Exception) -> str | None:
-    """The message for the user; ``None`` if the failure is a bug."""
+def explain(failure: Exception, *, trains: bool = True) -> str | None:
+    """The message for the user; ``None`` if the failure is a bug.
+
+    The options that it names are those of training; ``trains=False`` leaves them out.
+    """
     if isinstance(failure, GkdError):
         return str(failure)
     if isinstance(failure, OSError):
-        return f"{failure}; look at output_dir, cache_dir and data_dir"
+        return f"{failure}{'; look at output_dir, cache_dir and data_dir' * trains}"
     if isinstance(failure, ModuleNotFoundError) and failure.name in TRAINING_MODULES:
         return f'{failure.name} is not installed: pip install "gkd-runner[train]"'
     if is_out_of_memory(failure):
         text = str(failure).partition("\n")[0] or "out of memory"
-        return f"{text}; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
+        way_out = "; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
+        return f"{text}{way_out * trains}"
     return None
 
 

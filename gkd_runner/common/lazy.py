@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["sp", "special", "torch"]
+__all__ = ["pd", "sp", "special", "torch"]
 
 
 class _Lazy(ModuleType):
@@ -19,10 +19,12 @@ class _Lazy(ModuleType):
 
 
 if TYPE_CHECKING:
+    import pandas as pd
     import scipy.sparse as sp
     import torch
     from scipy import special
 else:
+    pd = _Lazy("pandas")
     sp = _Lazy("scipy.sparse")
     special = _Lazy("scipy.special")
     torch = _Lazy("torch")

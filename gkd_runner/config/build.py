@@ -1,15 +1,11 @@
-"""Configurations for Python: as ``gkd-train`` composes them, and with changes."""
+"""Configurations for Python, as ``gkd-train`` composes them."""
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
-from gkd_runner.common.errors import ConfigError
 from gkd_runner.config.command_line import compose_overrides
-from gkd_runner.config.rules import check_together
 from gkd_runner.options.schema import Config
 
 
@@ -25,18 +21,3 @@ def compose(overrides: str | Sequence[str] = ()) -> Config:
     [0, 1, 2, 3, 4]
     """
     return compose_overrides(shlex.split(overrides) if isinstance(overrides, str) else overrides)
-
-
-def capped(config: Config, width: int) -> Config:
-    """Cap both hidden widths at ``width``. Raises ``ConfigError`` if that is invalid."""
-    teacher = dataclasses.replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
-    student = dataclasses.replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
-    narrower = dataclasses.replace(config, teacher=teacher, student=student)
-    if mistakes := check_together(narrower):
-        raise ConfigError(mistakes)
-    return narrower
-
-
-def data_dir(config: Config) -> Path:
-    """The data folder with ``~`` expanded."""
-    return Path(config.data_dir).expanduser()

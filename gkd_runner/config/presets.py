@@ -35,7 +35,7 @@ KEYS = ("dataset", "teacher", "setting", "method")
 
 
 @dataclass(frozen=True)
-class Cell:
+class PresetKey:
     """The choices that a row is looked up by; ``table`` is ``preset.table``."""
 
     preset: str
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table; ``exact`` if all its keys are the cell's."""
+    """One row of a table; ``exact`` if it is that of the whole key."""
 
     name: str
     values: Mapping[str, str]
@@ -57,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Preset:
-    """The values that a cell gets from the tables.
+    """The values of a key in the tables.
 
     Attributes:
         values: by the name of the column.
@@ -73,33 +73,33 @@ class Preset:
 
 
 @cache
-def find_preset(cell: Cell) -> Preset:
-    """Collect ``cell``'s hyperparameters; empty where nothing was published for its dataset.
+def find_preset(key: PresetKey) -> Preset:
+    """Collect the hyperparameters of ``key``; empty where nothing was published for its dataset.
 
     The options of a method come from its own table. All else, the architecture and optimisers,
     comes from there as well with ``preset=paper``; with ``preset=common``, and for methods without
     a table, from the table that ``preset.table`` names.
     """
-    if cell.preset == "none":
+    if key.preset == "none":
         return Preset({}, ())
-    method = METHODS[cell.method]
-    own = _row(method.presets, cell)
-    keeps_own = method.presets and cell.preset == "paper"
-    shared = own if keeps_own else _row(TABLES.get(cell.table or ""), cell)
+    method = METHODS[key.method]
+    own = _row(method.presets, key)
+    keeps_own = method.presets and key.preset == "paper"
+    shared = own if keeps_own else _row(TABLES.get(key.table or ""), key)
     options = {field.name for field in fields(method.options)}
     values = {k: v for k, v in (shared.values if shared else {}).items() if k not in options}
     values |= {k: v for k, v in (own.values if own else {}).items() if k in options}
     rows = tuple(dict.fromkeys(row.name for row in (shared, own) if row))
     kind = "published" if own and own.exact else "inferred"
-    kind = "common" if cell.preset == "common" else kind
+    kind = "common" if key.preset == "common" else kind
     unsupported = shared.values.get("unsupported", "") if shared else ""
     return Preset(values, rows, kind if rows else "defaults", unsupported)
 
 
-def lacks_row(cell: Cell) -> bool:
-    """True if the method's paper has a table of hyperparameters, but no row for ``cell``."""
-    method = METHODS.get(cell.method)
-    return bool(method and method.presets) and find_preset(cell).kind != "published"
+def lacks_row(key: PresetKey) -> bool:
+    """True if the method's paper has a table of hyperparameters, but no row for ``key``."""
+    method = METHODS.get(key.method)
+    return bool(method and method.presets) and find_preset(key).kind != "published"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Hyperparameters:
 
 def hyperparameters(config: Config) -> Hyperparameters:
     """The origin of the hyperparameters of ``config``."""
-    preset = find_preset(cell_of(config))
+    preset = find_preset(preset_key(config))
     return Hyperparameters(preset.kind, preset.rows, dict(_changed(config)))
 
 
@@ -190,24 +190,24 @@ def read_table(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(lines))
 
 
-def _row(table: PresetTable | None, cell: Cell) -> Row | None:
-    """The row of ``cell``; where the paper has none, the first of its dataset."""
-    rows = (
-        [row for row in read_table(table.file) if row["dataset"] == cell.dataset] if table else []
-    )
+def _row(table: PresetTable | None, key: PresetKey) -> Row | None:
+    """The row of ``key``; where the paper has none, the first of its dataset."""
+    rows = [row for row in read_table(table.file) if row["dataset"] == key.dataset] if table else []
     if not table or not rows:
         return None
-    wanted = {key: getattr(cell, key) for key in KEYS if key in rows[0]}
+    wanted = {name: getattr(key, name) for name in KEYS if name in rows[0]}
     row = next((row for row in rows if wanted.items() <= row.items()), rows[0])
-    name = f"{table.title} row {'/'.join(row[key] for key in KEYS[:3])}"
-    values = {key: value for key, value in row.items() if key not in KEYS and value}
+    name = f"{table.title} row {'/'.join(row[name] for name in KEYS[:3])}"
+    values = {name: value for name, value in row.items() if name not in KEYS and value}
     return Row(name, values, wanted.items() <= row.items())
 
 
-def cell_of(config: Config | Container) -> Cell:
-    """The cell of a configuration, finished or being composed."""
+def preset_key(config: Config | Container) -> PresetKey:
+    """The preset key of a configuration, finished or being composed."""
     names = (_selected(config, f"{group}.name") for group in KEYS)
-    return Cell(str(_selected(config, "preset.name")), _selected(config, "preset.table"), *names)
+    return PresetKey(
+        str(_selected(config, "preset.name")), _selected(config, "preset.table"), *names
+    )
 
 
 def _selected(config: Config | Container, path: str) -> Any:
@@ -222,7 +222,7 @@ def _number(text: str) -> float | int:
 
 
 def _preset(column: str, default: Any, *, _root_: DictConfig) -> Any:
-    value = find_preset(cell_of(_root_)).values.get(column)
+    value = find_preset(preset_key(_root_)).values.get(column)
     return default if value is None else _number(value)
 
 

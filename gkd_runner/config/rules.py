@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from gkd_runner.common.errors import nearest
 from gkd_runner.common.paths import conf_dir
-from gkd_runner.config.presets import TABLES, cell_of, find_preset
+from gkd_runner.config.presets import TABLES, find_preset, preset_key
 from gkd_runner.methods import build_method
 from gkd_runner.options.schema import Config, GatConfig, TrackerConfig
 
@@ -56,13 +56,13 @@ def _teacher(config: Config) -> list[str]:
 
 
 def _preset(config: Config) -> list[str]:
-    cell, table = cell_of(config), config.preset.table
+    key, table = preset_key(config), config.preset.table
     if table is not None and table not in TABLES:
         return [f"preset.table={table} is not one of {', '.join(TABLES)}{nearest(table, TABLES)}"]
-    if missing := find_preset(cell).unsupported:
+    if missing := find_preset(key).unsupported:
         return [
-            f"preset={cell.preset} needs {missing} for method={cell.method}"
-            f" dataset={cell.dataset} teacher={cell.teacher}, which gkd-runner does not have;"
+            f"preset={key.preset} needs {missing} for method={key.method}"
+            f" dataset={key.dataset} teacher={key.teacher}, which gkd-runner does not have;"
             " use preset=common or preset=none"
         ]
     return []

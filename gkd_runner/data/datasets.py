@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, GraphData
-from gkd_runner.data.importing.dgl_library import is_dgl_file
-from gkd_runner.data.importing.load import load_graph
+from gkd_runner.data.importing.dgl_library import import_dgl_file, is_dgl_file
+from gkd_runner.data.importing.wording import log_findings
 from gkd_runner.data.npz import load_npz
 from gkd_runner.data.protocols import cut
 from gkd_runner.data.sources.find import find
@@ -18,9 +18,11 @@ from gkd_runner.data.synthetic import synthetic
 from gkd_runner.options.schema import DatasetConfig, ProtocolConfig, SyntheticConfig
 
 
-def load_dataset(dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: Path) -> GraphData:
+def load_dataset(
+    dataset: DatasetConfig, protocol: ProtocolConfig, data_dir: str | Path
+) -> GraphData:
     """Read, download or generate the graph; check, normalise and cut it. Raises ``DataError``."""
-    return treated(_read(dataset, data_dir), dataset, protocol)
+    return treated(_read(dataset, Path(data_dir).expanduser()), dataset, protocol)
 
 
 def treated(graph: GraphData, dataset: DatasetConfig, protocol: ProtocolConfig) -> GraphData:
@@ -42,7 +44,9 @@ def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:
         )
     path = Path(dataset.path).expanduser() if dataset.path else find(dataset.name, data_dir)
     if is_dgl_file(path):
-        return load_graph(path, name=dataset.name)
+        imported = import_dgl_file(path, dataset.name)
+        log_findings(imported.findings, imported.graph.name)
+        return imported.graph
     return load_npz(path, dataset.name, repair=dataset.repair)
 
 

@@ -27,9 +27,9 @@ from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.importing.archive import Archive, read_archive
 from gkd_runner.data.importing.arrays import from_arrays
 from gkd_runner.data.importing.assemble import assemble
-from gkd_runner.data.importing.raw import Facts, Imported
+from gkd_runner.data.importing.raw import Findings, Imported
 from gkd_runner.data.importing.splits import read_splits, split_arrays
-from gkd_runner.data.importing.wording import log_facts
+from gkd_runner.data.importing.wording import log_findings
 
 SPLIT_ARRAYS = ("train_idx", "val_idx", "test_idx")
 MASK_ARRAYS = ("train_masks", "val_masks", "test_masks")
@@ -58,11 +58,11 @@ def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
     archive = read_archive(path)
     if not _is_own(archive):
         imported = _foreign(archive, path, name)
-        log_facts(imported.facts, str(path))
+        log_findings(imported.findings, str(path))
         return imported.graph
     graph = _own(archive, path, name, repair=repair)
     check_graph(graph, str(path))
-    log_facts(_facts(archive), str(path))
+    log_findings(_findings(archive), str(path))
     return graph
 
 
@@ -108,8 +108,8 @@ def _foreign(archive: Archive, path: Path, name: str) -> Imported:
     return assemble(from_arrays(archive.arrays, str(path), archive.unused), name)
 
 
-def _facts(archive: Archive) -> Facts:
-    """What a file in our own layout holds beside the graph, but for what is always there."""
+def _findings(archive: Archive) -> Findings:
+    """The findings in a file of our own layout: unused arrays and edge weights."""
     weights = np.asarray(archive.arrays.get("adj_data", ()))
     dense = _DENSE_FEATURES in archive.arrays
     features = (_DENSE_FEATURES,) if dense else _SPARSE_FEATURES
@@ -117,7 +117,9 @@ def _facts(archive: Archive) -> Facts:
     used = {*_REQUIRED, "adj_data", *features, *NAME_ARRAYS, *splits}
     others = [name for name in archive.arrays if name not in used]
     unread = [name for name in archive.unused if name not in PUBLISHED_EXTRAS]
-    return Facts(unused=(*others, *unread), weighted=int(((weights != 0) & (weights != 1)).sum()))
+    return Findings(
+        unused=(*others, *unread), weighted=int(((weights != 0) & (weights != 1)).sum())
+    )
 
 
 def save_npz(graph: GraphData, path: Path | str) -> None:

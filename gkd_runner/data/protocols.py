@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
@@ -68,7 +70,8 @@ def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: in
 
     Raises ``DataError`` when a class or the graph has too few labelled nodes.
     """
-    check_sizes(graph, protocol, family)
+    if lacking := shortage(graph, protocol, family):
+        raise DataError(f"{graph.name}: {lacking.reason}; {lacking.remedy}")
     rng = generator(seed, "split")
     order = rng.permutation(graph.num_nodes)
     order = order[graph.labels[order] != UNKNOWN_LABEL]
@@ -85,14 +88,16 @@ def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: in
     return Split(np.sort(train), np.sort(val), np.sort(test))
 
 
-def check_sizes(graph: GraphData, protocol: ProtocolConfig, family: str) -> None:
-    """Raise ``DataError`` when a class or the graph has too few labelled nodes for a drawn split.
+class Shortage(NamedTuple):
+    """Too few labelled nodes for a drawn split: where they are lacking, and a way out."""
 
-    ``graph`` is what ``cut`` returned.
-    """
-    need = protocol.train_per_class + (protocol.val_per_class or 0)
-    _check_classes(graph, protocol, family, need)
-    _check_total(graph, protocol, family, int((graph.labels != UNKNOWN_LABEL).sum()))
+    reason: str
+    remedy: str
+
+
+def shortage(graph: GraphData, protocol: ProtocolConfig, family: str) -> Shortage | None:
+    """The shortage of labelled nodes in a class or in the graph, which ``cut`` returned."""
+    return _of_a_class(graph, protocol, family) or _of_the_graph(graph, protocol, family)
 
 
 def keep_labels(train: IntArray, labels: IntArray, protocol: ProtocolConfig, seed: int) -> IntArray:
@@ -129,32 +134,36 @@ def _rank_within_class(labels: IntArray) -> IntArray:
     return rank
 
 
-def _check_classes(graph: GraphData, protocol: ProtocolConfig, family: str, need: int) -> None:
+def _of_a_class(graph: GraphData, protocol: ProtocolConfig, family: str) -> Shortage | None:
+    need = protocol.train_per_class + (protocol.val_per_class or 0)
     sizes = np.bincount(graph.labels[graph.labels != UNKNOWN_LABEL])
     smallest = int(sizes.argmin())
-    if sizes[smallest] < need:
-        parts = "training" if protocol.val_per_class is None else "training and validation"
-        raise DataError(
-            f"{graph.name}: class {smallest} has {sizes[smallest]} labelled nodes, but protocol"
-            f" {protocol.name} draws {need} per class for {parts};"
-            f" lower {_per_class_options(protocol)}{_own_split_hint(protocol, family)}"
-        )
+    if sizes[smallest] >= need:
+        return None
+    parts = "training" if protocol.val_per_class is None else "training and validation"
+    return Shortage(
+        f"class {graph.classes[smallest]} has {sizes[smallest]} labelled nodes, but protocol"
+        f" {protocol.name} draws {need} per class for {parts}",
+        f"lower {_per_class_options(protocol)}{_own_split_hint(protocol, family)}",
+    )
 
 
-def _check_total(graph: GraphData, protocol: ProtocolConfig, family: str, labelled: int) -> None:
-    """Raise unless all parts together fit into the ``labelled`` nodes."""
+def _of_the_graph(graph: GraphData, protocol: ProtocolConfig, family: str) -> Shortage | None:
+    """All parts together do not fit into the labelled nodes."""
+    labelled = int((graph.labels != UNKNOWN_LABEL).sum())
     per_class = protocol.train_per_class + (protocol.val_per_class or 0)
     drawn = per_class * graph.num_classes
     val, test = protocol.val_size, protocol.test_size or 1
     need = drawn + (val or 0) + test
-    if labelled < need:
-        parts = [f"{per_class} x {graph.num_classes} classes", *([f"{val} val"] if val else [])]
-        parts.append(f"{test} test" if protocol.test_size else "at least 1 test")
-        raise DataError(
-            f"{graph.name}: protocol {protocol.name} needs {' + '.join(parts)} = {need} labelled"
-            f" nodes, but the graph has {labelled}; {_ways_out(protocol, labelled - drawn)}"
-            f"{_own_split_hint(protocol, family)}"
-        )
+    if labelled >= need:
+        return None
+    parts = [f"{per_class} x {graph.num_classes} classes", *([f"{val} val"] if val else [])]
+    parts.append(f"{test} test" if protocol.test_size else "at least 1 test")
+    return Shortage(
+        f"protocol {protocol.name} needs {' + '.join(parts)} = {need} labelled nodes, but the"
+        f" graph has {labelled}",
+        f"{_ways_out(protocol, labelled - drawn)}{_own_split_hint(protocol, family)}",
+    )
 
 
 def _ways_out(protocol: ProtocolConfig, spare: int) -> str:

@@ -49,7 +49,7 @@ def size(count: int) -> str:
 
 
 def _derived(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template needs beside the facts themselves."""
+    """Values of the template that follow from the facts."""
     training, scores = facts["training"], facts["scores"]
     seed = str(facts["seeds"][0])
     return {

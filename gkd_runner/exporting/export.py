@@ -26,7 +26,7 @@ from gkd_runner.exporting.serve_cost import serve_cost
 from gkd_runner.exporting.target import CARD_HASH, digest, replaced_when_complete
 from gkd_runner.predict import folder as files
 from gkd_runner.predict import new_nodes
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.results.scores import Scores
 
 MARGIN = 1e-4
@@ -37,7 +37,7 @@ TABLES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class Options:
-    """What is exported.
+    """The student that is exported, and its form.
 
     Attributes:
         seed: whose student; ``None``: the best by validation accuracy.
@@ -57,9 +57,11 @@ class Options:
         """Options that are wrong or do not go together."""
         wrong = []
         if self.ensemble and self.seed is not None:
-            wrong.append(f"--seed {self.seed} beside --ensemble, which takes all seeds; give one")
+            wrong.append(
+                f"seed {self.seed} beside ensemble, which takes all seeds; give one of them"
+            )
         if self.table not in TABLES:
-            wrong.append(f"--table {self.table} is not one of {', '.join(TABLES)}")
+            wrong.append(f"table {self.table} is not one of {', '.join(TABLES)}")
         return wrong
 
 
@@ -114,7 +116,7 @@ def export_run(
         facts["chosen"] = "by validation accuracy" if options.seed is None else "by hand"
         reduced = try_int8(student, folder) if options.int8 else None
         facts["int8"] = reduced.facts if reduced else None
-        facts["latency"] = serve_cost(student, folder, moved) if options.measures else None
+        facts["latency"] = serve_cost(student, folder) if options.measures else None
         write_card(facts, folder / files.CARD)
         facts[CARD_HASH] = digest(folder / files.CARD)
         _write_config(folder, facts)
@@ -152,7 +154,7 @@ def _write_files(student: RunStudent, folder: Path, table: str) -> None:
 
 def _checked(student: RunStudent, folder: Path, table: str) -> dict[str, Any]:
     """The accuracy of the files' own answers. Raises ``RunError`` if it is not the run's."""
-    exported = load_student(folder)
+    exported = ExportedStudent(folder)
     expected = _run_answers(student)
     now = student.scores(expected)
     one_by_one = exported.predict_known(exported.graph.ids).probabilities
@@ -202,7 +204,7 @@ def _write_config(folder: Path, facts: Mapping[str, Any]) -> None:
 def _notes(
     student: RunStudent, facts: Mapping[str, Any], options: Options, reduced: Int8 | None
 ) -> Iterator[str]:
-    """What happened, one line each."""
+    """The choices and accuracies that a user should know, one line each."""
     run = student.seeds[0].run
     if options.ensemble:
         yield f"mean answer of the seeds {', '.join(map(str, student.facts.seeds))}"

@@ -58,7 +58,7 @@ def _training(reloaded: ReloadedStudent) -> dict[str, Any]:
         Hyperparameters(origin["kind"], tuple(origin["rows"]), origin["changed"]),
         preset=config.preset.name,
         dataset=config.dataset.name,
-        calibrated=config.calibration != "none" and config.method.lam < 1,
+        calibrated=config.calibration != "none" and config.method.uses_teacher,
     )
     return {
         **identity(config),

@@ -48,7 +48,7 @@ def ensemble_of_run(
     first = reload_student(path, None, moved)
     seeds = [result.seed for result in first.run.seeds]
     if len(seeds) == 1:
-        raise ConfigError([f"--ensemble: {path} has one seed, {seeds[0]}; leave the option out"])
+        raise ConfigError([f"an ensemble needs several seeds; {path} has one, {seeds[0]}"])
     return RunStudent([first, *(reload_student(path, seed, moved) for seed in seeds[1:])])
 
 

@@ -33,7 +33,7 @@ SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Int8:
-    """What came of it.
+    """The result of the attempt.
 
     Attributes:
         kept: whether the model was written.

@@ -17,15 +17,14 @@ from torch import Tensor
 from gkd_runner.common.errors import RunError
 from gkd_runner.data.graph import IntArray
 from gkd_runner.exporting.from_run import RunStudent
-from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import make_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.predict import folder as files
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.student import BATCH
-from gkd_runner.runs.reload import ReloadedStudent, reload_run
+from gkd_runner.runs.reload import ReloadedStudent, soft_labels_of
 from gkd_runner.serving.latency import CPU, student_server, teacher_server
 from gkd_runner.serving.timing import measure
 
@@ -54,7 +53,7 @@ class Model:
     everything: Callable[[], object]
 
 
-def serve_cost(student: RunStudent, folder: Path, moved: Mapping[str, str]) -> dict[str, Any]:
+def serve_cost(student: RunStudent, folder: Path) -> dict[str, Any]:
     """Times of the teacher with its neighbourhood, and of the student in several forms.
 
     The teacher has the run's weights if they are still cached, else fresh ones, which are as fast.
@@ -62,7 +61,7 @@ def serve_cost(student: RunStudent, folder: Path, moved: Mapping[str, str]) -> d
     students answer, but in torch one.
     """
     reloaded = student.seeds[0]
-    weights = _teacher_state(reloaded, moved)
+    weights = _teacher_state(reloaded)
     models = [
         _teacher(reloaded, weights),
         _torch_student(student, reloaded),
@@ -116,12 +115,10 @@ def _row(model: str, size: str, nodes: int, timing: Any) -> dict[str, Any]:
     }
 
 
-def _teacher_state(
-    reloaded: ReloadedStudent, moved: Mapping[str, str]
-) -> Mapping[str, Tensor] | None:
+def _teacher_state(reloaded: ReloadedStudent) -> Mapping[str, Tensor] | None:
     """The cached teacher's weights; ``None`` if they are gone."""
     try:
-        return reload_run(reloaded.run.path, reloaded.result.seed, moved).soft_labels.teacher.state
+        return soft_labels_of(reloaded).teacher.state
     except RunError:
         return None
 
@@ -145,7 +142,7 @@ def _torch_student(student: RunStudent, reloaded: ReloadedStudent) -> Model:
     server = student_server(config, graph, reloaded.state, features)
     init = Initializer(config.seeds[:1], "student initialisation")
     whole = build_student(config.student, graph.num_features, graph.num_classes, init)
-    inputs = cache(lambda: make_inputs([features], batch_graphs([graph.adjacency], CPU)))
+    inputs = cache(lambda: make_inputs([features], CPU, whole.weights[0].shape[2]))
     return Model(
         "student (torch)",
         lambda nodes: torch.softmax(server(torch.from_numpy(nodes)).logits, 1),
@@ -155,7 +152,7 @@ def _torch_student(student: RunStudent, reloaded: ReloadedStudent) -> Model:
 
 def _exported(folder: Path) -> list[Model]:
     """The model alone on dense features, and the whole way from ids to answers."""
-    student = load_student(folder, torch.get_num_threads())
+    student = ExportedStudent(folder, torch.get_num_threads())
     ids, nodes = student.graph.ids, np.arange(student.graph.num_nodes)
 
     def dense(nodes: IntArray) -> object:

@@ -16,7 +16,7 @@ from gkd_runner.predict import folder as files
 CARD_HASH = "card_sha256"
 """The entry of ``config.json`` that tells an edited model card from the one that was written."""
 
-_OTHER = "give another --out, or delete the folder"
+_OTHER = "name another folder, or delete this one"
 
 
 def digest(path: Path) -> str:
@@ -30,16 +30,14 @@ def check_target(target: Path) -> None:
         return
     facts = _facts(target)
     if facts.get("model_type") != files.MODEL_TYPE:
-        raise ConfigError([f"--out {target} exists and is no exported student; choose another"])
+        raise ConfigError([f"{target} exists and is no exported student; name another folder"])
     others = sorted(path.name for path in target.iterdir() if path.name not in files.WRITTEN)
     if others:
         more = f" and {len(others) - 1} more" if others[1:] else ""
-        raise ConfigError([f"--out {target} has {others[0]}{more}, not of an export; {_OTHER}"])
+        raise ConfigError([f"{target} has {others[0]}{more}, not of an export; {_OTHER}"])
     card = target / files.CARD
     if card.is_file() and digest(card) != facts.get(CARD_HASH):
-        raise ConfigError(
-            [f"--out {target}: its {files.CARD} is not as the export wrote it; {_OTHER}"]
-        )
+        raise ConfigError([f"{target}: its {files.CARD} is not as the export wrote it; {_OTHER}"])
 
 
 @contextmanager

@@ -8,8 +8,9 @@ propagates the product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from gkd_runner.data.graph import FloatArray, IntArray
 class Features:
     """``[n, d]`` features ``sum_k coefficients[k] * operator^k @ base``.
 
-    ``base`` is CSR or dense; ``operator`` is ``[n, n]`` CSR, or ``None`` for the base alone.
+    ``base`` is CSR or dense; ``operator`` is ``[n, n]`` CSR, or ``None`` for the base alone. Some
+    rows of ``operator @ base`` may have an ``[n, m]`` operator and an ``[m, d]`` base.
     """
 
     base: sp.csr_array | FloatArray
@@ -31,8 +33,8 @@ class Features:
 
     @property
     def shape(self) -> tuple[int, int]:
-        n, d = self.base.shape
-        return int(n), int(d)
+        rows = self.base if self.operator is None else self.operator
+        return int(rows.shape[0]), int(self.base.shape[1])
 
     @property
     def hops(self) -> int:
@@ -47,17 +49,27 @@ class Features:
         for _ in range(self.hops):
             weights.append(weights[-1] @ self.operator)
         terms = [c * weight for c, weight in zip(self.coefficients, weights, strict=True) if c]
-        return Features(_tidy(reduce(lambda left, right: left + right, terms) @ self.base))
+        return Features(_tidy(reduce(add, terms) @ self.base))
+
+    def factored_rows(self, ids: IntArray) -> Features:
+        """The features of the nodes ``ids``, not multiplied out: for ``operator @ base`` alone."""
+        assert self.operator is not None
+        assert self.coefficients == (0.0, 1.0)
+        wanted = self.operator[ids]
+        read, columns = np.unique(wanted.indices, return_inverse=True)
+        shape = (len(ids), len(read))
+        operator = sp.csr_array((wanted.data, columns, wanted.indptr), shape=shape)
+        return replace(self, base=self.base[read], operator=operator)
 
     def multiplied_out(self) -> Features:
         """These features without an operator, multiplied out hop by hop."""
         if self.operator is None:
             return self
-        hop, total = self.base, self.coefficients[0] * self.base
-        for coefficient in self.coefficients[1:]:
-            hop = self.operator @ hop
-            total = total + coefficient * hop
-        return Features(_tidy(total))
+        hop, terms = self.base, []
+        for k, coefficient in enumerate(self.coefficients):
+            hop = self.operator @ hop if k else hop
+            terms += [coefficient * hop] if coefficient else []
+        return Features(_tidy(reduce(add, terms)))
 
     def dense(self) -> FloatArray:
         """The ``[n, d]`` float32 array."""

@@ -1,6 +1,8 @@
-"""Normalised adjacency matrices of a graph, on the host."""
+"""Adjacency matrices of graphs, normalised or stacked, on the host."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +34,21 @@ def with_self_loops(adjacency: sp.csr_array, weight: float = 1.0) -> sp.csr_arra
     """``A + weight * I``."""
     identity = sp.eye_array(adjacency.shape[0], dtype=np.float32, format="csr")
     return sp.csr_array(adjacency + weight * identity)
+
+
+def stack(matrices: Sequence[sp.csr_array]) -> sp.csr_array:
+    """One block-diagonal matrix with sorted indices, each block padded to the largest size."""
+    matrix = matrices[0]
+    if len(matrices) > 1:
+        rows, columns = (max(matrix.shape[axis] for matrix in matrices) for axis in (0, 1))
+        matrix = sp.block_diag([_padded(m, rows, columns) for m in matrices], format="csr")
+    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
+
+
+def _padded(matrix: sp.csr_array, rows: int, columns: int) -> sp.csr_array:
+    """``matrix`` with empty rows and columns added."""
+    offsets = np.pad(matrix.indptr, (0, rows - matrix.shape[0]), mode="edge")
+    return sp.csr_array((matrix.data, matrix.indices, offsets), shape=(rows, columns))
 
 
 def _row_sums(matrix: sp.csr_array) -> npt.NDArray[np.float64]:

@@ -15,14 +15,16 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 from jaxtyping import Float
 
 from gkd_runner.common.lazy import sp, torch
+from gkd_runner.common.probabilities import softmax
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.graph.batch import GraphBatch
+from gkd_runner.graph.chunks import EdgeChunk, edge_chunks, per_edge
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.kernels import spmm
 from gkd_runner.graph.propagation import Propagation
-from gkd_runner.methods.objective import SoftTarget, negative_entropy
-from gkd_runner.models.streams import Streams
+from gkd_runner.methods.aggregate import Aggregator
+from gkd_runner.methods.objective import SoftTarget
+from gkd_runner.models.streams import Streams, uniform_numbers
 from gkd_runner.options.schema import MethodConfig
 
 ConfigT = TypeVar("ConfigT", bound=MethodConfig)
@@ -75,27 +77,40 @@ class Classroom:
 
     def probabilities(self, temperature: float = 1.0) -> Float[torch.Tensor, "R n C"]:
         """The teachers' softmax at ``temperature``."""
-        return torch.softmax(self.teacher_logits / temperature, dim=2)
+        return softmax(self.teacher_logits / temperature)
 
     @cached_property
-    def edges_of_replica(self) -> Float[torch.Tensor, " E"]:
-        """For each edge, how many edges its replica has (self-loops included)."""
-        counts = torch.tensor(self.graph.edge_counts, device=self.graph.device)
-        return counts.float()[self.graph.edge_replicas]
+    def chunks(self) -> list[EdgeChunk]:
+        """The edges in chunks for one value per edge."""
+        return edge_chunks(self.graph)
 
-    def aggregate(
-        self, weights: Float[torch.Tensor, " E"], probabilities: Float[torch.Tensor, "R n C"]
-    ) -> SoftTarget:
-        """``Q_i = sum_j w_ij t_j``, with the constant of ``sum_ij w_ij KL(t_j || s_i)``."""
-        flat = probabilities.flatten(0, 1)
-        mass = spmm(self.graph, weights.unsqueeze(1), flat.unsqueeze(1)).squeeze(1)
-        per_edge = weights * negative_entropy(flat)[self.graph.senders]
-        return SoftTarget(mass.view_as(probabilities), self.sum_edges(per_edge))
+    def per_edge(
+        self, compute: Callable[[EdgeChunk], Float[torch.Tensor, " e"]]
+    ) -> Float[torch.Tensor, " E"]:
+        """The values of all edges, computed chunk by chunk."""
+        return per_edge(self.chunks, compute)
+
+    def draw_uniform(self, name: str) -> Callable[[EdgeChunk], Float[torch.Tensor, " e"]]:
+        """Draw a number in (0, 1) for each edge from stream ``name``; a chunk takes its own.
+
+        Until then an edge takes 4 bytes.
+        """
+        words = self.stream(name).words([2 * count for count in self.graph.edge_counts])
+        return lambda chunk: uniform_numbers(words[2 * chunk.edges.start : 2 * chunk.edges.stop])
+
+    @cached_property
+    def edges_of_replicas(self) -> Float[torch.Tensor, " R"]:
+        """How many edges each replica has (self-loops included)."""
+        return torch.tensor(self.graph.edge_counts, device=self.graph.device).float()
+
+    def aggregator(self, probabilities: Float[torch.Tensor, "R n C"]) -> Aggregator:
+        """Computes soft targets from weights of edges, by which these probabilities are summed."""
+        return Aggregator(self.graph, probabilities)
 
     def sum_edges(self, values: Float[torch.Tensor, " E"]) -> Float[torch.Tensor, " R"]:
         """Sum edge values to their replicas."""
-        per_node = torch.segment_reduce(values, "sum", offsets=self.graph.offsets)
-        return per_node.view(self.graph.replicas, -1).sum(1)
+        replicas = torch.split(values, list(self.graph.edge_counts))
+        return torch.stack([replica.sum() for replica in replicas])
 
 
 class Method(ABC, Generic[ConfigT]):
@@ -120,13 +135,13 @@ class Method(ABC, Generic[ConfigT]):
     """Its published hyperparameters."""
 
     distils: ClassVar[bool] = True
-    """Whether the student learns from a teacher."""
+    """True if the student learns from a teacher."""
 
     is_reference: ClassVar[bool] = False
-    """Whether tables show how far other methods are ahead of this one."""
+    """True if tables show how far other methods are ahead of this one."""
 
     watches_student = False
-    """Whether ``soft_target`` needs the student's logits of the previous epoch."""
+    """True if ``soft_target`` needs the student's logits of the previous epoch."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

@@ -7,8 +7,9 @@ one step on the summed loss, as for every other method.
 from __future__ import annotations
 
 from gkd_runner.common.lazy import torch
+from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods.base import Classroom, Method
-from gkd_runner.methods.objective import SoftTarget, negative_entropy
+from gkd_runner.methods.objective import SoftTarget
 from gkd_runner.options.schema import MethodConfig
 
 

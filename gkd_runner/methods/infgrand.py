@@ -95,16 +95,17 @@ class InfGraND(Method[InfgrandConfig]):
 
     @cached_property
     def _target(self) -> SoftTarget:
-        classroom = self.classroom
-        probabilities = classroom.probabilities(self.config.tau)
-        return classroom.aggregate(self._edge_weights(), probabilities)
+        classroom, config = self.classroom, self.config
+        of_senders = config.gamma_1 + config.gamma_2 * self._scores.flatten()
+        weights = classroom.per_edge(lambda chunk: of_senders.index_select(0, chunk.senders))
+        return classroom.aggregator(classroom.probabilities(config.tau))(weights, self._scale())
 
-    def _edge_weights(self) -> Float[torch.Tensor, " E"]:
+    def _scale(self) -> Float[torch.Tensor, "R _"]:
+        """What the edge weights of a node are multiplied by, so that all edges average them."""
         graph = self.classroom.graph
-        weights = self.config.gamma_1 + self.config.gamma_2 * self._scores.flatten()[graph.senders]
         if self.config.edge_average == "degree":
-            return weights / graph.degrees[graph.receivers] / graph.nodes
-        return weights / self.classroom.edges_of_replica
+            return 1 / (graph.degrees.view(graph.replicas, -1) * graph.nodes)
+        return 1 / self.classroom.edges_of_replicas.unsqueeze(1)
 
     def _influence(self, graph: GraphData, columns: int | None = None) -> FloatArray:
         return node_influence(graph, self.config.self_loops, columns)

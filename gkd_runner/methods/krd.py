@@ -18,11 +18,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gkd_runner.common.lazy import torch
+from gkd_runner.common.probabilities import negative_entropy, softmax
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import FloatArray
+from gkd_runner.graph.chunks import EdgeChunk
 from gkd_runner.graph.features import Features
 from gkd_runner.methods.base import Classroom, Method, PresetTable
-from gkd_runner.methods.objective import SoftTarget, negative_entropy
+from gkd_runner.methods.objective import SoftTarget
 from gkd_runner.options.schema import MethodConfig, option
 
 SHIFT = 0.05
@@ -62,11 +64,13 @@ class Krd(Method[KrdConfig]):
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)
         self._sensitivity = self._entropy_change()
-        self._targets = classroom.probabilities(self.config.tau)
+        self._aggregate = classroom.aggregator(classroom.probabilities(self.config.tau))
+        self._answers = classroom.teacher_logits.argmax(2)
         self._power = self._sensitivity.new_full(
             (classroom.graph.replicas,), self.config.init_power, dtype=torch.float64
         )
-        self._target = self._mean_over(torch.ones_like(classroom.graph.is_loop))
+        everything = torch.ones(classroom.graph.num_edges, device=classroom.graph.device)
+        self._target = self._mean_over(everything)
 
     def soft_target(self, epoch: int, student_logits: torch.Tensor | None) -> SoftTarget:
         draws = epoch >= self.config.first_draw and epoch % self.config.draw_every == 0
@@ -84,7 +88,7 @@ class Krd(Method[KrdConfig]):
         total = torch.zeros_like(entropy)
         noises = [generator(task.seed, "feature noise") for task in self.classroom.tasks]
         for _ in range(self.config.noise_draws):
-            noisy = torch.softmax(self.classroom.ask(self._noisy_features(noises)), dim=2)
+            noisy = softmax(self.classroom.ask(self._noisy_features(noises)))
             change = (-negative_entropy(noisy) - entropy).abs()
             total += change if self.config.entropy_change == "absolute" else change.square()
         return total / total.amax(1, keepdim=True).clamp_min(torch.finfo(total.dtype).tiny)
@@ -94,20 +98,24 @@ class Krd(Method[KrdConfig]):
             features = Features(task.training_graph.features).dense()
             yield features + noise.standard_normal(features.shape, dtype=np.float32)
 
-    def _drawn(self) -> Bool[torch.Tensor, " E"]:
-        """The edges of this epoch: neighbours by their reliability, self-loops always."""
-        graph = self.classroom.graph
+    def _drawn(self) -> Float[torch.Tensor, " E"]:
+        """1 for the edges of this epoch: neighbours by their reliability, self-loops always."""
         keep = 1 - self._sensitivity.double() ** self._power.unsqueeze(1)
-        uniform = self.classroom.stream("edge sampling").uniform(graph.edge_counts)
-        return (uniform < keep.flatten()[graph.senders]) | graph.is_loop
+        bound = _rounded_up(keep).flatten()
+        uniform = self.classroom.draw_uniform("edge sampling")
 
-    def _mean_over(self, kept: Bool[torch.Tensor, " E"]) -> SoftTarget:
-        share = kept / self.classroom.sum_edges(kept.float())[self.classroom.graph.edge_replicas]
-        return self.classroom.aggregate(share, self._targets)
+        def drawn(chunk: EdgeChunk) -> Float[torch.Tensor, " e"]:
+            below = uniform(chunk).lt_(bound.index_select(0, chunk.senders))
+            return below.index_fill_(0, chunk.loops, 1.0)
+
+        return self.classroom.per_edge(drawn)
+
+    def _mean_over(self, kept: Float[torch.Tensor, " E"]) -> SoftTarget:
+        return self._aggregate(kept, 1 / self.classroom.sum_edges(kept).unsqueeze(1))
 
     def _update_power(self, student_logits: Float[torch.Tensor, "R n C"]) -> None:
         """Move the power towards the one that explains where the student follows its teacher."""
-        agrees = student_logits.argmax(2) == self.classroom.teacher_logits.argmax(2)
+        agrees = student_logits.argmax(2) == self._answers
         bins = self.config.bins_num
         share = agreement_by_bin(self._sensitivity, agrees, bins)
         low, high = share.amin(1, keepdim=True), share.amax(1, keepdim=True)
@@ -116,6 +124,13 @@ class Krd(Method[KrdConfig]):
         fitted = fit_power(left + SHIFT, scaled)
         moved = self.config.momentum * self._power + (1 - self.config.momentum) * fitted
         self._power = torch.where((high > low).squeeze(1), moved, self._power)
+
+
+def _rounded_up(values: Float[torch.Tensor, "R n"]) -> Float[torch.Tensor, "R n"]:
+    """The smallest float32 that are not below; a float32 is below them just if below ``values``."""
+    nearest = values.float()
+    above = torch.nextafter(nearest, nearest.new_tensor(torch.inf))
+    return torch.where(nearest < values, above, nearest)
 
 
 def agreement_by_bin(
@@ -140,7 +155,7 @@ def fit_power(
     steps = torch.linspace(0, 1, 33, dtype=y.dtype, device=y.device)
     for _ in range(6):  # each divides the interval by 16
         grid = low + (high - low) * steps
-        curves = 1 - x ** grid.exp().unsqueeze(2)
+        curves = 1 - (grid.exp().unsqueeze(2) * x.log()).exp()  # x ** power, which is slower
         best = (y.unsqueeze(1) - curves).square().sum(2).argmin(1, keepdim=True)
         width = (high - low) / 32
         centre = grid.gather(1, best)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 
 from gkd_runner.common.lazy import torch
+from gkd_runner.common.probabilities import log_softmax
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def cross_entropy(
     logits: Float[torch.Tensor, "R n C"], target: LabelTarget
 ) -> Float[torch.Tensor, " R"]:
     """``sum_i a_i CE(y_i, p_i)`` over the labelled rows."""
-    log_p = torch.log_softmax(take_rows(logits, target.rows), dim=2)
+    log_p = log_softmax(take_rows(logits, target.rows))
     picked = log_p.gather(2, target.classes.unsqueeze(2)).squeeze(2)
     return -(target.weights * picked).sum(1)
 
@@ -46,7 +47,7 @@ def distillation(
     logits: Float[torch.Tensor, "R n C"], target: SoftTarget, tau: float
 ) -> Float[torch.Tensor, " R"]:
     """``constant - sum_i sum_c Q_ic log p_ic(tau)``: a weighted sum of KL divergences."""
-    log_p = torch.log_softmax(logits / tau, dim=2)
+    log_p = log_softmax(logits / tau)
     return target.constant - (target.mass * log_p).sum((1, 2))
 
 
@@ -55,8 +56,3 @@ def take_rows(
 ) -> Float[torch.Tensor, "R k C"]:
     """Each replica's own rows of ``x``."""
     return x.gather(1, rows.unsqueeze(2).expand(-1, -1, x.shape[2]))
-
-
-def negative_entropy(p: Float[torch.Tensor, "*shape C"]) -> Float[torch.Tensor, "*shape"]:
-    """``sum_c p_c log p_c``, with ``0 log 0 = 0``."""
-    return torch.xlogy(p, p).sum(-1)

@@ -1,41 +1,43 @@
 """The inputs of a first layer: node features of all replicas, in their cheapest form.
 
-``inputs.matmul(W)`` is ``X W`` for stacked weights. Raw sparse features stay sparse; propagated
-ones stay factored (``A (X W)``) unless multiplying them out is cheaper.
+``inputs.matmul(W)`` is ``X W`` for stacked weights. Features are dense, or sparse, or factored
+(``A (X W)``, with a sparse ``X``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from gkd_runner.data.task import once_per_object
-from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
-from gkd_runner.graph.ops import Operator, to_device
-from gkd_runner.graph.sparse import csr_matrix
+from gkd_runner.graph.matrix import SparseMatrix, to_device
 from gkd_runner.models.layers import dropout
-from gkd_runner.models.streams import Streams, keep_scale
+from gkd_runner.models.streams import Streams
 
-SPARSE_COST = {"cpu": 4.0, "cuda": 30.0}
-"""Time per stored value of a sparse product over time per value of a dense one.
+UNCERTAIN = {"cpu": (3.0, 40.0), "cuda": (3.0, 400.0)}
+"""Ratios of dense to stored values between which both forms are timed.
 
-On Cora's first layer and two CPU cores the ratio is 4 to 8 (scripts/benchmark.py). The lower end is
-taken, since the sparse form also saves memory. The value for a GPU is a guess, not measured.
+A stored value costs 4 to 25 times as much as a dense one on two CPU cores, by the size of the
+matrices (``make bench`` times both forms). Outside of these limits the count decides, so that two
+runs can differ by rounding only where the forms are equally fast.
 """
+
+TIMED_RUNS = 3
+"""The fastest of so many runs is the time of a form."""
 
 ROWS_PER_BLOCK = 1024
 """Number of rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
 
-Pubmed, width 256, one core: 28 ms instead of 173 for ``X^T G``; scripts/benchmark.py times it on a
-made-up graph of that size.
+Pubmed, width 256, one core: 28 ms instead of 173 for ``X^T G``.
 """
 
 
@@ -70,93 +72,37 @@ class DenseInputs:
 
 
 @dataclass(frozen=True, eq=False)
-class Sparse:
-    """One CSR matrix on the device."""
-
-    offsets: Int[Tensor, " rows_plus_1"]
-    columns: Int[Tensor, " nnz"]
-    size: tuple[int, int]
-
-    @staticmethod
-    def of(matrix: sp.csr_array, device: torch.device) -> Sparse:
-        """The structure of ``matrix``, with int32 indices where they fit."""
-        dtype = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
-        offsets, columns = (
-            torch.from_numpy(array.astype(dtype)).to(device)
-            for array in (matrix.indptr, matrix.indices)
-        )
-        return Sparse(offsets, columns, tuple(matrix.shape))
-
-    def filled(self, values: Float[Tensor, " nnz"]) -> Tensor:
-        """The matrix with these values."""
-        return csr_matrix(self.offsets, self.columns, values, self.size)
-
-
-@dataclass(frozen=True, eq=False)
-class TransposedBlock:
-    """The transpose of the rows from ``start`` on; ``order`` permutes the values to match."""
-
-    start: int
-    structure: Sparse
-    order: Int[Tensor, " k"]
-
-
-class _SparseMatmul(torch.autograd.Function):
-    """``X W`` with gradient ``X^T G``, block of rows by block of rows."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, inputs: SparseInputs) -> Tensor:
-        ctx.inputs = inputs
-        return inputs.rows.filled(inputs.values) @ weight
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        inputs: SparseInputs = ctx.inputs
-        grad = grad.contiguous()
-        total = grad.new_zeros(inputs.rows.size[1], grad.shape[1])
-        for block in inputs.transposed:
-            rows = grad[block.start : block.start + block.structure.size[1]]
-            matrix = block.structure.filled(inputs.values[block.order])
-            torch.addmm(total, matrix, rows, out=total)
-        return total, None
-
-
-@dataclass(frozen=True, eq=False)
 class SparseInputs:
-    """A block-diagonal ``[R * n, R * d]`` CSR matrix, and its transpose in blocks."""
+    """A block-diagonal ``[R * n, R * d]`` matrix with ``counts[r]`` values of replica ``r``."""
 
-    rows: Sparse
-    transposed: tuple[TransposedBlock, ...]
-    values: Float[Tensor, " nnz"]
+    matrix: SparseMatrix
     counts: tuple[int, ...]
 
     @property
     def num_features(self) -> int:
-        return self.rows.size[1] // len(self.counts)
+        return self.matrix.size[1] // len(self.counts)
 
     def matmul(self, weight: Tensor) -> Tensor:
         replicas, _, width = weight.shape
-        flat = weight.reshape(-1, width)
-        out: Tensor = _SparseMatmul.apply(flat, self)  # type: ignore[no-untyped-call]
-        return out.view(replicas, -1, width)
+        return self.matrix(weight.reshape(-1, width)).view(replicas, -1, width)
 
     def with_dropout(self, drop: float, streams: Streams) -> SparseInputs:
         if drop == 0:
             return self
-        keep = streams.keep_flat(self.counts, drop)
-        return replace(self, values=self.values * keep * keep_scale(drop))
+        values = self.matrix.values * streams.mask_flat(self.counts, drop)
+        return replace(self, matrix=self.matrix.with_values(values))
 
 
 @dataclass(frozen=True, eq=False)
 class PropagatedInputs:
-    """``sum_k c_k A^k X``, applied as ``sum_k A^k (c X W)`` by Horner's rule.
+    """``sum_k c_k A^k X``, applied as ``sum_k A^k (c X W)``.
 
     All non-zero ``c_k`` are equal and already part of ``base``. ``adds[k]`` is True for the hops
     below the last whose coefficient is not zero.
     """
 
     base: SparseInputs | DenseInputs
-    operator: Operator
+    operator: SparseMatrix
     adds: tuple[bool, ...]
 
     @property
@@ -164,93 +110,150 @@ class PropagatedInputs:
         return self.base.num_features
 
     def matmul(self, weight: Tensor) -> Tensor:
-        product = self.base.matmul(weight)
-        total = flat = product.reshape(-1, weight.shape[2])
-        for adds in reversed(self.adds):
-            total = self.operator(total)
-            total = total + flat if adds else total
-        return total.view_as(product)
+        replicas, _, width = weight.shape
+        product = self.base.matmul(weight).reshape(-1, width)
+        return self.operator.polynomial(product, self.adds).view(replicas, -1, width)
 
 
 RawInputs = DenseInputs | SparseInputs
 """Features that are not factored, so that dropout can be applied to them."""
 
 
-def make_inputs(features: Sequence[Features], graph: GraphBatch) -> Inputs:
-    """Put one replica's features after another on ``graph``'s device, in the cheapest form."""
-    device = graph.device
-    if _cheaper_factored(features[0], SPARSE_COST[device.type]):
-        *lower, last = features[0].coefficients
-        scaled = once_per_object(features, lambda f: Features(f.base * np.float32(last)))
-        operator = to_device([f.operator for f in features], graph)
-        return PropagatedInputs(
-            _stack(_unshared(scaled), device), operator, tuple(c == last for c in lower)
-        )
-    return row_inputs(features, device)
+def make_inputs(
+    features: Sequence[Features], device: torch.device, width: int | None = None
+) -> Inputs:
+    """Put one replica's features after another on the device, in the cheapest form.
+
+    ``width`` is the number of outputs of the layer that reads them, at which forms are timed where
+    the count of values does not decide. Without it the count always decides.
+    """
+    first = features[0]
+    if not _gains_by_factors(first):
+        return row_inputs(features, device, width)
+    assert first.operator is not None
+    stored = _stored(first) + first.hops * first.operator.nnz
+    return _cheapest(
+        Choice.of(features, stored, device, width),
+        lambda: _factored(features, device),
+        lambda: row_inputs(features, device, width),
+    )
 
 
-def row_inputs(features: Sequence[Features], device: torch.device) -> RawInputs:
+def row_inputs(
+    features: Sequence[Features], device: torch.device, width: int | None = None
+) -> RawInputs:
     """Features of single rows, apart from their graph; propagated ones are multiplied out."""
-    return _stack([f.multiplied_out() for f in _unshared(features)], device)
+    rows = once_per_object(features, Features.multiplied_out)
+    if isinstance(rows[0].base, np.ndarray):
+        return _dense(rows, device)
+    return _cheapest(
+        Choice.of(rows, _stored(rows[0]), device, width),
+        lambda: _sparse(rows, device),
+        lambda: _dense(rows, device),
+    )
 
 
-def _unshared(features: Sequence[Features]) -> Sequence[Features]:
-    """One element if all replicas share one dense feature object, else all of them."""
-    shared = all(f is features[0] for f in features) and not sp.issparse(features[0].base)
-    return features[:1] if shared else features
-
-
-def _cheaper_factored(features: Features, sparse_cost: float) -> bool:
-    """True if the factored form needs fewer operations, counted by stored values.
+def _gains_by_factors(features: Features) -> bool:
+    """True if the factored form may need fewer operations than the multiplied-out one.
 
     Seeds may decide close calls differently, which changes their results in rounding only.
     """
-    if features.operator is None or set(features.coefficients) - {0.0} != {
-        features.coefficients[-1]
-    }:
+    operator, base = features.operator, features.base
+    if operator is None or isinstance(base, np.ndarray):
         return False
-    n, d = features.shape
+    if set(features.coefficients) - {0.0} != {features.coefficients[-1]}:
+        return False
+    if features.hops > 1:
+        return True
+    product = int(np.diff(base.indptr)[operator.indices].sum())  # at most so many stored values
+    return bool(base.nnz + operator.nnz < product)
+
+
+def _factored(features: Sequence[Features], device: torch.device) -> PropagatedInputs:
+    *lower, last = features[0].coefficients
+    scaled = once_per_object(features, lambda f: Features(f.base * np.float32(last)))
+    operator = to_device([f.operator for f in features], device)
+    return PropagatedInputs(_sparse(scaled, device), operator, tuple(c == last for c in lower))
+
+
+def _dense(features: Sequence[Features], device: torch.device) -> DenseInputs:
+    if all(f is features[0] for f in features):
+        features = features[:1]
+    blocks = [f.dense() for f in features]
+    rows = max(map(len, blocks))
+    padded = [np.pad(x, ((0, rows - len(x)), (0, 0))) if len(x) < rows else x for x in blocks]
+    x = padded[0][None] if len(padded) == 1 else np.stack(padded)
+    return DenseInputs(torch.from_numpy(x).to(device))
+
+
+def _sparse(features: Sequence[Features], device: torch.device) -> SparseInputs:
+    blocks = [sp.csr_array(f.base) for f in features]
+    step = None if device.type == "cuda" else ROWS_PER_BLOCK
+    return SparseInputs(to_device(blocks, device, step), tuple(int(b.nnz) for b in blocks))
+
+
+class Choice(NamedTuple):
+    """A decision between a sparse and a dense form; equal ones are decided alike."""
+
+    device: str
+    threads: int
+    replicas: int
+    rows: int
+    columns: int
+    ratio: int
+    width: int | None
+
+    @staticmethod
+    def of(
+        features: Sequence[Features], stored: int, device: torch.device, width: int | None
+    ) -> Choice:
+        """The choice for features whose sparse form stores that many values.
+
+        Rows are rounded to a power of two, so that seeds with about equal receptive fields share
+        one decision.
+        """
+        n, d = features[0].shape
+        ratio = round(n * d / max(stored, 1))
+        threads = torch.get_num_threads()
+        return Choice(device.type, threads, len(features), n.bit_length(), d, ratio, width)
+
+
+def _stored(features: Features) -> int:
     base = features.base
-    first = n * d if isinstance(base, np.ndarray) else sparse_cost * base.nnz
-    return bool(first + sparse_cost * features.hops * features.operator.nnz < n * d)
+    return int(base.size if isinstance(base, np.ndarray) else base.nnz)
 
 
-def _stack(features: Sequence[Features], device: torch.device) -> RawInputs:
-    first = features[0]
-    n, d = first.shape
-    base = first.base
-    if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
-        return _stack_sparse([f.base for f in features], device)
-    return DenseInputs(torch.from_numpy(np.stack([f.dense() for f in features])).to(device))
+SparseT = TypeVar("SparseT", bound=Inputs)
+DenseT = TypeVar("DenseT", bound=Inputs)
+_SPARSE_IS_FASTER: dict[Choice, bool] = {}
 
 
-def _stack_sparse(blocks: Sequence[sp.csr_array], device: torch.device) -> SparseInputs:
-    matrix = blocks[0] if len(blocks) == 1 else sp.block_diag(blocks, format="csr")
-    matrix.sort_indices()
-    step = max(matrix.shape[0], 1) if device.type == "cuda" else ROWS_PER_BLOCK
-    return SparseInputs(
-        Sparse.of(matrix, device),
-        tuple(
-            _transposed(matrix, start, step, device) for start in range(0, matrix.shape[0], step)
-        ),
-        torch.from_numpy(matrix.data.astype(np.float32)).to(device),
-        tuple(int(block.nnz) for block in blocks),
-    )
+def _cheapest(
+    choice: Choice, sparse: Callable[[], SparseT], dense: Callable[[], DenseT]
+) -> SparseT | DenseT:
+    """The cheaper form: by count where that is clear, else by timing both once."""
+    low, high = UNCERTAIN[choice.device]
+    if choice.width is None or not low < choice.ratio < high:
+        return sparse() if choice.ratio > low else dense()
+    if choice in _SPARSE_IS_FASTER:
+        return sparse() if _SPARSE_IS_FASTER[choice] else dense()
+    as_sparse, as_dense = sparse(), dense()
+    faster = _seconds(as_sparse, choice) < _seconds(as_dense, choice)
+    _SPARSE_IS_FASTER[choice] = faster
+    return as_sparse if faster else as_dense
 
 
-def _transposed(
-    matrix: sp.csr_array, start: int, rows: int, device: torch.device
-) -> TransposedBlock:
-    stop = min(start + rows, matrix.shape[0])
-    first, last = matrix.indptr[start], matrix.indptr[stop]
-    positions = sp.csr_array(
-        (
-            np.arange(first, last),
-            matrix.indices[first:last],
-            matrix.indptr[start : stop + 1] - first,
-        ),
-        shape=(stop - start, matrix.shape[1]),
-    )
-    transposed = sp.csr_array(positions.T)
-    order = torch.from_numpy(transposed.data.astype(np.int64)).to(device)
-    return TransposedBlock(start, Sparse.of(transposed, device), order)
+@torch.enable_grad()
+def _seconds(inputs: Inputs, choice: Choice) -> float:
+    """The shortest of some forward and backward passes at the layer's real size."""
+    shape = (choice.replicas, inputs.num_features, choice.width or 1)
+    weight = torch.zeros(shape, device=choice.device, requires_grad=True)
+    times = []
+    for _ in range(TIMED_RUNS):
+        started = time.perf_counter()
+        out = inputs.matmul(weight)
+        out.backward(torch.ones_like(out))  # type: ignore[no-untyped-call]
+        if choice.device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return min(times)

@@ -14,30 +14,35 @@ from gkd_runner.common.seeding import stream_seed
 from gkd_runner.models.streams import Streams, keep_scale
 
 
-class _ReluDropout(torch.autograd.Function):
-    """ReLU and dropout in one pass; only a bool mask is kept for the backward pass."""
+class _Activation(torch.autograd.Function):
+    """``relu(z + bias)`` times dropout's factors; the result tells the gradient what was kept."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
-        mask = (x > 0) & keep
-        ctx.save_for_backward(mask)
+    def forward(ctx: Any, z: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+        out = torch.add(z, bias).relu_()
+        if mask is not None:
+            out *= mask
+        ctx.save_for_backward(out)
         ctx.scale = scale
-        return (x * mask).mul_(scale)
+        return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (mask,) = ctx.saved_tensors
-        return (grad * mask).mul_(ctx.scale), None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        (out,) = ctx.saved_tensors
+        grad = torch.ops.aten.threshold_backward(grad, out, 0)
+        if ctx.scale != 1:
+            grad *= ctx.scale
+        return grad, grad.sum(1, keepdim=True), None, None
 
 
-def relu_dropout(
-    x: Float[Tensor, "R n h"], drop: float, streams: Streams | None
+def activate(
+    z: Float[Tensor, "R n h"], bias: Float[Tensor, "R 1 h"], drop: float, streams: Streams | None
 ) -> Float[Tensor, "R n h"]:
-    """``dropout(relu(x))`` with each replica's own mask; without streams, ``relu(x)``."""
-    if streams is None or drop == 0:
-        return torch.relu(x)
-    keep = streams.keep(x.shape, drop)
-    out: Tensor = _ReluDropout.apply(x, keep, keep_scale(drop))  # type: ignore[no-untyped-call]
+    """``dropout(relu(z + bias))`` with each replica's own mask; without streams, no dropout."""
+    mask, scale = None, 1.0
+    if streams is not None and drop > 0:
+        mask, scale = streams.mask(z.shape, drop), keep_scale(drop)
+    out: Tensor = _Activation.apply(z, bias, mask, scale)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -45,7 +50,7 @@ def dropout(x: Tensor, drop: float, streams: Streams | None) -> Tensor:
     """Dropout of ``[R, ...]`` with each replica's own mask; without streams, ``x`` itself."""
     if streams is None or drop == 0:
         return x
-    return x * streams.keep(x.shape, drop) * keep_scale(drop)
+    return x * streams.mask(x.shape, drop)
 
 
 class Initializer:

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gkd_runner.models.inputs import Inputs
-from gkd_runner.models.layers import Initializer, relu_dropout
+from gkd_runner.models.layers import Initializer, activate
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import StudentConfig
 
@@ -30,10 +29,11 @@ class Mlp(nn.Module):
 
     def forward(self, inputs: Inputs, streams: Streams | None = None) -> Float[Tensor, "R n C"]:
         """Logits; with ``streams``, with dropout."""
-        h: Tensor = inputs.matmul(self.weights[0]) + self.biases[0]
-        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            h = torch.baddbmm(bias, relu_dropout(h, self.drop, streams), weight)
-        return h
+        z: Tensor = inputs.matmul(self.weights[0])
+        for bias, weight in zip(self.biases[:-1], self.weights[1:], strict=True):
+            z = activate(z, bias, self.drop, streams) @ weight
+        logits: Tensor = z + self.biases[-1]
+        return logits
 
 
 def build_student(

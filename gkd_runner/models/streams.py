@@ -54,27 +54,40 @@ class Streams:
         words.random_(-(2**63), None, generator=self._device[replica])
         return words.view(torch.int16)[:count]
 
-    def keep(self, shape: Sequence[int], drop: float) -> torch.Tensor:
-        """Bool mask of ``shape`` (leading dimension: replicas), False with probability ``drop``."""
-        words = self.words([int(np.prod(shape[1:]))] * shape[0])
-        return (words >= _threshold(drop)).view(*shape)
+    def mask(self, shape: Sequence[int], drop: float) -> Float[torch.Tensor, "R ..."]:
+        """Dropout's factors: 0 with probability ``drop``, else one over the share that is kept.
 
-    def keep_flat(self, counts: Sequence[int], drop: float) -> torch.Tensor:
-        """Bool mask of ``counts[r]`` values for each replica ``r``, laid end to end."""
-        return self.words(counts) >= _threshold(drop)
+        The leading dimension of ``shape`` is that of the replicas.
+        """
+        return self.mask_flat([int(np.prod(shape[1:]))] * shape[0], drop).view(*shape)
+
+    def mask_flat(self, counts: Sequence[int], drop: float) -> Float[torch.Tensor, " total"]:
+        """Dropout's factors for ``counts[r]`` values of each replica ``r``, laid end to end."""
+        threshold = _dropped_levels(drop) - _LEVELS // 2
+        words = self.words(counts)
+        if self._on_host:  # NumPy compares 16-bit words ten times faster than torch
+            keep = torch.from_numpy(words.numpy() >= threshold).view(torch.uint8)
+        else:
+            keep = words >= threshold
+        return keep.float().mul_(keep_scale(drop))
 
     def uniform(self, counts: Sequence[int]) -> Float[torch.Tensor, " total"]:
         """Uniform numbers in (0, 1), 32 random bits each, laid end to end."""
-        words = self.words([2 * count for count in counts]).view(-1, 2).to(torch.float64)
-        high, low = words[:, 0] + _LEVELS / 2, words[:, 1] + _LEVELS / 2
-        return ((high * _LEVELS + low + 0.5) / _LEVELS**2).float().clamp_max(1 - 2**-24)
+        return uniform_numbers(self.words([2 * count for count in counts]))
 
 
-def _threshold(drop: float) -> int:
-    """The smallest word that is kept."""
-    return min(round(drop * _LEVELS), _LEVELS - 1) - _LEVELS // 2
+def uniform_numbers(words: Int16[torch.Tensor, " twice"]) -> Float[torch.Tensor, " total"]:
+    """Numbers in (0, 1), one from each pair of 16-bit words: the high half and the low half."""
+    high, low = (half.float() for half in words.view(-1, 2).unbind(1))
+    low.add_(_LEVELS / 2 + 0.5)  # exact in float32, like the other half: only their sum is rounded
+    return low.add_(high.add_(_LEVELS / 2), alpha=_LEVELS).mul_(_LEVELS**-2).clamp_max_(1 - 2**-24)
+
+
+def _dropped_levels(drop: float) -> int:
+    """How many of the 16-bit words are dropped; never all."""
+    return min(round(drop * _LEVELS), _LEVELS - 1)
 
 
 def keep_scale(drop: float) -> float:
     """The factor for kept values: one over the exact share of words that are kept."""
-    return _LEVELS / (_LEVELS - min(round(drop * _LEVELS), _LEVELS - 1))
+    return _LEVELS / (_LEVELS - _dropped_levels(drop))

@@ -11,11 +11,10 @@ import numpy as np
 from rich.table import Table
 from scipy.sparse.csgraph import connected_components
 
-from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData
-from gkd_runner.data.importing.raw import Facts
+from gkd_runner.data.importing.raw import Findings
 from gkd_runner.data.importing.wording import notes
-from gkd_runner.data.protocols import check_sizes, cut
+from gkd_runner.data.protocols import cut, shortage
 from gkd_runner.nodes.measures import edge_homophily
 from gkd_runner.options.schema import ProtocolConfig
 
@@ -28,7 +27,7 @@ SMALL_SHARE = 0.3
 
 @dataclass(frozen=True)
 class Portrait:
-    """What the summary says about a graph.
+    """The measures of a graph that its summary shows.
 
     ``values`` are the smallest and the largest feature. ``chance`` is the homophily that edges
     between random labelled nodes would have. ``misfits`` has a protocol's reason not to fit, or
@@ -63,12 +62,12 @@ def portrait(graph: GraphData, protocols: Sequence[ProtocolConfig]) -> Portrait:
     )
 
 
-def summary(graph: GraphData, facts: Facts, seen: Portrait) -> Table:
+def summary(graph: GraphData, findings: Findings, seen: Portrait) -> Table:
     """The graph and its import in a few lines."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, text in _lines(graph, facts, seen):
+    for name, text in _lines(graph, findings, seen):
         grid.add_row(name, text)
     return grid
 
@@ -90,27 +89,24 @@ def next_command(graph: GraphData, path: Path, seen: Portrait, default: str) -> 
 def _misfit(graph: GraphData, protocol: ProtocolConfig) -> str | None:
     if graph.splits and FAMILY in protocol.own_split:
         return None
-    try:
-        check_sizes(cut(graph, protocol, FAMILY), protocol, FAMILY)
-    except DataError as error:
-        return str(error).partition(": ")[2].partition(";")[0]
-    return None
+    lacking = shortage(cut(graph, protocol, FAMILY), protocol, FAMILY)
+    return lacking.reason if lacking else None
 
 
-def _lines(graph: GraphData, facts: Facts, seen: Portrait) -> list[tuple[str, str]]:
+def _lines(graph: GraphData, findings: Findings, seen: Portrait) -> list[tuple[str, str]]:
     degree = graph.num_edges / graph.num_nodes
     parts = f"{seen.components:,} component{'s' * (seen.components > 1)}"
     chance = f"{seen.chance:.2f} by chance"
     return [
         ("graph", graph.name),
-        ("read", "; ".join(f"{role} from {source}" for role, source in facts.taken.items())),
+        ("read", "; ".join(f"{role} from {source}" for role, source in findings.taken.items())),
         ("nodes", f"{graph.num_nodes:,} in {parts}; the largest has {seen.largest:,}"),
         ("edges", f"{graph.num_edges // 2:,} undirected; {degree:.1f} neighbours per node"),
         ("classes", _classes(graph, seen)),
         ("homophily", f"{seen.homophily:.2f} of the edges stay inside a class ({chance})"),
         ("features", _features(graph, seen)),
         ("splits", _splits(graph)),
-        *((note.kind, note.text) for note in notes(facts)),
+        *((note.kind, note.text) for note in notes(findings)),
         *(("check", text) for text in _rare_classes(graph, seen)),
         ("protocols", _protocols(graph, seen)),
     ]

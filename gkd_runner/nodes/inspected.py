@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from gkd_runner.config.build import data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
@@ -42,7 +41,7 @@ class Inspected:
 
 def inspect_graph(config: Config, seed: int | None = None) -> Inspected:
     """The nodes without predictions, for ``seed`` (by default the configuration's first)."""
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     task = make_task(graph, config, config.seeds[0] if seed is None else seed)
     columns = graph_columns(task, influence_options(config))
     return Inspected(config, task, pd.DataFrame(columns), of_run=False)

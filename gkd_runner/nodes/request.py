@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.extras import lacking
 from gkd_runner.config.command_line import check_overrides
 from gkd_runner.nodes.inspected import Inspected, inspect_graph, inspect_run
 
@@ -74,5 +74,5 @@ def _file_mistakes(flag: str, path: Path) -> Iterator[str]:
 def _plot_mistakes(path: Path) -> Iterator[str]:
     if path.suffix not in PICTURES:
         yield f"--plot {path} must end in {' or '.join(PICTURES)}"
-    if importlib.util.find_spec("matplotlib") is None:
-        yield '--plot needs matplotlib, which is not installed: pip install "gkd-runner[plot]"'
+    if mistake := lacking("--plot", "plot", "matplotlib"):
+        yield mistake

@@ -182,6 +182,11 @@ class MethodConfig:
         search=Range(0.5, 3.0),
     )
 
+    @property
+    def uses_teacher(self) -> bool:
+        """True if soft labels count, so that the student learns from its teacher."""
+        return self.lam < 1
+
 
 @dataclass
 class PresetConfig:

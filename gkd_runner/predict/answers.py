@@ -108,10 +108,8 @@ def check_output(path: Path) -> None:
     """Raise ``ConfigError`` unless answers can be written to ``path``."""
     if path.suffix not in SUFFIXES:
         allowed = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise ConfigError([f"--out {path} must end in {allowed}"])
+        raise ConfigError([f"{path}: the name of a file of answers ends in {allowed}"])
     if not path.parent.is_dir():
-        raise ConfigError([f"--out {path}: there is no folder {path.parent}; make it first"])
+        raise ConfigError([f"{path}: there is no folder {path.parent}; make it first"])
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise ConfigError(
-            [f"--out {path}: Parquet needs pyarrow (pip install pyarrow); or write .csv"]
-        )
+        raise ConfigError([f"{path}: Parquet needs pyarrow (pip install pyarrow); or write .csv"])

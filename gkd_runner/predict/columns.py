@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gkd_runner.data.importing.names import FEATURES, IDS, LABELS, VALUES
 from gkd_runner.predict.folder import PredictError
-
-ID_COLUMNS = ("id", "node_id", "node", "node_ids")
-LABEL_COLUMNS = ("label", "labels", "class", "target", "y")
-FEATURE_COLUMNS = ("feature", "feature_id", "feat", "word", "word_id", "attribute")
-VALUE_COLUMNS = ("value", "val", "count", "weight")
-"""Columns of long tables, with a line per node and feature; ``gkd-import`` reads those."""
 
 logger = logging.getLogger("gkd_runner")
 
@@ -34,11 +29,12 @@ def find_columns(path: Path, header: Sequence[str], width: Width) -> tuple[int, 
     """
     lowered = [name.lower() for name in header]
     _refuse_long(path, lowered, width)
-    place = next((lowered.index(name) for name in ID_COLUMNS if name in lowered), 0)
+    ids = [lowered.index(name) for name in IDS if name in lowered]
+    place = next((number for number in ids if header[number] not in width.names), 0)
     rest = [number for number in range(len(header)) if number != place]
     if not width.names:
         return place, _without_labels(path, header, rest, width.columns)
-    if header[place] in width.names and lowered[place] not in ID_COLUMNS:
+    if header[place] in width.names:
         raise PredictError(
             f"{path}: the first column, {header[place]}, is a feature; put the ids of the nodes"
             " before it, in a column called id"
@@ -71,7 +67,7 @@ def by_name(where: str, found: Sequence[str], width: Width) -> list[int]:
 def _without_labels(
     path: Path, header: Sequence[str], rest: Sequence[int], columns: int
 ) -> list[int]:
-    labels = [number for number in rest if header[number].lower() in LABEL_COLUMNS]
+    labels = [number for number in rest if header[number].lower() in LABELS]
     if not labels or len(rest) != columns + 1:
         return list(rest)
     logger.warning("%s: the column %s is not read", path, header[labels[0]])
@@ -79,9 +75,9 @@ def _without_labels(
 
 
 def _refuse_long(path: Path, lowered: Sequence[str], width: Width) -> None:
-    others = [name for name in lowered if name not in ID_COLUMNS]
-    features = [name for name in others if name in FEATURE_COLUMNS]
-    values = [name for name in others if name in VALUE_COLUMNS]
+    others = [name for name in lowered if name not in IDS]
+    features = [name for name in others if name in FEATURES]
+    values = [name for name in others if name in VALUES]
     is_long = len(features) == 1 and len(values) <= 1 and len(others) == 1 + len(values)
     if is_long and len(others) < len(lowered) and not set(others) <= set(width.names):
         raise PredictError(

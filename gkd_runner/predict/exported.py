@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gkd_runner.common.extras import require
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.npz import read_npz
 from gkd_runner.predict import folder as files
@@ -19,21 +19,22 @@ from gkd_runner.predict.layers import Layer, layers_of
 from gkd_runner.predict.student import Student
 
 
-def load_student(folder: Path | str, threads: int | None = None) -> ExportedStudent:
-    """The student that ``gkd-export`` wrote to ``folder``.
-
-    ``threads`` is the number of threads of onnxruntime (default: its own choice). Files are read
-    when an answer first needs them. Raises ``PredictError`` if ``folder`` is not such a folder.
-    """
-    return ExportedStudent(Path(folder).expanduser(), threads)
-
-
 class ExportedStudent(Student):
-    """Answers from the files of one folder, by onnxruntime, without torch, teacher and cache."""
+    """Answers from the files that ``gkd-export`` wrote, without torch, teacher and cache.
 
-    def __init__(self, folder: Path, threads: int | None = None, model: str = files.MODEL) -> None:
-        super().__init__(read_facts(folder))
-        self.folder, self._threads, self._model = folder, threads, model
+    Files are read when an answer first needs them.
+
+    Args:
+        folder: the exported folder. Raises ``PredictError`` if it is something else.
+        threads: of onnxruntime; by default its own choice.
+        model: the name of the ONNX file in ``folder``.
+    """
+
+    def __init__(
+        self, folder: Path | str, threads: int | None = None, model: str = files.MODEL
+    ) -> None:
+        self.folder, self._threads, self._model = Path(folder).expanduser(), threads, model
+        super().__init__(read_facts(self.folder))
 
     @cached_property
     def graph(self) -> GraphData:
@@ -48,7 +49,7 @@ class ExportedStudent(Student):
 
     @cached_property
     def models(self) -> Sequence[Sequence[Layer]]:
-        _require("safetensors")
+        require("an answer", "predict", "safetensors")
         from safetensors.numpy import load_file  # an extra
 
         tensors = load_file(self._file(files.WEIGHTS, "answers for all nodes"))
@@ -71,7 +72,7 @@ class ExportedStudent(Student):
 
     @cached_property
     def _session(self) -> Any:
-        _require("onnxruntime")
+        require("an answer", "predict", "onnxruntime")
         import onnxruntime  # an extra
 
         options = onnxruntime.SessionOptions()
@@ -87,10 +88,3 @@ class ExportedStudent(Student):
                 f"{self.folder} lacks {name}, which {needed_by} need; export the run again"
             )
         return path
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise PredictError(
-            f'answers need {package}, which is not installed: pip install "gkd-runner[predict]"'
-        )

@@ -30,7 +30,7 @@ class PredictError(GkdError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What answering needs to know about a student.
+    """The facts about a student that its answers depend on.
 
     Attributes:
         dataset: name of its graph.

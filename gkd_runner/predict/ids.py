@@ -82,8 +82,8 @@ class NodeIndex:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         first = missing[0].item()
         return (
-            f"node {first!r}{more} is not in the graph {self._graph}{self._nearest(first)}; give a"
-            " new node's features, with --features"
+            f"node {first!r}{more} is not in the graph {self._graph}{self._nearest(first)}; a new"
+            " node needs its features"
         )
 
     def _nearest(self, node: Any) -> str:

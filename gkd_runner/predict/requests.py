@@ -12,11 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, Ids
-from gkd_runner.predict.columns import ID_COLUMNS, Width, by_name, find_columns
+from gkd_runner.data.importing.names import ENDS, IDS
+from gkd_runner.predict.columns import Width, by_name, find_columns
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.predict.ids import NodeIndex, check_new_ids
 
-PAIR_COLUMNS = ("source", "src", "from", "u", "new", *ID_COLUMNS, "id_1", "id1", "node_1", "node1")
+PAIR_COLUMNS = ("new", *(first for first, _ in ENDS), *IDS)
 """First columns of edge lists; a first line with one of these is a header."""
 
 
@@ -37,7 +38,7 @@ def read_ids(path: Path, index: NodeIndex) -> list[str]:
     ids = [row[0] for row in _rows(path)]
     if index.knows(ids[:1]):
         return ids
-    is_header = ids[0].lower() in ID_COLUMNS or (len(ids) > 1 and index.knows(ids[1:]))
+    is_header = ids[0].lower() in IDS or (len(ids) > 1 and index.knows(ids[1:]))
     return ids[1:] if is_header else ids
 
 
@@ -88,8 +89,8 @@ def neighbour_lists(
             lists[place[other]].append(one)
         else:
             raise PredictError(
-                f"{path}: the pair {one},{other} has no new node; the new ones are those of"
-                f" --features, the first is {new[0]}"
+                f"{path}: the pair {one},{other} has no new node; the new ones are those with"
+                f" features, the first is {new[0]}"
             )
     return lists
 

@@ -99,19 +99,6 @@ class Student(ABC):
         mean = mean_answer(later_layers(layers, product) for layers, product in pairs)
         return Answers(self.graph.ids, mean, self.facts.classes)
 
-    def predict_features(self, x: Features, *, ids: Ids | None = None) -> Answers:
-        """Answers for new nodes without edges; ``x`` ``[k, d]`` are raw features.
-
-        The rows of ``x`` are normalised as those of the training graph were.
-        """
-        inputs = self._new_inputs(x)
-        if self.facts.propagated:
-            self._say_once("new nodes without neighbours: their features are not propagated")
-        new = _new_ids(ids, inputs.shape[0])
-        if ids is not None:  # default ids name nothing, and the graph need not be read
-            self._refuse_known(new)
-        return self._answers(new, inputs)
-
     def predict_new(
         self,
         x: Features,
@@ -123,29 +110,31 @@ class Student(ABC):
         """Answers for ``k`` new nodes that are not part of the graph.
 
         Args:
-            x: raw features ``[k, d]``.
+            x: raw features ``[k, d]``; their rows are normalised as the training graph's were.
             neighbours: for each new node the ids of its neighbours: known nodes, or other new ones.
-                By default there are none, and the answers are those of ``predict_features``.
+                By default there are none, and features are not propagated.
             ids: ids of the new nodes; by default ``new-0`` and so on.
             exact: propagate over the graph with the new nodes added. ``False``: take the stored
                 features of the direct neighbours, which reads less (see ``new_nodes.py``). Of no
                 effect for students on raw features, which need no neighbours.
         """
-        if neighbours is None:
-            return self.predict_features(x, ids=ids)
         inputs = self._new_inputs(x)
         new = _new_ids(ids, inputs.shape[0])
-        self._refuse_known(new)
-        if len(neighbours) != len(new):
+        if ids is not None or neighbours is not None:  # else no id means a node of the graph
+            self._refuse_known(new)
+        if neighbours is None:
+            if self.facts.propagated:
+                self._say_once("new nodes without neighbours: their features are not propagated")
+        elif len(neighbours) != len(new):
             raise PredictError(f"{len(neighbours)} lists of neighbours for {len(new)} new nodes")
-        if not self.facts.propagated:
+        elif self.facts.propagated:
+            inputs = self._propagated(inputs, self._links(new, neighbours), exact=exact)
+        else:
             self._say_once("the student reads raw features: neighbours do not change its answers")
-            return self._answers(new, inputs)
-        links = self._links(new, neighbours)
-        return self._answers(new, self._propagated(inputs, links, exact=exact))
+        return Answers(new, self._batched(inputs), self.facts.classes)
 
     def known_inputs(self, nodes: IntArray) -> FloatArray:
-        """What the model reads for the nodes at these places in the graph ``[k, d]``."""
+        """The model's inputs ``[k, d]`` for the nodes at these places in the graph."""
         return dense(self._source[nodes])
 
     @cached_property
@@ -229,9 +218,6 @@ class Student(ABC):
         degrees = np.diff(graph.adjacency.indptr)
         return cheap_features(degrees, self.table, inputs, links, recipe)  # type: ignore[no-any-return]
 
-    def _answers(self, ids: Ids, inputs: Features) -> Answers:
-        return Answers(ids, self._batched(inputs), self.facts.classes)
-
     def _batched(self, rows: Any, nodes: IntArray | None = None) -> FloatArray:
         """Probabilities for the rows ``nodes`` of a matrix, or for all of them without a copy."""
         count = rows.shape[0] if nodes is None else len(nodes)
@@ -249,7 +235,7 @@ class Student(ABC):
         if len(known):
             raise PredictError(
                 f"the new node {known[0].item()!r} is in the graph {self.facts.dataset} already;"
-                " ask for it with --nodes, or give the new one another id"
+                " ask for it as a known node, or give the new one another id"
             )
 
     def _say_once(self, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from gkd_runner.config.presets import Cell, lacks_row
+from gkd_runner.config.presets import PresetKey, lacks_row
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
@@ -162,8 +162,8 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
     if (dataset, block.setting, block.teacher, method) in failures:
         return "failed"
     preset = block.group[GROUP.index("preset")]
-    cell = Cell(preset, None, dataset, block.teacher, block.setting, method)
-    published = dataset not in DATASETS or not lacks_row(cell)
+    key = PresetKey(preset, None, dataset, block.teacher, block.setting, method)
+    published = dataset not in DATASETS or not lacks_row(key)
     return "not run" if preset != "paper" or published else "not published"
 
 

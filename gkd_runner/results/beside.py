@@ -7,29 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.results.compare import Difference, baseline, paired_by_split
-from gkd_runner.results.frame import newest, rows_of, table_of
+from gkd_runner.results.frame import newest, rows_of, table_of, table_of_job
 from gkd_runner.results.scores import RunResult
 from gkd_runner.results.selection import with_accuracies
-from gkd_runner.results.stored import StoredRun, read_run, read_runs
+from gkd_runner.results.stored import StoredRun, read_runs
 from gkd_runner.results.verdict import Verdict, verdicts_of
 
 ALIKE = [
     "dataset", "graph", "protocol", "setting", "teacher", "preset", "options", "lesson",
     "seed", "split", "split_hash",
 ]  # fmt: skip
-"""What a replica of a method has in common with the baseline's that it is compared with."""
+"""Columns in which a replica of a method equals the baseline's that it is compared with."""
 
 
 def verdict_on(result: RunResult) -> list[Verdict]:
     """The verdict on a job's own method, beside the finished baseline; none without its folders."""
-    replicas = {seed.replica for seed in result.seeds}
-    runs = [run for path in result.paths if (run := read_run(path))]
-    rows = (row for run in runs for row in rows_of(run, replicas))
-    return verdicts_of(with_baseline(newest(table_of(rows))))
+    return verdicts_of(with_baseline(table_of_job(result)))
 
 
 def chosen(runs: Mapping[Replica, StoredRun]) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+from gkd_runner.common.lazy import pd
 from gkd_runner.methods import METHODS
 from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, select
 

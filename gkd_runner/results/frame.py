@@ -9,13 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from gkd_runner.common.errors import GkdError
+from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.results.identity import NAMES
-from gkd_runner.results.scores import STAGES, SeedResult
-from gkd_runner.results.stored import StoredRun, provenance, read_runs
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult
+from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, read_runs
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
@@ -76,10 +75,6 @@ lists and objects, written to CSV as JSON.
 
 In memory there is one column more: ``folder``, the run's folder, empty for rows of a CSV file.
 """
-
-
-DEPTH = 5
-"""Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
 
 
 class ReportError(GkdError):
@@ -170,6 +165,13 @@ def _number(value: Any) -> float:
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The table of ``rows_of`` runs."""
     return typed(pd.DataFrame(list(rows), columns=[*COLUMNS, "folder"]))
+
+
+def table_of_job(result: RunResult) -> pd.DataFrame:
+    """The table of a job's replicas, as its folders have them."""
+    replicas = {seed.replica for seed in result.seeds}
+    runs = [run for path in result.paths if (run := read_run(path))]
+    return newest(table_of(row for run in runs for row in rows_of(run, replicas)))
 
 
 def rows_of(run: StoredRun, wanted: Container[Replica] | None = None) -> Iterator[dict[str, Any]]:

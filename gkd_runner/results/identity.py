@@ -21,5 +21,5 @@ def source_text(config: Config) -> str:
         hyperparameters(config),
         preset=config.preset.name,
         dataset=config.dataset.name,
-        calibrated=config.calibration != "none" and config.method.lam < 1,
+        calibrated=config.calibration != "none" and config.method.uses_teacher,
     )

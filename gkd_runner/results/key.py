@@ -30,7 +30,7 @@ SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "c
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
     """SHA-256 of all that shapes a seed's result: options, graph, device, torch, NumPy and code."""
     options = asdict(config)
-    if config.method.lam == 1:
+    if not config.method.uses_teacher:
         options["calibration"] = None  # no soft labels, nothing to calibrate
     parts = {name: options[name] for name in SHAPING} | {
         "preset": config.preset.name,  # tables go by it

@@ -25,10 +25,10 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, config: Config
     teacher = labels.teacher
     teacher_result, student_result = (_stage(task, trained) for trained in (teacher, student))
     confidence = mean_confidence(teacher.observed_logits)
-    distils = config.method.lam < 1
-    flat = distils and confidence < FLAT_SHARE * teacher_result.scores.val
-    behind = distils and teacher_result.scores.val - student_result.scores.val > COLLAPSE_GAP
-    taught, learnt = (not _cut_short(trained, config.training) for trained in (teacher, student))
+    taught = config.method.uses_teacher
+    flat = taught and confidence < FLAT_SHARE * teacher_result.scores.val
+    behind = taught and teacher_result.scores.val - student_result.scores.val > COLLAPSE_GAP
+    cut = [_cut_short(trained, config.training) for trained in (teacher, student)]
     return SeedResult(
         seed=task.seed,
         split=task.number,
@@ -39,10 +39,10 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, config: Config
         teacher_confidence=confidence,
         temperature=labels.temperature,
         diagnostics=_diagnostics(task, labels, student),
-        flat_teacher=flat and taught,
-        unfinished_teacher=flat and not taught,
-        collapsed_student=behind and learnt,
-        unfinished_student=behind and not learnt,
+        flat_teacher=flat and not cut[0],
+        unfinished_teacher=flat and cut[0],
+        collapsed_student=behind and not cut[1],
+        unfinished_student=behind and cut[1],
         test_nodes=len(task.split.test),
         hidden_nodes=len(task.hidden),
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
 

@@ -18,6 +18,9 @@ from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
 RESULT_FORMAT = 4
 """Of ``result.json``; raised when its fields change."""
 
+DEPTH = 5
+"""Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
+
 logger = logging.getLogger("gkd_runner")
 
 
@@ -54,6 +57,12 @@ def cell_folder(config: Config) -> Path:
         / config.teacher.name
         / config.method.name
     )
+
+
+def output_dir_of(run: StoredRun) -> Path:
+    """The output folder that the run lies in now."""
+    folder = run.path.absolute()
+    return Path(folder.anchor, *folder.parts[1 : -DEPTH - 1])
 
 
 def read_run(path: Path) -> StoredRun | None:

@@ -1,4 +1,4 @@
-"""Whether distilling was a good idea on a graph, from paired accuracies."""
+"""The verdict on distilling on a graph, from paired accuracies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
+from gkd_runner.common.lazy import pd
 from gkd_runner.results.compare import (
     FEWEST_PAIRS,
     Comparison,

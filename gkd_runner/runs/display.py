@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import pandas as pd
 from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
+from gkd_runner.common.lazy import pd
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
@@ -94,7 +94,7 @@ def _judged(result: RunResult) -> Iterator[Text]:
 
 
 def verdict_lines(verdicts: Sequence[Verdict]) -> Iterator[Text]:
-    """Whether to distil, a line per graph, and the warnings on it."""
+    """The decision whether to distil, a line per graph, and the warnings on it."""
     for verdict in verdicts:
         style = "green" if verdict.decision == DISTIL else "yellow"
         yield Text.assemble(("verdict ", style), verdict_text(verdict, verdicts))

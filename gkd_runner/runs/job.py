@@ -152,7 +152,7 @@ def tracked_identity(config: Config, key: str, device: torch.device, seed: int) 
         project=config.tracker.project,
         name=f"{method}-{seed}-{teacher}-{dataset}{_split_mark(config)}",
         group=f"{method}/{teacher}/{dataset}/{protocol}-{setting}/{key[:8]}",
-        job_type="distil" if _distils(config) else "baseline",
+        job_type="distil" if config.method.uses_teacher else "baseline",
         tags=tuple(dict.fromkeys((*tags, *config.tracker.tags))),
         config={**_tracked_config(config), "device": device.type, "key": key},
         seed=seed,
@@ -170,11 +170,6 @@ def _tracked_config(config: Config) -> dict[str, Any]:
 
 def _split_mark(config: Config) -> str:
     return "".join(f"-split{number}" for number in config.splits or () if number)
-
-
-def _distils(config: Config) -> bool:
-    """True if the student learns from its teacher."""
-    return config.method.lam < 1
 
 
 def _selected(trained: Trained) -> Epoch:

@@ -23,14 +23,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from gkd_runner.common.errors import ConfigError, DataError, RunError
-from gkd_runner.config.build import data_dir
 from gkd_runner.config.typed import to_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
-from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.methods import build_method
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
@@ -38,7 +36,7 @@ from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.options.schema import Config
 from gkd_runner.results.scores import SeedResult
 from gkd_runner.results.scoring import scores
-from gkd_runner.results.stored import StoredRun, read_run
+from gkd_runner.results.stored import StoredRun, output_dir_of, read_run
 from gkd_runner.runs.record import GRAPH_FILE
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.soft_labels import SoftLabels
@@ -102,8 +100,7 @@ def reload_run(
     no longer cached.
     """
     reloaded = reload_student(path, seed, moved)
-    labels = _soft_labels(reloaded)
-    return ReloadedSeed(**vars(reloaded), soft_labels=labels)
+    return ReloadedSeed(**vars(reloaded), soft_labels=soft_labels_of(reloaded))
 
 
 def reload_student(
@@ -198,7 +195,7 @@ def _graph(run: StoredRun, config: Config, moved: Mapping[str, str]) -> GraphDat
     if own.is_file() and not moved.keys() & {"data_dir", "dataset.path"}:
         return _same_graph(run, read_npz(own, config.dataset.name))
     try:
-        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+        graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     except DataError as error:
         raise RunError(
             f"{run.path} has no {GRAPH_FILE}, and its graph {config.dataset.name} is not where the"
@@ -218,7 +215,8 @@ def _same_graph(run: StoredRun, graph: GraphData) -> GraphData:
     return graph
 
 
-def _soft_labels(reloaded: ReloadedStudent) -> SoftLabels:
+def soft_labels_of(reloaded: ReloadedStudent) -> SoftLabels:
+    """The soft labels of a reloaded student. Raises ``RunError`` if its teacher is not cached."""
     run, config, result = reloaded.run, reloaded.config, reloaded.result
     key = run.teacher_keys[run.seeds.index(result)]
     file = _teacher_file(run, config, key)
@@ -241,9 +239,8 @@ def _soft_labels(reloaded: ReloadedStudent) -> SoftLabels:
 def _teacher_file(run: StoredRun, config: Config, key: str) -> Path:
     """The cached teacher in ``cache_dir``, or in the output folder that the run lies in now."""
     file = teacher_file(Path(config.cache_dir).expanduser(), key)
-    moved = [folder / "cache" / "teachers" for folder in run.path.absolute().parents[5:6]]
-    beside = [teacher_file(folder, key) for folder in moved]
-    return next((path for path in [file, *beside] if path.is_file()), file)
+    beside = teacher_file(output_dir_of(run) / "cache" / "teachers", key)
+    return beside if beside.is_file() and not file.is_file() else file
 
 
 def _read_student(path: Path, seed: int) -> dict[str, Tensor]:
@@ -258,8 +255,8 @@ def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> 
     """Evaluate as in training: hidden nodes get features of the whole graph."""
     method = build_method(config.method)
     model = _student(config, task, state)
-    graph = batch_graphs([task.training_graph.adjacency], CPU)
-    data = StudentData([task], graph, [method.features(task.training_graph)])
+    features = method.features(task.training_graph)
+    data = StudentData([task], [features], CPU, model.weights[0].shape[2])
     with torch.no_grad():
         observed = model(data.observed)
         hidden = observed[:, :0]

@@ -9,7 +9,6 @@ import torch
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.locks import held
-from gkd_runner.config.build import data_dir
 from gkd_runner.config.rules import check_together
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.datasets import load_dataset, treated
@@ -40,7 +39,7 @@ def train(config: Config, graph: GraphData | None = None) -> RunResult:
     """
     device = choose_device(config.device)
     if graph is None:
-        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+        graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     else:
         config = _for_graph(config, graph)
         graph = treated(canonical(graph), config.dataset, config.protocol)

@@ -11,8 +11,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gkd_runner.models.gnn import Gat
-from gkd_runner.models.inputs import SPARSE_COST
-from gkd_runner.serving.matrices import DenseMatrix, Layer, Matrix, SparseMatrix, layers_of
+from gkd_runner.serving.matrices import (
+    SPARSE_COST,
+    DenseMatrix,
+    Layer,
+    Matrix,
+    SparseMatrix,
+    layers_of,
+)
 from gkd_runner.serving.neighbourhood import Hop
 
 

@@ -15,7 +15,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric, with_self_loops
 from gkd_runner.methods.infgrand import InfGraND, InfgrandConfig
-from gkd_runner.models.gnn import Convolutional, Gat, Teacher, build_teacher
+from gkd_runner.models.gnn import Convolutional, Gat, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.options.schema import Config
@@ -76,13 +76,12 @@ def serve_fresh_teacher(
 
 
 def serve_teacher(
-    teacher: Teacher, depth: int, graph: GraphData, raw: Matrix, device: torch.device
+    teacher: Convolutional | Gat, depth: int, graph: GraphData, raw: Matrix, device: torch.device
 ) -> Server:
     """A server that gathers as many hops as the teacher has layers, and runs on these alone."""
     if isinstance(teacher, Convolutional):
         matrix, run = teacher.matrix(graph.adjacency), partial(convolved, layers_of(teacher))
     else:
-        assert isinstance(teacher, Gat)
         matrix, run = with_self_loops(graph.adjacency), partial(attended, attentions_of(teacher))
     operator = SparseMatrix.of(matrix, device)
 

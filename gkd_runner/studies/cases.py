@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.build import capped
 from gkd_runner.config.command_line import Cell, check_command_lines
 from gkd_runner.config.schemas import SCHEMAS
 from gkd_runner.options.schema import Config, MethodConfig
 from gkd_runner.studies.study import Case, Study
+from gkd_runner.sweeps.targets import capped
 
 MethodT = TypeVar("MethodT", bound=MethodConfig)
 

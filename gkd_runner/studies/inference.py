@@ -20,7 +20,6 @@ from torch import Tensor
 
 from gkd_runner.common.console import make_console
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.build import data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import IntArray
 from gkd_runner.data.protocols import make_task
@@ -175,7 +174,7 @@ def measure_config(config: Config) -> Iterator[dict[str, Any]]:
     """One row per model and batch size, on the split of the seed and with fresh weights."""
     device, seed = choose_device(config.device), config.seeds[0]
     method = only_method(config, InfgrandConfig)
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     test = make_task(graph, config, seed).split.test
     options = {name: asdict(getattr(config, name)) for name in SHAPING}
     configuration = configuration_hash(graph.fingerprint, options, SIZES)

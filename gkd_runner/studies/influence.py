@@ -19,7 +19,6 @@ from scipy import stats
 from gkd_runner.common.code import code_version
 from gkd_runner.common.console import make_console
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.build import data_dir
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.protocols import make_task
@@ -207,7 +206,7 @@ def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:
              " out"]
         )  # fmt: skip
     device = choose_device(config.device)
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     tasks = [make_task(graph, config, seed) for seed in config.seeds]
     graphs = [task.training_graph for task in tasks]
     code = code_version("gkd_runner.graph.influence")

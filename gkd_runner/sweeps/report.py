@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.errors import on_one_line
+from gkd_runner.common.lazy import pd
 from gkd_runner.results.beside import against_baseline, chosen, with_baseline
 from gkd_runner.results.compare import baseline, mean
 from gkd_runner.results.frame import newest

@@ -1,4 +1,4 @@
-"""What a search of hyperparameters tries: the space of a command line, and the file of its trials.
+"""A search of hyperparameters: the space of a command line, and the file of its trials.
 
 Needs Optuna, the extra ``search``.
 """
@@ -15,7 +15,6 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.build import data_dir
 from gkd_runner.config.command_line import check_command_line
 from gkd_runner.config.hydra_options import PREFIXES
 from gkd_runner.data.datasets import load_dataset
@@ -83,7 +82,7 @@ def _distribution(tried: Range) -> BaseDistribution:
 def study_file(search: Search) -> Path:
     """The file of this search's trials: same options, graph, code, seeds and space."""
     config = search.config
-    graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+    graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     key = config_key(config, graph, choose_device(config.device))
     space = {option: str(distribution) for option, distribution in search.space.items()}
     parts = json.dumps([key, config.seeds, space, search.seed])

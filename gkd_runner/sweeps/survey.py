@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from gkd_runner.common.errors import GkdError
-from gkd_runner.config.build import data_dir
 from gkd_runner.config.command_line import Cell
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
@@ -80,7 +79,7 @@ def _graph_id(config: Config) -> str:
 
 def _load(config: Config) -> GraphData | GkdError:
     try:
-        return load_dataset(config.dataset, config.protocol, data_dir(config))
+        return load_dataset(config.dataset, config.protocol, config.data_dir)
     except GkdError as error:
         return error
 

@@ -1,4 +1,4 @@
-"""The sweeps behind the papers' tables, and behind the comparison of all methods."""
+"""The sweeps behind the papers' tables, and behind a comparison on the same teachers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gkd_runner.common.errors import ConfigError, nearest
-from gkd_runner.config.build import capped
 from gkd_runner.config.command_line import Cell, check_command_line
+from gkd_runner.config.rules import check_together
+from gkd_runner.options.schema import Config
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ TARGETS = {
         "transductive,inductive", "2022-2026",
     ),
 }  # fmt: skip
-"""``common``: all methods on the very same teachers, under InfGraND's protocol."""
+"""``common``: several methods on the very same teachers, under InfGraND's protocol."""
 
 
 def target_cells(
@@ -75,3 +76,13 @@ def target_cells(
     if max_width is None:
         return cells
     return [replace(cell, config=capped(cell.config, max_width)) for cell in cells]
+
+
+def capped(config: Config, width: int) -> Config:
+    """Cap both hidden widths at ``width``. Raises ``ConfigError`` if that is invalid."""
+    teacher = replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
+    student = replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
+    narrower = replace(config, teacher=teacher, student=student)
+    if mistakes := check_together(narrower):
+        raise ConfigError(mistakes)
+    return narrower

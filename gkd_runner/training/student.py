@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.batch import GraphBatch, batch_graphs
+from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.graph.features import Features
 from gkd_runner.methods import build_method
 from gkd_runner.methods.base import Classroom, Method
@@ -38,16 +38,20 @@ from gkd_runner.training.teacher import ask_teacher
 
 @dataclass(frozen=True, eq=False)
 class StudentData:
-    """The students' features and the graphs that these belong to, for one chunk of replicas."""
+    """The students' features, for one chunk of replicas.
+
+    ``width`` is the number of outputs of the students' first layer.
+    """
 
     tasks: Sequence[Task]
-    graph: GraphBatch
     features: Sequence[Features]
+    device: torch.device
+    width: int
 
     @cached_property
     def observed(self) -> Inputs:
         """All observed nodes."""
-        return make_inputs(self.features, self.graph)
+        return make_inputs(self.features, self.device, self.width)
 
     def part(self, name: str) -> Inputs:
         """The nodes of one part of the split, in its order."""
@@ -55,7 +59,7 @@ class StudentData:
             features.rows(getattr(task.seen, name))
             for features, task in zip(self.features, self.tasks, strict=True)
         ]
-        return row_inputs(rows, self.graph.device)
+        return row_inputs(rows, self.device, self.width)
 
 
 class StudentLesson:
@@ -69,7 +73,7 @@ class StudentLesson:
         self, model: Mlp, method: Method[Any], data: StudentData, streams: Streams
     ) -> None:
         self.model, self._method, self._streams = model, method, streams
-        device = data.graph.device
+        device = data.device
         self._lam, self._tau = method.config.lam, method.config.tau
         train = label_target(data.tasks, "train", device)
         train = replace(train, weights=method.label_weights(train.rows))
@@ -136,7 +140,6 @@ def train_students(
     method = build_method(config.method)
     graphs = [task.training_graph for task in tasks]
     graph = batch_graphs([g.adjacency for g in graphs], device)
-    data = StudentData(tasks, graph, once_per_object(graphs, method.features))
     classes = tasks[0].graph.num_classes
     logits = torch.stack([torch.from_numpy(labels.logits) for labels in soft_labels]).to(device)
 
@@ -149,6 +152,8 @@ def train_students(
     init = Initializer(seeds, "student initialisation")
     model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
+    features = once_per_object(graphs, method.features)
+    data = StudentData(tasks, features, device, model.weights[0].shape[2])
     lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
     fitted = fit(lesson, Schedule.of("student", config.student, config.training), seeds, on_epochs)
     with torch.no_grad():

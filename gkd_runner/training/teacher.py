@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
-from gkd_runner.methods.objective import cross_entropy, take_rows
+from gkd_runner.methods.objective import cross_entropy
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.streams import Streams
@@ -20,28 +21,33 @@ from gkd_runner.training.stage import (
     Trained,
     collect,
     label_target,
-    stack_ids,
+    own_rows,
     validation,
 )
 
 
 class TeacherLesson:
-    """Cross-entropy on the training nodes of the observed graphs."""
+    """Cross-entropy on the training nodes of the observed graphs.
+
+    Each pass computes the receptive field of the nodes that it is for, and no other node.
+    """
 
     def __init__(
-        self, model: Teacher, tasks: Sequence[Task], device: torch.device, streams: Streams
+        self, model: Teacher[Any], tasks: Sequence[Task], device: torch.device, streams: Streams
     ) -> None:
         self.model = model
-        self.view = model.view([task.training_graph for task in tasks], device)
         self._streams = streams
-        self._train = label_target(tasks, "train", device)
-        self._val = label_target(tasks, "val", device)
+        graphs = [task.training_graph for task in tasks]
+        self._train_view = model.view(graphs, device, [task.seen.train for task in tasks])
+        self._val_view = model.view(graphs, device, [task.seen.val for task in tasks])
+        self._train = own_rows(label_target(tasks, "train", device))
+        self._val = own_rows(label_target(tasks, "val", device))
 
     def loss(self, epoch: int) -> Tensor:
-        return cross_entropy(self.model(self.view, self._streams), self._train)
+        return cross_entropy(self.model(self._train_view, self._streams), self._train)
 
     def validate(self) -> Validation:
-        return validation(self.model(self.view), self._val)
+        return validation(self.model(self._val_view), self._val)
 
     def logged(self) -> dict[str, Tensor]:
         return {}
@@ -61,21 +67,20 @@ def train_teachers(
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
     lesson = TeacherLesson(model, tasks, device, Streams(seeds, "teacher dropout", device))
     fitted = fit(lesson, Schedule.of("teacher", config, training), seeds, on_epochs)
+    del lesson
     with torch.no_grad():
-        observed = model(lesson.view)
-        hidden = _hidden_logits(model, observed, tasks, device)
+        observed = model(model.view([task.training_graph for task in tasks], device))
+        hidden = _hidden_logits(model, observed, tasks)
     return collect(tasks, model, observed, hidden, fitted)
 
 
-def _hidden_logits(
-    model: Teacher, observed: Tensor, tasks: Sequence[Task], device: torch.device
-) -> Tensor:
-    """Logits of the hidden nodes, from a pass over the whole graph."""
+def _hidden_logits(model: Teacher[Any], observed: Tensor, tasks: Sequence[Task]) -> Tensor:
+    """Logits of the hidden nodes, which read the whole graph."""
     if not len(tasks[0].hidden):
         return observed[:, :0]
-    whole = model(model.view([task.graph for task in tasks], device))
-    rows = stack_ids([task.hidden for task in tasks], device)
-    return take_rows(whole, rows)
+    graphs, hidden = [task.graph for task in tasks], [task.hidden for task in tasks]
+    logits: Tensor = model(model.view(graphs, observed.device, hidden))
+    return logits
 
 
 def ask_teacher(

@@ -113,6 +113,15 @@ def test_a_failure_is_told_without_a_traceback(failure: Exception, message: str)
     assert str(code_of(work)).startswith(message)
 
 
+@pytest.mark.parametrize("failure", [OSError("disk full"), MemoryError("disk full")], ids=repr)
+def test_a_command_that_does_not_train_names_no_options_of_training(failure: Exception) -> None:
+    def work() -> None:
+        raise failure
+
+    with pytest.raises(SystemExit, match=r"^made-up: disk full$"):
+        command("made-up")(work)()
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     def work() -> None:
         raise KeyError("unforeseen")

@@ -64,7 +64,7 @@ def test_tables_become_a_file_a_summary_and_the_next_command(
         "splits none of its own",
         f"kept {isolated} nodes without an edge",
         "none can split the graph; infgrand does not: protocol infgrand needs",
-        "krd does not: class 0 has 20 labelled nodes, but protocol krd draws 50 per class",
+        "krd does not: class astronomy has 20 labelled nodes, but protocol krd draws 50 per class",
         "wrote papers.npz",
     ):
         assert text in told

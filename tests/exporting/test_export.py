@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exporting.folders import called, exported, run_of
+from exporting.folders import exported, run_of
 from safetensors.numpy import load_file
 from scipy.special import softmax
-from support import LIVELY
+from support import LIVELY, called
 
 import gkd_runner
 from gkd_runner.cli.export import main
@@ -24,7 +24,7 @@ from gkd_runner.exporting.choice import find_run
 from gkd_runner.exporting.export import Options, export_run
 from gkd_runner.exporting.from_run import student_of_run
 from gkd_runner.methods import METHODS
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.runs.reload import reload_student
 
@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def accuracy(folder: Path, part: str = "test") -> float:
     """Of the folder's own answers on its own split."""
-    student = load_student(folder)
+    student = ExportedStudent(folder)
     nodes = getattr(student.graph.splits[0], part)
     answers = student.predict_known(student.graph.ids[nodes])
     return float((answers.predicted == student.graph.labels[nodes]).mean())
@@ -52,7 +52,7 @@ def test_the_files_reproduce_the_accuracy_and_the_answers_of_the_run(
     for seed in (3, 4):
         folder = exported(run, tmp_path / str(seed), seed=seed).folder
         before = reload_student(run, seed)
-        student = load_student(folder)
+        student = ExportedStudent(folder)
 
         assert accuracy(folder) == before.result.student.scores.test
         expected = softmax(before.student.all, axis=1)
@@ -80,7 +80,7 @@ def test_the_files_reproduce_the_accuracy_and_the_answers_of_the_run(
 def test_options_of_propagation_are_kept(tmp_path: Path, changes: tuple[str, ...]) -> None:
     run = run_of(tmp_path, "infgrand", *changes)
     folder = exported(run, tmp_path / "out", seed=3).folder
-    before, student = reload_student(run, 3), load_student(folder)
+    before, student = reload_student(run, 3), ExportedStudent(folder)
 
     expected = softmax(before.student.all, axis=1)
     for answers in (student.predict_known(before.nodes), student.predict_known(before.nodes)):
@@ -119,7 +119,7 @@ def test_a_float16_table_is_half_as_large_and_says_what_it_costs(run: Path, tmp_
         assert change[part] == accuracy(half.folder, part) - accuracy(wide.folder, part)
     assert f"test accuracy by {100 * change['test']:+.2f} points" in card(half.folder)
     answers = [
-        load_student(found.folder).predict_known([5]).probabilities for found in (wide, half)
+        ExportedStudent(found.folder).predict_known([5]).probabilities for found in (wide, half)
     ]
     assert 0 < np.abs(answers[0] - answers[1]).max() < 0.01
 
@@ -130,7 +130,7 @@ def card(folder: Path) -> str:
 
 def test_an_ensemble_answers_with_the_mean_of_its_seeds(tmp_path: Path) -> None:
     run = run_of(tmp_path, "infgrand", "setting=inductive")
-    together = load_student(exported(run, tmp_path / "all", ensemble=True).folder)
+    together = ExportedStudent(exported(run, tmp_path / "all", ensemble=True).folder)
 
     whole = []
     for seed in (3, 4):
@@ -145,7 +145,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_seeds(tmp_path: Path) -> None:
 def test_an_ensemble_of_different_splits_has_no_test_accuracy(run: Path, tmp_path: Path) -> None:
     found = exported(run, tmp_path / "out", ensemble=True)
     assert found.facts["scores"]["exported"] is None
-    assert load_student(found.folder).graph.splits == ()
+    assert ExportedStudent(found.folder).graph.splits == ()
     assert "splits of their own" in card(found.folder)
 
 
@@ -229,7 +229,7 @@ def test_int8_is_kept_where_it_passes(
     assert found.facts["int8"]["speed_ups"] == {"1": 2.0, "1024": 3.0}
     assert (found.folder / "model_int8.onnx").is_file()
     assert "`model_int8.onnx` has 8-bit weights" in card(found.folder)
-    small = export.load_student(found.folder)
+    small = ExportedStudent(found.folder)
     again = int8.ExportedStudent(found.folder, model="model_int8.onnx")
     rows = small.known_inputs(np.arange(50))
     difference = np.abs(small.probabilities(rows) - again.probabilities(rows)).max()
@@ -284,11 +284,11 @@ def test_the_snippet_of_the_card_answers_with_onnxruntime_alone(
     (snippet,) = re.findall(r"```python\n(.*?)```", card(folder), re.DOTALL)
     assert "gkd_runner" not in snippet
     assert len(snippet.splitlines()) == 5
-    student = load_student(folder)
+    student = ExportedStudent(folder)
     if method == "infgrand":
         expected = student.predict_known(range(5)).classes
     else:
-        expected = student.predict_features(np.zeros((1, 64), dtype=np.float32)).classes
+        expected = student.predict_new(np.zeros((1, 64), dtype=np.float32)).classes
 
     monkeypatch.chdir(folder)
     exec(snippet, {})
@@ -347,8 +347,8 @@ def test_an_exported_student_is_replaced_and_any_other_folder_is_not(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("NOTES.md", r"has NOTES\.md, not of an export; give another --out, or delete"),
-        ("README.md", r"its README\.md is not as the export wrote it; give another --out"),
+        ("NOTES.md", r"has NOTES\.md, not of an export; name another folder, or delete"),
+        ("README.md", r"its README\.md is not as the export wrote it; name another"),
     ],
 )
 def test_an_export_with_own_files_is_not_replaced(
@@ -382,8 +382,8 @@ def test_the_command_says_what_it_wrote(
     ("arguments", "message"),
     [
         (("--seed", "9"), r"seed 9 is not in .*, which has 3, 4"),
-        (("--seed", "3", "--ensemble"), "--seed 3 beside --ensemble"),
-        (("--table", "float8"), "invalid choice: 'float8'"),
+        (("--seed", "3", "--ensemble"), "seed 3 beside ensemble"),
+        (("--table", "float8"), "table float8 is not one of float32, float16"),
     ],
 )
 def test_mistakes_are_named(

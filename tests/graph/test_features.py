@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from support import dense, dense_symmetric, looped_batch, random_features, random_graph
+from support import CPU, dense, dense_symmetric, random_features, random_graph
 
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.graph.features import Features
+from gkd_runner.graph.matrix import to_device
 from gkd_runner.graph.operators import sage_mean, symmetric
-from gkd_runner.graph.ops import to_device
 
 COEFFICIENTS = [(1.0,), (0.5, 0.5), (0.0, 0.0, 1.0), (0.25, -1.0, 0.0, 2.0)]
 BASES = {"sparse": 0.2, "dense": 1.0}
@@ -87,16 +87,23 @@ def test_sage_averages_the_looped_neighbourhood_and_the_node_once_more() -> None
     np.testing.assert_allclose(dense(sage_mean(adjacency)), expected, atol=1e-6)
 
 
-def test_an_operator_on_the_device_is_the_block_diagonal_matrix() -> None:
-    members = [made_up("dense"), random_graph(15, random_features(15, 6), seed=3)]
-    matrices = [symmetric(member.adjacency) for member in members]
-    operator = to_device(matrices, looped_batch(members))
-    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
-    expected = sp.block_diag(matrices).toarray() @ x.numpy()
-    np.testing.assert_allclose(operator(x).numpy(), expected, atol=1e-5)
+def test_matrices_on_the_device_are_padded_and_stacked_along_the_diagonal() -> None:
+    members = [made_up("dense"), random_graph(12, random_features(12, 6), seed=3)]
+    matrices = [symmetric(member.adjacency)[:, :10] for member in members]
+    on_device = to_device(matrices, CPU, rows_per_block=4)
+    x = torch.randn(20, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    expected = np.zeros((30, 20), dtype=np.float32)
+    expected[:15, :10], expected[15:27, 10:] = (matrix.toarray() for matrix in matrices)
+    out = on_device(x)
+    np.testing.assert_allclose(out.detach().numpy(), expected @ x.detach().numpy(), atol=1e-5)
+    upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((out * upstream).sum(), x)
+    np.testing.assert_allclose(gradient.numpy(), expected.T @ upstream.numpy(), atol=1e-5)
 
 
-def test_an_operator_that_does_not_fit_the_graph_is_refused() -> None:
-    graph = made_up("dense")
-    with pytest.raises(ValueError, match=r"stored values for .* edges"):
-        to_device([graph.adjacency], looped_batch([graph]))
+def test_factored_rows_are_rows_of_the_product() -> None:
+    graph = made_up("sparse")
+    whole = Features(graph.features, symmetric(graph.adjacency), (0.0, 1.0))
+    rows = whole.factored_rows(np.array([7, 2, 11]))
+    assert rows.shape == (3, graph.num_features)
+    np.testing.assert_allclose(rows.dense(), whole.dense()[[7, 2, 11]], atol=1e-6)

@@ -9,6 +9,7 @@ from scipy.stats import entropy
 from support import edges_with_loops, looped_batch, random_features, random_graph
 from torch import Tensor
 
+from gkd_runner.graph.chunks import edge_chunks
 from gkd_runner.graph.hardness import annealed, edge_cosines, hardness, keep_probability
 
 
@@ -47,7 +48,8 @@ def test_the_probability_of_keeping_an_edge_equals_its_formula(replicas: int, al
     graph = looped_batch(members)
     t, s = predictions(replicas), predictions(replicas, seed=1)
     ht, hs = hardness(t), hardness(s)
-    found = keep_probability(graph, edge_cosines(graph, t), (ht * hs).sqrt(), ht, alpha).tolist()
+    (chunk,) = edge_chunks(graph)
+    found = keep_probability(chunk, edge_cosines(graph, t), (ht * hs).sqrt(), ht, alpha).tolist()
     expected = []
     for r, member in enumerate(members):
         for i, j in edges_with_loops(member):
@@ -63,9 +65,10 @@ def test_probabilities_lie_in_the_unit_interval_and_self_loops_are_certain() -> 
     graph = looped_batch([random_graph(15, random_features(15, 3))])
     t = predictions(1)
     t[0, 2] = torch.tensor([0.0, 1.0, 0.0, 0.0])
-    found = keep_probability(graph, edge_cosines(graph, t), hardness(t), hardness(t), 1e4)
+    (chunk,) = edge_chunks(graph)
+    found = keep_probability(chunk, edge_cosines(graph, t), hardness(t), hardness(t), 1e4)
     assert ((found >= 0) & (found <= 1)).all()
-    assert (found[graph.is_loop] == 1).all()
+    assert (found[graph.loops] == 1).all()
 
 
 @pytest.mark.parametrize("max_epochs", [2, 25, 500])

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from dgl_oracle import DglKernels
 from support import CPU, dense, looped_batch, random_features, random_graph
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.graph import kernels
-from gkd_runner.graph.batch import GraphBatch, batch_graphs
+from gkd_runner.graph.batch import GraphBatch, batch_blocks, batch_graphs
+from gkd_runner.graph.operators import with_self_loops
 from gkd_runner.graph.ops import edge_softmax, gather
 
 if sys.version_info >= (3, 13):
@@ -45,8 +47,9 @@ def test_a_batch_is_the_block_diagonal_of_its_graphs_with_one_self_loop_per_node
     torch.testing.assert_close(batch.degrees.double(), expected.sum(1))
     assert batch.num_edges == expected.sum()
     assert batch.edge_counts == tuple(int(block.sum()) for block in blocks)
-    assert batch.is_loop.sum() == replicas * batch.nodes
-    assert torch.equal(torch.bincount(batch.edge_replicas), torch.tensor(batch.edge_counts))
+    every_node = torch.arange(replicas * batch.nodes)
+    assert torch.equal(batch.senders[batch.loops], every_node)
+    assert torch.equal(batch.receivers[batch.loops], every_node)
     for node in range(replicas * batch.nodes):
         into = slice(batch.offsets[node], batch.offsets[node + 1])
         assert (batch.receivers[into] == node).all()
@@ -58,12 +61,17 @@ def test_graphs_of_different_sizes_do_not_go_into_one_batch() -> None:
         looped_batch([small, large])
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_reverse_transposes_edge_values(replicas: int) -> None:
-    batch = looped_batch(graphs(replicas))
-    values = drawn(batch.num_edges)
-    forth = edge_matrix(batch, values)
-    assert torch.equal(edge_matrix(batch, values[batch.reverse]), forth.T)
+@pytest.mark.parametrize("heads", [1, 3])
+def test_the_transposed_product_equals_that_of_the_transposed_matrix(heads: int) -> None:
+    members = graphs(2)
+    blocks = [sp.csr_array(with_self_loops(g.adjacency)[2:9]) for g in members]
+    batch = batch_blocks(blocks, [np.arange(2, 9)] * 2, CPU)
+    values, x = drawn(batch.num_edges, heads), drawn(14, heads, 4, seed=1)
+    found = kernels.transposed_spmm(batch, values, x)
+    for head in range(heads):
+        matrix = torch.zeros(14, 2 * members[0].num_nodes)
+        matrix[batch.receivers, batch.senders] = values[:, head]
+        torch.testing.assert_close(found[:, head], matrix.T @ x[:, head])
 
 
 @pytest.mark.parametrize("heads", [1, 3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,12 +91,13 @@ def settings_of(case: str) -> MethodConfig:
     return config(f"method={case.split()[0]}", *CASES[case]).method
 
 
-def classroom(graphs: list[GraphData], teacher: Tensor) -> Classroom:
-    split = Split(np.arange(4), np.arange(4, 8), np.arange(8, NODES))
+def classroom(graphs: list[GraphData], teacher: Tensor, seeds: Sequence[int] = SEEDS) -> Classroom:
+    nodes = graphs[0].num_nodes
+    split = Split(np.arange(4), np.arange(4, 8), np.arange(8, nodes))
     nothing = np.empty(0, dtype=np.int64)
     tasks = [
-        Task(seed, graph, split, np.arange(NODES), nothing)
-        for seed, graph in zip(SEEDS, graphs, strict=True)
+        Task(seed, graph, split, np.arange(nodes), nothing)
+        for seed, graph in zip(seeds, graphs, strict=True)
     ]
 
     def answer(replica: int, graph: GraphData) -> Tensor:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import curve_fit
+from torch import Tensor
 
+from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods import METHODS, build_method
 from gkd_runner.methods.hgmd import HgmdMixup, HgmdWeight
 from gkd_runner.methods.krd import agreement_by_bin, fit_power
-from gkd_runner.methods.objective import LabelTarget, cross_entropy, negative_entropy
+from gkd_runner.methods.objective import LabelTarget, cross_entropy
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp
 from gkd_runner.training.student import StudentData, StudentLesson
@@ -61,20 +63,28 @@ def test_the_aggregated_loss_equals_the_loss_edge_by_edge(case: str) -> None:
         torch.testing.assert_close(ours, theirs, atol=2e-6, rtol=2e-4, msg=f"epoch {epoch}")
 
 
+def extracted(talk: Lecture, epoch: int) -> tuple[Tensor, Tensor]:
+    """HGMD's probabilities of all edges at ``epoch``, and 1 for those that are kept, else 0."""
+    (chunk,) = talk.method.classroom.chunks
+    probability, kept = talk.method._extraction(epoch, talk.seen_at(epoch))(chunk)
+    return probability, kept
+
+
 def test_hgmd_keeps_some_edges_and_drops_some_in_these_tests() -> None:
     """So that the written-out losses do tell whether the right edges were kept."""
     for case in ("hgmd-weight", "hgmd-mixup"):
         talk = lecture(settings_of(case))
-        _, first = talk.method._extract(1, None)
-        _, second = talk.method._extract(2, talk.watched)
-        loops = int(talk.method.classroom.graph.is_loop.sum())
+        _, first = extracted(talk, 1)
+        _, second = extracted(talk, 2)
+        loops = second[talk.method.classroom.graph.loops]
         assert first.all()
-        assert loops + 5 < int(second.sum()) < len(second) - 5
+        assert loops.all()
+        assert len(loops) + 5 < int(second.sum()) < len(second) - 5
 
 
 def test_hgmd_draws_its_edges_anew_each_epoch() -> None:
     talk = lecture(settings_of("hgmd-weight"))
-    kept = [talk.method._extract(2, talk.watched)[1] for _ in range(2)]
+    kept = [extracted(talk, 2)[1] for _ in range(2)]
     assert not torch.equal(*kept)
 
 
@@ -122,12 +132,13 @@ def test_hgmd_weights_average_one_over_the_kept_edges_of_each_node() -> None:
     assert isinstance(method, HgmdWeight)
     graph = method.classroom.graph
     for epoch in (1, 2):
-        probability, kept = method._extract(epoch, talk.seen_at(epoch))
-        coefficients = method.coefficients(probability, kept)
-        assert (coefficients[~kept] == 0).all()
+        extraction = method._extraction(epoch, talk.seen_at(epoch))
+        strengths, totals, degrees = method._strengths(extraction)
+        coefficients = strengths * (degrees / totals).flatten()[graph.receivers]
         for node in range(graph.replicas * graph.nodes):
-            mine = (graph.receivers == node) & kept
-            assert coefficients[mine].mean().item() == pytest.approx(1.0, abs=1e-5)
+            mine = coefficients[graph.receivers == node]
+            assert int((mine > 0).sum()) == int(degrees.flatten()[node])
+            assert mine[mine > 0].mean().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_mixup_mixes_in_at_most_the_probability_of_the_edge() -> None:
@@ -135,7 +146,7 @@ def test_mixup_mixes_in_at_most_the_probability_of_the_edge() -> None:
     method = talk.method
     assert isinstance(method, HgmdMixup)
     for _ in range(50):
-        share = method._draw_beta()
+        share = method._draw_beta()(*method._chunks)
         assert share.shape == (method.classroom.graph.num_edges,)
         assert ((share >= 0) & (share <= 1)).all()
 

@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 import torch
 from dgl_oracle import import_dgl
-from support import CPU, as_dense_features, config, dense_symmetric, looped_batch
+from support import CPU, as_dense_features, config, dense_symmetric
 from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.data.task import once_per_object
-from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.features import Features
+from gkd_runner.graph.matrix import to_device
 from gkd_runner.graph.operators import symmetric
-from gkd_runner.graph.ops import to_device
 from gkd_runner.models import inputs
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.inputs import (
@@ -35,6 +34,7 @@ if sys.version_info >= (3, 13):
 
 FEATURES = 150
 REPLICAS = ["one", "two graphs", "one graph twice"]
+SPARSE, DENSE = (0.0, 0.0), (1e9, 1e9)
 Stack = Callable[[Any, Tensor], Tensor]
 
 
@@ -53,7 +53,7 @@ def graphs_of(replicas: str, stored: str) -> list[GraphData]:
     }[replicas]
 
 
-def random_teacher(replicas: int, classes: int, *overrides: str) -> Teacher:
+def random_teacher(replicas: int, classes: int, *overrides: str) -> Teacher[Any]:
     settings = config("teacher.num_layers=3", "teacher.hidden_dim=8", *overrides).teacher
     init = Initializer(range(replicas), "teacher initialisation")
     model = build_teacher(settings, FEATURES, classes, init)
@@ -77,7 +77,7 @@ def copied(module: Any, values: dict[str, Tensor]) -> Any:
     return module
 
 
-def convolutions(model: Teacher, replica: int, kind: str) -> list[Any]:
+def convolutions(model: Teacher[Any], replica: int, kind: str) -> list[Any]:
     nn = import_dgl().nn.pytorch
     layers = []
     for weight, bias in zip(model.weights, model.biases, strict=True):
@@ -91,7 +91,7 @@ def convolutions(model: Teacher, replica: int, kind: str) -> list[Any]:
     return layers
 
 
-def attentions(model: Teacher, replica: int) -> list[Any]:
+def attentions(model: Teacher[Any], replica: int) -> list[Any]:
     nn = import_dgl().nn.pytorch
     layers = []
     parts = (model.weights, model.biases, model.sender_scores, model.receiver_scores)
@@ -120,7 +120,7 @@ def run_stack(layers: list[Any], graph: GraphData, *, attention: bool) -> Tensor
 
 
 def assert_same(
-    model: Teacher, graphs: list[GraphData], stacks: list[list[Any]], kind: str
+    model: Teacher[Any], graphs: list[GraphData], stacks: list[list[Any]], kind: str
 ) -> None:
     """Equal logits, and equal gradients of every parameter of every replica."""
     ours = model(model.view(graphs, CPU))
@@ -200,14 +200,14 @@ def value_and_gradient(features: Inputs, replicas: int) -> tuple[Tensor, Tensor]
 
 @pytest.mark.parametrize("replicas", REPLICAS)
 def forms_of(
-    features: list[Features], graph: GraphBatch, monkeypatch: pytest.MonkeyPatch
+    features: list[Features], monkeypatch: pytest.MonkeyPatch
 ) -> dict[type, tuple[Tensor, Tensor]]:
-    """What the inputs compute where sparse products cost nothing, and where they cost a lot."""
+    """What the inputs compute where the count always decides for one form."""
     forms = {}
-    for cost in (1e-3, 1e6):
-        monkeypatch.setitem(inputs.SPARSE_COST, "cpu", cost)
-        made = make_inputs(features, graph)
-        forms[type(made)] = value_and_gradient(made, graph.replicas)
+    for decided in (SPARSE, DENSE):
+        monkeypatch.setitem(inputs.UNCERTAIN, "cpu", decided)
+        made = make_inputs(features, CPU)
+        forms[type(made)] = value_and_gradient(made, len(features))
     return forms
 
 
@@ -220,7 +220,7 @@ def test_factored_and_multiplied_out_inputs_are_the_same_features(
     features = once_per_object(
         graphs, lambda g: Features(g.features, symmetric(g.adjacency), coefficients)
     )
-    forms = forms_of(features, looped_batch(graphs), monkeypatch)
+    forms = forms_of(features, monkeypatch)
     factored, multiplied = forms[PropagatedInputs], forms[DenseInputs]
     torch.testing.assert_close(factored, multiplied, atol=1e-5, rtol=1e-5)
 
@@ -235,7 +235,7 @@ def test_coefficients_that_differ_give_the_same_features_at_any_cost(
     x = graph.features.toarray()
     rows = torch.from_numpy(coefficients[0] * x + coefficients[1] * (operator @ x)).float()
     expected = value_and_gradient(DenseInputs(rows.unsqueeze(0)), 1)
-    for found in forms_of([features], looped_batch([graph]), monkeypatch).values():
+    for found in forms_of([features], monkeypatch).values():
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -244,7 +244,7 @@ def test_dense_bases_can_be_kept_factored_too(replicas: str) -> None:
     graphs = graphs_of(replicas, "dense")
     operators = [symmetric(g.adjacency) for g in graphs]
     halves = row_inputs([Features(g.features / 2) for g in graphs], CPU)
-    operator = to_device(operators, looped_batch(graphs))
+    operator = to_device(operators, CPU)
     factored = PropagatedInputs(halves, operator, (False, True))
     multiplied = [
         Features(g.features, operator, (0.0, 0.5, 0.5))
@@ -258,12 +258,14 @@ def test_dense_bases_can_be_kept_factored_too(replicas: str) -> None:
     )
 
 
-@pytest.mark.parametrize("cost", [1e-3, 1e6], ids=["sparse", "dense"])
-def test_inputs_equal_a_dense_product(cost: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(inputs.SPARSE_COST, "cpu", cost)
+@pytest.mark.parametrize("decided", [SPARSE, DENSE], ids=["sparse", "dense"])
+def test_inputs_equal_a_dense_product(
+    decided: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(inputs.UNCERTAIN, "cpu", decided)
     graphs = graphs_of("two graphs", "sparse")
-    made = make_inputs([Features(g.features) for g in graphs], looped_batch(graphs))
-    assert isinstance(made, SparseInputs if cost < 1 else DenseInputs)
+    made = make_inputs([Features(g.features) for g in graphs], CPU)
+    assert isinstance(made, SparseInputs if decided == SPARSE else DenseInputs)
     assert made.num_features == FEATURES
     weight = torch.randn(2, FEATURES, 4, generator=torch.Generator().manual_seed(0))
     rows = torch.stack([torch.from_numpy(Features(g.features).dense()) for g in graphs])

@@ -11,7 +11,7 @@ from torch import Tensor
 from gkd_runner.graph.features import Features
 from gkd_runner.models import inputs
 from gkd_runner.models.inputs import DenseInputs, SparseInputs, row_inputs
-from gkd_runner.models.layers import Initializer, dropout, relu_dropout
+from gkd_runner.models.layers import Initializer, activate, dropout
 from gkd_runner.models.streams import Streams, keep_scale
 
 NAME = "student dropout"
@@ -38,9 +38,9 @@ def test_a_stream_draws_the_same_alone_and_in_company(place: int) -> None:
     for _ in range(2):
         assert torch.equal(together.words(counts)[mine], alone.words(own))
         assert torch.equal(together.uniform(counts)[mine], alone.uniform(own))
-        assert torch.equal(together.keep_flat(counts, 0.4)[mine], alone.keep_flat(own, 0.4))
-        found = together.keep((len(COMPANY), 6, 5), 0.4)[place]
-        assert torch.equal(found, alone.keep((1, 6, 5), 0.4)[0])
+        assert torch.equal(together.mask_flat(counts, 0.4)[mine], alone.mask_flat(own, 0.4))
+        found = together.mask((len(COMPANY), 6, 5), 0.4)[place]
+        assert torch.equal(found, alone.mask((1, 6, 5), 0.4)[0])
 
 
 def test_streams_differ_by_seed_and_by_name() -> None:
@@ -67,7 +67,7 @@ def test_words_are_spread_evenly() -> None:
 @pytest.mark.parametrize("drop", DROPS)
 def test_values_are_dropped_at_the_rate_asked_for(drop: float) -> None:
     n = 2**20
-    kept = streams(1).keep((1, 2**10, 2**10), drop).double().mean().item()
+    kept = (streams(1).mask((1, 2**10, 2**10), drop) > 0).double().mean().item()
     assert kept == pytest.approx(1 - drop, abs=2**-16 + 5 * math.sqrt(drop * (1 - drop) / n))
 
 
@@ -77,8 +77,9 @@ def test_the_scale_makes_up_exactly_for_what_is_dropped(
 ) -> None:
     stream = streams(1)
     every_word(stream, monkeypatch)
-    kept = int(stream.keep_flat([2**16], drop).sum())
-    assert kept * keep_scale(drop) == pytest.approx(2**16, rel=1e-12)
+    mask = stream.mask_flat([2**16], drop)
+    assert int((mask > 0).sum()) * keep_scale(drop) == pytest.approx(2**16, rel=1e-12)
+    assert mask.unique().tolist() == pytest.approx([0, keep_scale(drop)][drop == 0 :])
 
 
 @pytest.mark.parametrize("drop", [0.999999, 1 - 1e-9])
@@ -87,7 +88,7 @@ def test_any_dropout_below_one_still_keeps_the_last_word(
 ) -> None:
     stream = streams(1)
     every_word(stream, monkeypatch)
-    assert int(stream.keep_flat([2**16], drop).sum()) == 1
+    assert int((stream.mask_flat([2**16], drop) > 0).sum()) == 1
     assert keep_scale(drop) == 2**16
 
 
@@ -111,31 +112,33 @@ def test_uniform_numbers_lie_strictly_between_zero_and_one(
 
 
 def mask(shape: tuple[int, ...], drop: float, *seeds: int) -> Tensor:
-    return streams(*seeds).keep(shape, drop)
+    return streams(*seeds).mask(shape, drop)
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.3, 0.8])
-def test_relu_dropout_equals_a_masked_relu_forward_and_backward(drop: float) -> None:
+def test_an_activation_equals_a_masked_relu_forward_and_backward(drop: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 9, 5, generator=generator).requires_grad_()
+    z = torch.randn(2, 9, 5, generator=generator).requires_grad_()
+    bias = torch.randn(2, 1, 5, generator=generator).requires_grad_()
     upstream = torch.randn(2, 9, 5, generator=generator)
-    expected = torch.relu(x) * mask((2, 9, 5), drop, 0, 1) * keep_scale(drop)
-    found = relu_dropout(x, drop, streams(0, 1))
+    expected = torch.relu(z + bias) * mask((2, 9, 5), drop, 0, 1)
+    found = activate(z, bias, drop, streams(0, 1))
     torch.testing.assert_close(found, expected)
-    ours, theirs = (torch.autograd.grad((y * upstream).sum(), x)[0] for y in (found, expected))
+    ours, theirs = (torch.autograd.grad((y * upstream).sum(), (z, bias)) for y in (found, expected))
     torch.testing.assert_close(ours, theirs)
 
 
 def test_without_streams_nothing_is_dropped() -> None:
-    x = torch.randn(1, 9, 5, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(relu_dropout(x, 0.5, None), torch.relu(x))
-    assert dropout(x, 0.5, None) is x
+    z, bias = torch.randn(2, 1, 9, 5, generator=torch.Generator().manual_seed(0))
+    bias = bias[:, :1]
+    assert torch.equal(activate(z, bias, 0.5, None), torch.relu(z + bias))
+    assert dropout(z, 0.5, None) is z
 
 
 def test_dropout_of_sparse_inputs_drops_stored_values_and_keeps_zeros(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(inputs.SPARSE_COST, "cpu", 1e-3)
+    monkeypatch.setitem(inputs.UNCERTAIN, "cpu", (0.0, 0.0))
     blocks = [random_features(20, 30, density=0.3, seed=seed) for seed in (0, 1)]
     made = row_inputs([Features(block) for block in blocks], CPU)
     assert isinstance(made, SparseInputs)
@@ -159,6 +162,6 @@ def test_replicas_that_share_dense_features_drop_each_its_own() -> None:
     assert isinstance(made, DenseInputs)
     assert made.x.shape[0] == 1
     dropped = made.with_dropout(0.4, streams(0, 1))
-    expected = made.x * mask((2, 20, 30), 0.4, 0, 1) * keep_scale(0.4)
+    expected = made.x * mask((2, 20, 30), 0.4, 0, 1)
     torch.testing.assert_close(dropped.x, expected)
     assert not torch.equal(dropped.x[0], dropped.x[1])

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from exporting.folders import called, exported
-from support import Done, config, dense, small_graph
+from exporting.folders import exported
+from support import Done, called, config, dense, small_graph
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.npz import save_npz
 from gkd_runner.predict.columns import Width
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.ids import NodeIndex
 from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 from gkd_runner.runs.train import train
@@ -56,7 +56,7 @@ def test_known_nodes_are_printed_as_csv(
     done = predict(monkeypatch, folder, "--nodes", ids_csv)
 
     assert done.returncode == 0, done.stderr
-    answers = load_student(folder).predict_known(["p7", "p123"])
+    answers = ExportedStudent(folder).predict_known(["p7", "p123"])
     for row, node, name, probabilities in zip(
         rows(done.stdout), answers.ids, answers.classes, answers.probabilities, strict=True
     ):
@@ -74,7 +74,7 @@ def test_all_nodes_are_written_to_a_file(
     done = predict(monkeypatch, folder, "--all", "--out", out)
 
     assert done.stdout == f"wrote    {out} (300 rows)\n"
-    answers = load_student(folder).predict_all()
+    answers = ExportedStudent(folder).predict_all()
     if suffix == "csv":
         found = [(row["id"], row["class"]) for row in rows(out.read_text())]
     elif suffix == "json":
@@ -115,7 +115,7 @@ def test_new_nodes_are_answered_from_files(
 
     assert done.returncode == 0, done.stderr
     neighbours = [["p5", "p9"], ["n0"]]
-    answers = load_student(folder).predict_new(
+    answers = ExportedStudent(folder).predict_new(
         x, neighbours, ids=np.array(["n0", "n1"]), exact=not cheap
     )
     for row, probabilities in zip(rows(done.stdout), answers.probabilities, strict=True):
@@ -179,7 +179,7 @@ def test_files_without_headers_are_read_too(tmp_path: Path) -> None:
         ),
         ({"new.csv": "id,a\nx\n"}, ["--features", "new.csv"], "line 2 has 1 columns, the header"),
         ({"new.npz": "text"}, ["--features", "new.npz"], "not a readable .npz file"),
-        ({}, ["--all", "--out", "answers.xlsx"], "must end in .csv, .json or .parquet"),
+        ({}, ["--all", "--out", "answers.xlsx"], "ends in .csv, .json or .parquet"),
         ({}, ["--all", "--out", "no/answers.csv"], "there is no folder no"),
         ({}, [], "one of the arguments --nodes --features --all is required"),
         ({}, ["--all", "--cheap"], "--cheap goes with --neighbours"),
@@ -282,7 +282,7 @@ def test_a_missing_extra_is_named(folder: Path, ids_csv: Path) -> None:
     done = without(["onnxruntime"], str(folder), "--features", new)
     assert done.returncode == 1
     assert (
-        'answers need onnxruntime, which is not installed: pip install "gkd-runner[predict]"'
+        'an answer needs onnxruntime, which is not installed: pip install "gkd-runner[predict]"'
         in (done.stderr)
     )
     out = str(ids_csv.parent / "answers.parquet")

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exporting.folders import called, exported
-from support import config
+from exporting.folders import exported
+from support import called, config
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.importing.load import load_graph
+from gkd_runner.data.importing.names import ENDS, IDS
 from gkd_runner.data.npz import load_npz, save_npz
-from gkd_runner.predict.exported import load_student
+from gkd_runner.predict.columns import Width
+from gkd_runner.predict.exported import ExportedStudent
+from gkd_runner.predict.requests import read_features, read_pairs
 from gkd_runner.runs.reload import reload_student
 from gkd_runner.runs.train import train
 
@@ -45,7 +48,7 @@ def answer(folder: Path, new: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[st
 
 def test_names_survive_from_the_table_to_the_exported_folder(folder: Path) -> None:
     assert load_npz(folder.parent / "mine.npz", "mine").feature_names == FEATURES
-    student = load_student(folder)
+    student = ExportedStudent(folder)
     assert student.graph.feature_names == FEATURES
     assert student.facts.feature_names == FEATURES
     assert student.graph.subgraph(np.arange(50)).feature_names == FEATURES
@@ -65,11 +68,25 @@ def test_the_order_of_columns_does_not_change_the_answer(
     assert answer(folder, tmp_path / "new.npz", monkeypatch) == straight
 
     (line,) = straight[0].splitlines()[1:]
-    expected = load_student(folder).predict_features(np.array([x], dtype=np.float32))
+    expected = ExportedStudent(folder).predict_new(np.array([x], dtype=np.float32))
     found = [float(cell) for cell in line.split(",")[3:]]
     assert found == pytest.approx(expected.probabilities[0].tolist(), abs=1e-5)
-    mixed = load_student(folder).predict_features(np.array([x[::-1]], dtype=np.float32))
+    mixed = ExportedStudent(folder).predict_new(np.array([x[::-1]], dtype=np.float32))
     assert np.abs(mixed.probabilities - expected.probabilities).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_ids_have_the_column_names_that_gkd_import_knows(tmp_path: Path, name: str) -> None:
+    new, pairs = tmp_path / "new.csv", tmp_path / "pairs.csv"
+    new.write_text(f"b,{name.upper()},a\n2,n,1\n")
+    found = read_features(new, Width(2, ("a", "b")))
+    assert (found.ids.tolist(), found.features.tolist()) == (["n"], [[1, 2]])
+    new.write_text(f"paper,{name},a\nn,2,1\n")  # a feature of this name is no id
+    found = read_features(new, Width(2, ("a", name)))
+    assert (found.ids.tolist(), found.features.tolist()) == (["n"], [[1, 2]])
+    for header in (name, *(first for first, _ in ENDS)):
+        pairs.write_text(f"{header},other\nn,7\n")
+        assert read_pairs(pairs) == [("n", "7")]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.graph.features import Features
 from gkd_runner.methods import build_method
 from gkd_runner.models.inputs import row_inputs
-from gkd_runner.predict.exported import ExportedStudent, load_student
+from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.runs.reload import _student, reload_student
 from gkd_runner.runs.train import train
@@ -47,7 +47,7 @@ class World:
         own = ("dataset=custom", f"dataset.path={folder / 'known.npz'}", f"method={method}")
         size = ("training.max_epochs=12", "seeds=[0]", f"output_dir={folder}")
         self.run = train(config(*own, *size, *overrides)).path
-        self.student = load_student(exported(self.run, folder / "student").folder)
+        self.student = ExportedStudent(exported(self.run, folder / "student").folder)
 
     @property
     def new(self) -> Any:
@@ -121,7 +121,7 @@ def test_cheap_answers_differ_from_exact_ones_and_come_nearer_than_raw_ones(
 
     cheap = student.predict_new(new, infgrand.neighbours, ids=infgrand.ids, exact=False)
 
-    raw = student.predict_features(new)
+    raw = student.predict_new(new)
     distances = [np.abs(answers.probabilities - exact).mean() for answers in (cheap, raw)]
     assert 0 < distances[0] < distances[1]
 
@@ -129,10 +129,10 @@ def test_cheap_answers_differ_from_exact_ones_and_come_nearer_than_raw_ones(
 def test_neighbours_do_not_change_answers_from_raw_features_and_the_log_says_so_once(
     glnn: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    student = load_student(glnn.student.folder)
+    student = ExportedStudent(glnn.student.folder)
     with caplog.at_level(logging.WARNING, "gkd_runner"):
         answers = [student.predict_new(glnn.new, glnn.neighbours) for _ in range(2)]
-    alone = student.predict_features(glnn.new)
+    alone = student.predict_new(glnn.new)
 
     np.testing.assert_array_equal(answers[0].probabilities, alone.probabilities)
     assert [record.getMessage() for record in caplog.records] == [
@@ -165,8 +165,8 @@ def test_batches_do_not_change_answers(world: World, monkeypatch: pytest.MonkeyP
 
 
 def test_sparse_and_dense_features_of_new_nodes_are_the_same(world: World) -> None:
-    given = world.student.predict_features(sp.csr_array(world.new)).probabilities
-    spelled = world.student.predict_features(dense(world.new).astype(np.float32)).probabilities
+    given = world.student.predict_new(sp.csr_array(world.new)).probabilities
+    spelled = world.student.predict_new(dense(world.new).astype(np.float32)).probabilities
     np.testing.assert_allclose(given, spelled, atol=1e-6)
 
 
@@ -185,7 +185,7 @@ def test_one_text_is_one_node(world: World) -> None:
 
 
 def test_new_nodes_have_no_neighbours_by_default(world: World) -> None:
-    alone = world.student.predict_features(world.new, ids=world.ids)
+    alone = world.student.predict_new(world.new, ids=world.ids)
     found = world.student.predict_new(world.new, ids=world.ids)
     np.testing.assert_array_equal(found.probabilities, alone.probabilities)
 
@@ -199,15 +199,15 @@ def test_a_known_id_is_refused_for_a_new_node(world: World, neighbours: Any) -> 
 def test_requests_that_do_not_fit_are_refused(infgrand: World) -> None:
     student, new = infgrand.student, infgrand.new
     with pytest.raises(PredictError, match="79 features per node; custom has 80"):
-        student.predict_features(new[:, 1:])
+        student.predict_new(new[:, 1:])
     with pytest.raises(PredictError, match="NaN or infinite"):
-        student.predict_features(np.full((1, 80), np.nan, dtype=np.float32))
+        student.predict_new(np.full((1, 80), np.nan, dtype=np.float32))
     with pytest.raises(PredictError, match="1 lists of neighbours for 4 new nodes"):
         student.predict_new(new, [[]])
     with pytest.raises(PredictError, match="node 'nobody' is not in the graph"):
         student.predict_new(new[[0]], [["nobody"]])
     with pytest.raises(PredictError, match="not unique"):
-        student.predict_features(new[:2], ids=np.array(["a", "a"]))
+        student.predict_new(new[:2], ids=np.array(["a", "a"]))
     with pytest.raises(PredictError, match="is in the graph custom already"):
         student.predict_new(new[[0]], [[]], ids=infgrand.whole.ids[:1])
 
@@ -217,7 +217,7 @@ def test_a_missing_file_is_named(infgrand: World, tmp_path: Path, name: str) -> 
     for path in infgrand.student.folder.iterdir():
         if path.name != name:
             (tmp_path / path.name).symlink_to(path)
-    student = load_student(tmp_path)
+    student = ExportedStudent(tmp_path)
     with pytest.raises(PredictError, match=rf"lacks {name}, which .* export the run again"):
         student.predict_new(infgrand.new, infgrand.neighbours, ids=infgrand.ids)
 
@@ -226,14 +226,14 @@ def test_folders_that_are_not_exported_students_are_refused(
     infgrand: World, tmp_path: Path
 ) -> None:
     with pytest.raises(PredictError, match="folder of a run; export it first: gkd-export"):
-        load_student(infgrand.run)
+        ExportedStudent(infgrand.run)
     with pytest.raises(PredictError, match=r"has no config\.json"):
-        load_student(tmp_path)
+        ExportedStudent(tmp_path)
     with pytest.raises(PredictError, match="there is no such folder"):
-        load_student(tmp_path / "nowhere")
+        ExportedStudent(tmp_path / "nowhere")
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(PredictError, match=r"model_type in its config\.json is 'bert'"):
-        load_student(tmp_path)
+        ExportedStudent(tmp_path)
 
 
 def test_a_student_without_a_recipe_answers_known_nodes_only(infgrand: World) -> None:
@@ -250,7 +250,7 @@ def test_numeric_ids_may_be_given_as_text_and_the_nearest_is_named(tmp_path: Pat
     save_npz(graph, tmp_path / "mine.npz")
     own = ("dataset=custom", f"dataset.path={tmp_path / 'mine.npz'}", "method=mlp", "seeds=[0]")
     run = train(config(*own, "training.max_epochs=2", f"output_dir={tmp_path}")).path
-    student = load_student(exported(run, tmp_path / "out").folder)
+    student = ExportedStudent(exported(run, tmp_path / "out").folder)
 
     answers = student.predict_known(["20", "2990"])
 

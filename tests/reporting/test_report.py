@@ -169,5 +169,5 @@ def test_a_missing_package_is_told_with_the_extra(
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("sys.argv", ["gkd-report", str(tmp_path / "runs.csv")])
 
-    with pytest.raises(SystemExit, match=rf'draws with {module}.*"gkd-runner\[report\]"'):
+    with pytest.raises(SystemExit, match=rf'gkd-report needs {module}.*"gkd-runner\[report\]"'):
         main()

@@ -238,7 +238,8 @@ def test_a_class_too_small_for_the_split_is_named(tmp_path: Path) -> None:
 def test_the_console_script_runs_from_any_folder(tmp_path: Path) -> None:
     """A real process, the packaged Cora, the default W&B tracker without a key, then a table."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "GKD_"))}
-    command = [sys.executable, "-m", "gkd_runner.cli.train", "debug=smoke", "method=glnn"]
+    python = (sys.executable, "-X", "importtime")
+    command = [*python, "-m", "gkd_runner.cli.train", "debug=smoke", "method=glnn"]
     done = subprocess.run(
         command,
         cwd=tmp_path,
@@ -255,6 +256,9 @@ def test_the_console_script_runs_from_any_folder(tmp_path: Path) -> None:
     assert "student" in done.stdout
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "outputs/wandb").glob("offline-run-*"))) == 1
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "torch" in imported
+    assert "pandas" not in imported  # which verdicts need; three epochs get none
 
 
 def test_a_sweep_runs_every_cell_on_one_teacher(

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
+from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods.base import Classroom, Method
-from gkd_runner.methods.objective import SoftTarget, negative_entropy
+from gkd_runner.methods.objective import SoftTarget
 from gkd_runner.options.schema import MethodConfig, Range, option
 
 
@@ -34,10 +35,11 @@ class Smooth(Method[SmoothConfig]):
 
     def prepare(self, classroom: Classroom) -> None:
         graph = classroom.graph
-        mean = 1 / graph.degrees[graph.receivers]
+        ones = torch.ones(graph.num_edges, device=graph.device)
+        mean = 1 / graph.degrees.view(graph.replicas, -1)
         labels = classroom.probabilities(self.config.tau)
         for _ in range(self.config.steps):
-            around = classroom.aggregate(mean, labels).mass
+            around = classroom.aggregator(labels)(ones, mean).mass
             labels = self.config.keep * labels + (1 - self.config.keep) * around
         nodes = labels.shape[1]
         self._target = SoftTarget(labels / nodes, negative_entropy(labels).mean(1))

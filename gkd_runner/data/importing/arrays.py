@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import Ids, IntArray
-from gkd_runner.data.importing.raw import Array, Facts, RawGraph
+from gkd_runner.data.importing.raw import Array, Findings, RawGraph
 from gkd_runner.data.importing.splits import read_splits, split_arrays
 
 EDGES = ("edges", "edge_index", "edge_list", "adjacency", "adj", "adj_matrix", "A")
@@ -67,7 +67,7 @@ def from_arrays(arrays: Mapping[str, Any], where: str, unused: tuple[str, ...] =
     weighted = ends.weighted + max((_weighted(arrays[name]) for name in weights), default=0)
     others = {name for name in WEIGHTS if name in arrays and name not in weights}
     rest = [name for name in arrays if name in others or not is_read(name)]
-    facts = Facts(
+    findings = Findings(
         taken=roles.taken,
         unused=(*rest, *unused),
         weighted=weighted,
@@ -82,7 +82,7 @@ def from_arrays(arrays: Mapping[str, Any], where: str, unused: tuple[str, ...] =
         _node_ids(arrays, nodes, where),
         _texts(arrays, "class_names"),
         _texts(arrays, "feature_names"),
-        facts,
+        findings,
     )
 
 

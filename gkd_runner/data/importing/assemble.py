@@ -46,8 +46,8 @@ def assemble(raw: RawGraph, name: str) -> Imported:
     names = (class_names, raw.feature_names)
     graph = GraphData(name, edges.adjacency, features, labels, splits, ids, *names)
     check_graph(graph, raw.where)
-    facts = replace(
-        raw.facts,
+    findings = replace(
+        raw.findings,
         self_loops=edges.self_loops,
         repeated=edges.repeated,
         two_way=edges.two_way,
@@ -57,7 +57,7 @@ def assemble(raw: RawGraph, name: str) -> Imported:
         isolated=int((np.diff(edges.adjacency.indptr) == 0).sum()),
         unsplit=_total(raw.splits) - _total(splits),
     )
-    return Imported(graph, facts)
+    return Imported(graph, findings)
 
 
 def canonical_edges(edges: IntArray, nodes: int) -> Edges:

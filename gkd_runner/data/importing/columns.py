@@ -8,30 +8,11 @@ import numpy as np
 import pandas as pd
 
 from gkd_runner.common.errors import DataError, nearest, on_one_line
-from gkd_runner.data.importing.tables import INDEX, Sheet
+from gkd_runner.data.importing.names import ENDS, FEATURES, IDS, INDEX, LABELS, VALUES
+from gkd_runner.data.importing.tables import Sheet
 
-EDGE_NAMES = (
-    ("source", "target"),
-    ("src", "dst"),
-    ("from", "to"),
-    ("id_1", "id_2"),
-    ("id1", "id2"),
-    ("node_1", "node_2"),
-    ("node1", "node2"),
-    ("source_id", "target_id"),
-    ("u", "v"),
-    ("citing", "cited"),
-)
 NO_HEADER = ("0", "1")
 """The first two columns of a table without a header."""
-ID_NAMES = ("id", "node_id", "node", "node_ids", "new_id", INDEX, "name")
-LABEL_NAMES = (
-    "label", "labels", "class", "target", "y", "category", "node_label", "mature", "ml_target",
-    "page_type",
-)  # fmt: skip
-"""The last three are those of the MUSAE graphs (Rozemberczki et al., 2019)."""
-FEATURE_NAMES = ("feature", "feature_id", "feat", "word", "word_id", "attribute")
-VALUE_NAMES = ("value", "val", "count", "weight")
 
 
 @dataclass(frozen=True)
@@ -46,11 +27,11 @@ class Columns:
     def as_text(self) -> tuple[str, ...]:
         """All columns that may hold ids or labels, which are read as they are written."""
         return (
-            *(name for pair in (*EDGE_NAMES, NO_HEADER, self.ends or ()) for name in pair),
+            *(name for pair in (*ENDS, NO_HEADER, self.ends or ()) for name in pair),
             *(name for name in (self.id, self.label) if name is not None),
-            *ID_NAMES,
-            *LABEL_NAMES,
-            *FEATURE_NAMES,
+            *IDS,
+            *LABELS,
+            *FEATURES,
         )
 
 
@@ -64,7 +45,7 @@ def find_ends(sheet: Sheet, given: tuple[str, str] | None) -> tuple[str, str]:
         first, second = (_existing(sheet, name) for name in given)
         return first, second
     lower = {str(name).lower(): str(name) for name in sheet.table.columns}
-    found = [(lower[a], lower[b]) for a, b in EDGE_NAMES if a in lower and b in lower]
+    found = [(lower[a], lower[b]) for a, b in ENDS if a in lower and b in lower]
     if len(found) == 1:
         return found[0]
     names = [str(name) for name in sheet.table.columns]
@@ -79,14 +60,14 @@ def find_ends(sheet: Sheet, given: tuple[str, str] | None) -> tuple[str, str]:
 
 def are_known(ends: tuple[str, str]) -> bool:
     """True if these are usual names of the ends of edges."""
-    return (ends[0].lower(), ends[1].lower()) in EDGE_NAMES
+    return (ends[0].lower(), ends[1].lower()) in ENDS
 
 
 def find_label(sheet: Sheet, given: str | None) -> str:
     """The column of labels. Raises ``DataError`` if it is not there or not clear."""
     if given is not None:
         return _existing(sheet, given)
-    found = _named(sheet.table, LABEL_NAMES)
+    found = _named(sheet.table, LABELS)
     if len(found) == 1:
         return found[0]
     several = f"the columns {' and '.join(found)} look" if found else "no column looks"
@@ -110,7 +91,7 @@ def find_ids(sheet: Sheet, given: str | None, ends: pd.Index, label: str | None 
     """
     if given is not None:
         return _existing(sheet, given)
-    found = [name for name in _named(sheet.table, ID_NAMES) if name != label]
+    found = [name for name in _named(sheet.table, IDS) if name != label]
     if len(found) > 1:
         found = [name for name in found if ends.isin(as_text(sheet.table[name])).all()] or found
     if len(found) > 1:  # row numbers that happen to be the ids as well
@@ -129,8 +110,8 @@ def find_ids(sheet: Sheet, given: str | None, ends: pd.Index, label: str | None 
 
 def find_long(table: pd.DataFrame) -> tuple[str, str | None] | None:
     """The columns of feature ids and of values, if each row holds one feature of one node."""
-    features = _named(table, FEATURE_NAMES)
-    values = _named(table, VALUE_NAMES)
+    features = _named(table, FEATURES)
+    values = _named(table, VALUES)
     if len(features) == 1 and len(values) <= 1 and len(table.columns) == 2 + len(values):
         return features[0], (values[0] if values else None)
     return None

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from gkd_runner.common.errors import DataError, on_one_line
+from gkd_runner.data.importing.assemble import assemble
+from gkd_runner.data.importing.objects import from_dgl
+from gkd_runner.data.importing.raw import Imported
 
 _MAGIC = (0xDD2E4FF046B4A13F).to_bytes(8, "little")  # kDGLSerializeMagic, graph_serialize.h
 
@@ -43,8 +46,8 @@ def is_dgl_file(path: Path) -> bool:
         return stream.read(len(_MAGIC)) == _MAGIC
 
 
-def read_dgl_file(path: Path) -> Any:
-    """The one graph in a file of ``dgl.save_graphs``.
+def import_dgl_file(path: Path, name: str) -> Imported:
+    """The one graph in a file of ``dgl.save_graphs``, under ``name``.
 
     Raises:
         DataError: if DGL is not installed, and for a damaged file or one with several graphs.
@@ -62,7 +65,7 @@ def read_dgl_file(path: Path) -> Any:
         raise DataError(f"{path}: DGL cannot read it: {on_one_line(str(error))}") from error
     if len(graphs) != 1:
         raise DataError(f"{path}: holds {len(graphs)} graphs; save a single one in a file")
-    return graphs[0]
+    return assemble(from_dgl(graphs[0], str(path)), name)
 
 
 def _alias_setuptools_extern() -> None:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import IntArray
-from gkd_runner.data.importing.columns import ID_NAMES
+from gkd_runner.data.importing.names import IDS
 from gkd_runner.data.importing.numbering import check_distinct, ids_of, integers_if_all
 from gkd_runner.data.importing.raw import Array
 from gkd_runner.data.importing.tables import Sheet
@@ -32,7 +32,7 @@ class FeatureRows:
     """Row i of ``matrix`` ``[f, d]`` belongs to the node ``ids[i]``, a text.
 
     ``taken`` names where they come from; ``unused`` are columns that hold no numbers;
-    ``repeated`` and ``renumbered`` as in ``Facts``. ``names`` are those of the columns of
+    ``repeated`` and ``renumbered`` as in ``Findings``. ``names`` are those of the columns of
     ``matrix``, where each is a column of the table.
     """
 
@@ -55,7 +55,7 @@ class FeatureRows:
         return sp.csr_array((entries.data, where), shape=(nodes, self.matrix.shape[1]))
 
     def with_empty(self, nodes: list[str]) -> FeatureRows:
-        """The same, with a row of zeros for each of ``nodes`` that has none yet."""
+        """These rows, and a row of zeros for each of ``nodes`` that has none yet."""
         empty = pd.Index(nodes).difference(pd.Index(self.ids), sort=False)
         rows = sp.csr_array((len(empty), self.matrix.shape[1]))
         ids = np.concatenate([self.ids, np.asarray(empty, dtype=object)])
@@ -73,7 +73,7 @@ def wide_features(sheet: Sheet, id_column: str, others: Iterable[str]) -> Featur
     spare = [str(name) for name in sheet.table.columns if name not in (id_column, *others)]
     blocks, used, unused = [], [], []
     for name in spare:
-        is_id = name.lower() in ID_NAMES  # another id, which says nothing about the node
+        is_id = name.lower() in IDS  # another id, which says nothing about the node
         block = None if is_id else _numbers(sheet.table[name], f"{sheet.where}: column {name}")
         if block is None:
             unused.append(name)
@@ -93,7 +93,7 @@ def wide_features(sheet: Sheet, id_column: str, others: Iterable[str]) -> Featur
 
 
 def unused_columns(names: list[str], where: str) -> tuple[str, ...]:
-    """The entry of ``Facts.unused`` for these columns of one table."""
+    """The entry of ``Findings.unused`` for these columns of one table."""
     columns = "column" if len(names) == 1 else "columns"
     shown = ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if names[MANY:] else "")
     return (f"{columns} {shown} of {Path(where).name}",) if names else ()
@@ -144,7 +144,7 @@ def sparse_features(
 
 
 def _feature_columns(found: Array) -> tuple[IntArray, int, int]:
-    """The column of each feature, the number of columns, and as in ``Facts.renumbered``."""
+    """The column of each feature, the number of columns, and as in ``Findings.renumbered``."""
     ids: Any = integers_if_all(found)
     if ids.dtype.kind == "i" and ids.min() >= 0 and ids.max() < CROWDED * len(ids):
         return ids, int(ids.max()) + 1, 0

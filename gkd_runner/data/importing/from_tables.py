@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.importing.columns import (
     NO_HEADER,
-    VALUE_NAMES,
     Columns,
     are_known,
     find_ends,
@@ -29,8 +28,9 @@ from gkd_runner.data.importing.feature_tables import (
     unused_columns,
     wide_features,
 )
+from gkd_runner.data.importing.names import VALUES
 from gkd_runner.data.importing.numbering import Numbering, check_distinct, ids_of, number_nodes
-from gkd_runner.data.importing.raw import Array, Facts, RawGraph
+from gkd_runner.data.importing.raw import Array, Findings, RawGraph
 from gkd_runner.data.importing.splits import PARTS, Splits, read_splits, split_arrays
 from gkd_runner.data.importing.tables import Sheet, read_json_features, read_sheet
 
@@ -87,19 +87,21 @@ def from_tables(tables: Tables) -> RawGraph:
         splits.splits,
         numbering.ids,
         feature_names=features.names,
-        facts=replace(
-            _facts(edges, ends, nodes, features),
+        findings=replace(
+            _findings(edges, ends, nodes, features),
             unlisted=tuple(map(str, np.delete(numbering.ids, numbering.listed))),
             shared_parts=splits.shared_parts,
         ),
     )
 
 
-def _facts(edges: Sheet, ends: tuple[str, str], nodes: _Nodes, features: FeatureRows) -> Facts:
+def _findings(
+    edges: Sheet, ends: tuple[str, str], nodes: _Nodes, features: FeatureRows
+) -> Findings:
     """The columns of all tables, and what was found in them."""
-    weights = [name for name in edges.table.columns if name.lower() in VALUE_NAMES]
+    weights = [name for name in edges.table.columns if name.lower() in VALUES]
     others = [name for name in edges.table.columns if name not in (*ends, *weights)]
-    return Facts(
+    return Findings(
         taken={
             "edges": ", ".join(ends),
             "node ids": nodes.id,

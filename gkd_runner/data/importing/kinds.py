@@ -28,7 +28,7 @@ def is_table(path: Path) -> bool:
 
 
 def hint(path: Path) -> str:
-    """What to do with a file that is no graph file, or an empty text."""
+    """Advice on a file that is no graph file; empty if there is none."""
     if is_table(path):
         return f"is a table; gkd-import {path} --nodes nodes.csv makes a graph file of it"
     if suffix_of(path) in (".xlsx", ".xls", ".ods"):

@@ -15,13 +15,13 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.importing.arrays import from_arrays
 from gkd_runner.data.importing.assemble import assemble
 from gkd_runner.data.importing.columns import Columns
-from gkd_runner.data.importing.dgl_library import is_dgl_file, read_dgl_file
+from gkd_runner.data.importing.dgl_library import import_dgl_file, is_dgl_file
 from gkd_runner.data.importing.from_tables import Table, Tables, from_tables
 from gkd_runner.data.importing.kinds import is_table
 from gkd_runner.data.importing.networks import is_networkx, tables_of
 from gkd_runner.data.importing.objects import from_dgl, from_pyg, is_dgl, is_pyg, to_array
 from gkd_runner.data.importing.raw import Imported, RawGraph
-from gkd_runner.data.importing.wording import log_facts
+from gkd_runner.data.importing.wording import log_findings
 from gkd_runner.data.npz import import_npz
 
 GENERIC = ("edges", "edge", "edge_list", "edgelist", "links", "graph", "data")
@@ -78,7 +78,7 @@ def load_graph(
     """
     columns = Columns(id_column, label_column, edge_columns)
     imported = import_graph(source, name, nodes, features, labels, columns)
-    log_facts(imported.facts, imported.graph.name)
+    log_findings(imported.findings, imported.graph.name)
     return imported.graph
 
 
@@ -90,7 +90,7 @@ def import_graph(
     labels: Any = None,
     columns: Columns | None = None,
 ) -> Imported:
-    """The graph of ``load_graph``, with the facts about its import."""
+    """The graph of ``load_graph``, with the findings about its import."""
     source = Path(source).expanduser() if isinstance(source, str) else source
     called = name or (name_of(source) if isinstance(source, Path) else NAME)
     chosen = columns or Columns()
@@ -104,7 +104,7 @@ def import_graph(
     if isinstance(source, Path):
         _refuse_more(source, features, labels)
         if is_dgl_file(source):
-            return assemble(from_dgl(read_dgl_file(source), str(source)), called)
+            return import_dgl_file(source, called)
         return import_npz(source, called)
     return assemble(_from_memory(source, features, labels, chosen), called)
 

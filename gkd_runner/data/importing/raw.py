@@ -1,4 +1,4 @@
-"""What every source of a graph yields, before it is brought into the one canonical form."""
+"""A graph as any source describes it, before it is brought into the one canonical form."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a source's layout was taken to mean, and what was mended, dropped or left unused.
+class Findings:
+    """The meaning that a source's layout was taken to have, and all that was mended or dropped.
 
     ``taken`` maps a role ("labels", "edges", ...) to the column or array that fills it.
     ``unused`` names columns and arrays that nothing was read from, ``unlisted`` the nodes that the
@@ -67,12 +67,12 @@ class RawGraph:
     node_ids: Ids | None = None
     class_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
-    facts: Facts = field(default_factory=Facts)
+    findings: Findings = field(default_factory=Findings)
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """A graph in canonical form, and the facts about its import."""
+    """A graph in canonical form, and the findings about its import."""
 
     graph: GraphData
-    facts: Facts
+    findings: Findings

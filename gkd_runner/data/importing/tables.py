@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from gkd_runner.common.errors import DataError, on_one_line
+from gkd_runner.common.extras import require
 from gkd_runner.data.importing.kinds import (
     PARQUET_SUFFIXES,
     TEXT_SUFFIXES,
@@ -19,10 +20,8 @@ from gkd_runner.data.importing.kinds import (
     is_table,
     suffix_of,
 )
+from gkd_runner.data.importing.names import INDEX
 from gkd_runner.data.importing.raw import Array
-
-INDEX = "index"
-"""The name of a column without one, as pandas writes its row numbers."""
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -95,12 +94,8 @@ def read_json_features(path: Path) -> tuple[Array, Array, list[str]]:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path, engine="pyarrow")
-    except ImportError as error:
-        raise DataError(
-            f'{path}: Parquet is read with pyarrow: pip install "gkd-runner[import]"'
-        ) from error
+    require(f"{path}: Parquet", "import", "pyarrow")
+    table = pd.read_parquet(path, engine="pyarrow")
     if table.index.name is not None:  # ids that pandas wrote as an index
         table = table.reset_index()
     return table.rename(columns=str)

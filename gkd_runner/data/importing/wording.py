@@ -1,4 +1,4 @@
-"""Facts about an import in words, for the log and for the summary."""
+"""Findings about an import in words, for the log and for the summary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gkd_runner.data.importing.raw import Facts
+from gkd_runner.data.importing.raw import Findings
 
 SHOWN = 5  # nodes that a line names at most
 
@@ -20,66 +20,74 @@ class Note(NamedTuple):
     text: str
 
 
-def notes(facts: Facts) -> list[Note]:
-    """What ``facts`` say, but for what was taken."""
-    return [*_added(facts), *_dropped(facts), *_mended(facts), *_ignored(facts), *_kept(facts)]
+def notes(findings: Findings) -> list[Note]:
+    """All ``findings`` in words, but for ``taken``."""
+    return [
+        *_added(findings),
+        *_dropped(findings),
+        *_mended(findings),
+        *_ignored(findings),
+        *_kept(findings),
+    ]
 
 
-def log_facts(facts: Facts, where: str) -> None:
+def log_findings(findings: Findings, where: str) -> None:
     """Warn of all that was added, dropped, mended or ignored; ``where`` is the source."""
-    for note in notes(facts):
+    for note in notes(findings):
         if note.kind != "kept":
             logger.warning("%s: %s %s", where, note.kind, note.text)
 
 
-def _added(facts: Facts) -> Iterator[Note]:
-    if facts.unlisted:
-        named = ", ".join(facts.unlisted[:SHOWN]) + ", ..." * (len(facts.unlisted) > SHOWN)
+def _added(findings: Findings) -> Iterator[Note]:
+    if findings.unlisted:
+        named = ", ".join(findings.unlisted[:SHOWN]) + ", ..." * (len(findings.unlisted) > SHOWN)
         yield Note(
             "added",
-            f"nodes that the table of nodes does not list: {len(facts.unlisted):,} ({named})",
+            f"nodes that the table of nodes does not list: {len(findings.unlisted):,} ({named})",
         )
 
 
-def _dropped(facts: Facts) -> Iterator[Note]:
+def _dropped(findings: Findings) -> Iterator[Note]:
     counts = {
-        "self-loops (models add those that they need)": facts.self_loops,
-        "edge weights that are not 1 (an edge is there or not)": facts.weighted,
-        "places in splits of nodes without a label": facts.unsplit,
+        "self-loops (models add those that they need)": findings.self_loops,
+        "edge weights that are not 1 (an edge is there or not)": findings.weighted,
+        "places in splits of nodes without a label": findings.unsplit,
     }
     yield from (Note("dropped", f"{count:,} {what}") for what, count in counts.items() if count)
 
 
-def _mended(facts: Facts) -> Iterator[Note]:
-    if facts.repeated:
-        yield Note("mended", f"{facts.repeated:,} edges listed again, merged")
-    if facts.two_way and facts.one_way:
+def _mended(findings: Findings) -> Iterator[Note]:
+    if findings.repeated:
+        yield Note("mended", f"{findings.repeated:,} edges listed again, merged")
+    if findings.two_way and findings.one_way:
         yield Note(
             "mended",
-            f"directions: {facts.two_way:,} edges are listed in both and {facts.one_way:,} in one;"
-            " all edges are undirected now",
+            f"directions: {findings.two_way:,} edges are listed in both and {findings.one_way:,} in"
+            " one; all edges are undirected now",
         )
-    if facts.repeated_features:
-        yield Note("mended", f"{facts.repeated_features:,} features of nodes listed again, merged")
-    if facts.renumbered:
+    if findings.repeated_features:
+        yield Note(
+            "mended", f"{findings.repeated_features:,} features of nodes listed again, merged"
+        )
+    if findings.renumbered:
         yield Note(
             "mended",
             f"feature ids with wide gaps: they became columns 0 to"
-            f" {facts.renumbered - 1:,} in their order",
+            f" {findings.renumbered - 1:,} in their order",
         )
-    if facts.shared_parts:
-        yield Note("mended", f"{facts.shared_parts} parts given once, which serve every split")
+    if findings.shared_parts:
+        yield Note("mended", f"{findings.shared_parts} parts given once, which serve every split")
 
 
-def _ignored(facts: Facts) -> Iterator[Note]:
-    if facts.unused:
-        yield Note("ignored", ", ".join(facts.unused))
+def _ignored(findings: Findings) -> Iterator[Note]:
+    if findings.unused:
+        yield Note("ignored", ", ".join(findings.unused))
 
 
-def _kept(facts: Facts) -> Iterator[Note]:
+def _kept(findings: Findings) -> Iterator[Note]:
     counts = {
-        "nodes without a label": facts.unlabelled,
-        "nodes without features (all zero)": facts.featureless,
-        "nodes without an edge": facts.isolated,
+        "nodes without a label": findings.unlabelled,
+        "nodes without features (all zero)": findings.featureless,
+        "nodes without an edge": findings.isolated,
     }
     yield from (Note("kept", f"{count:,} {what}") for what, count in counts.items() if count)

@@ -173,4 +173,4 @@ def test_our_own_layout_is_mended_on_importing(tmp_path: Path) -> None:
         load_npz(tmp_path / "g.npz", "g")
     imported = import_graph(tmp_path / "g.npz")
     assert imported.graph.fingerprint == graph.fingerprint
-    assert imported.facts.one_way == graph.num_edges // 2
+    assert imported.findings.one_way == graph.num_edges // 2

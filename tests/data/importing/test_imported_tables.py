@@ -104,7 +104,7 @@ def test_nodes_of_edges_and_features_alone_are_kept_and_told(tmp_path: Path) -> 
     (tmp_path / "words.json").write_text(
         json.dumps({"a": [0, 2], "d": [2], "f": [1], "c": [0], "g": []})
     )
-    graph, facts = vars(
+    graph, findings = vars(
         import_graph(
             tmp_path / "edges.csv",
             nodes=tmp_path / "nodes.csv",
@@ -116,7 +116,12 @@ def test_nodes_of_edges_and_features_alone_are_kept_and_told(tmp_path: Path) -> 
     dense = np.asarray(graph.features.toarray())
     rows = {"a": [1, 0, 1], "c": [1, 0, 0], "d": [0, 0, 1], "f": [0, 1, 0]}
     assert dense.tolist() == [rows.get(node, [0, 0, 0]) for node in graph.ids]
-    assert (len(facts.unlisted), facts.unlabelled, facts.featureless, facts.isolated) == (
+    assert (
+        len(findings.unlisted),
+        findings.unlabelled,
+        findings.featureless,
+        findings.isolated,
+    ) == (
         4,
         4,
         3,

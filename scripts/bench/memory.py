@@ -1,0 +1,105 @@
+"""Peak memory of one contender: a process of its own trains a few epochs.
+
+``python -m bench.memory '{"workload": ..., ...}'`` prints the bytes as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.threads import set_threads
+
+EPOCHS = 3
+SCRIPTS = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the process trains.
+
+    Attributes:
+        workload: its name, as on the command line.
+        scale: as for ``load_workload``.
+        stage: teacher or student.
+        teacher: architecture.
+        method: of the student.
+        plain: the plain reference instead of this package.
+        cache: folder with the teacher of a student.
+        device: where it trains.
+        options: further options of the configuration.
+    """
+
+    workload: str
+    scale: float
+    stage: str
+    teacher: str
+    method: str
+    plain: bool
+    cache: str
+    device: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident bytes: the peak, and those once libraries and graph were there."""
+
+    peak_bytes: int
+    start_bytes: int
+
+
+def measure(request: Request) -> Memory:
+    """Start the process. Raises ``CalledProcessError`` with its output if it fails."""
+    paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.memory", json.dumps(asdict(request))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    return Memory(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _train(request: Request) -> Memory:
+    import torch
+
+    from bench import epochs, parts
+    from bench.machine import resident_bytes
+    from bench.plain.train import plain_student_training, plain_teacher_training
+    from bench.workloads import load_workload
+    from gkd_runner.training.student import train_students
+
+    device = torch.device(request.device)
+    workload = load_workload(request.workload, request.scale)
+    config = epochs.short(
+        workload.config(request.teacher, request.method, *request.options), EPOCHS
+    )
+    task = workload.task
+    teacher = parts.stored(Path(request.cache)) if request.stage == "student" else None
+    start = resident_bytes("VmRSS")
+    if request.plain:
+        training = (
+            plain_teacher_training(task, config, device)
+            if teacher is None
+            else plain_student_training(
+                task, config, torch.from_numpy(teacher.observed_logits), device
+            )
+        )
+        for _ in zip(range(EPOCHS), training.epochs(), strict=False):
+            pass
+    elif teacher is None:
+        epochs.taught(workload, config, EPOCHS, device)
+    else:
+        train_students([task], [epochs.uncalibrated(teacher)], config, device, epochs.silent)
+    return Memory(resident_bytes("VmHWM"), start)
+
+
+if __name__ == "__main__":
+    set_threads(["--threads", os.environ.get("OMP_NUM_THREADS", "2")])
+    print(json.dumps(asdict(_train(Request(**json.loads(sys.argv[1]))))))

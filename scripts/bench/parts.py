@@ -1,0 +1,83 @@
+"""What a run computes once: influence, hardness, the first layer's forms, the cache of teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from bench.clock import Block, Effort, repeated
+from bench.forms import FirstLayer, raw_forms
+from bench.plain.models import operator
+from bench.results import OURS
+from bench.workloads import Workload
+from gkd_runner.graph.batch import batch_graphs
+from gkd_runner.graph.hardness import edge_cosines, hardness, keep_probability
+from gkd_runner.graph.influence import node_influence
+from gkd_runner.training.cache import TeacherCache, load_teacher, teacher_file
+from gkd_runner.training.stage import Trained
+
+ONCE = Effort(rounds=1, epochs=3, seconds=20.0)
+"""Turns of work that a run does once and that may take minutes."""
+
+Blocks = dict[str, Block]
+"""The block of each contender."""
+
+KEY = "bench"
+
+
+def influence(workload: Workload, device: torch.device) -> Blocks:
+    """InfGraND's influence of every node, exact."""
+    loops = workload.config().method.self_loops  # type: ignore[attr-defined]
+    run = partial(node_influence, workload.task.training_graph, loops)
+    return {OURS: repeated(run, ONCE, device, warm=False)}
+
+
+def edge_probabilities(workload: Workload, teacher: Trained, device: torch.device) -> Blocks:
+    """HGMD's hardness of every node, and the probability of every edge."""
+    graph = batch_graphs([workload.task.training_graph.adjacency], device)
+    logits = torch.from_numpy(teacher.observed_logits).to(device)
+    probabilities = torch.softmax(logits, dim=1).unsqueeze(0)
+
+    def run() -> None:
+        each = hardness(probabilities)
+        keep_probability(graph, edge_cosines(graph, probabilities), each, each, 1.0)
+
+    return {OURS: repeated(run, ONCE, device)}
+
+
+def first_layers(workload: Workload, device: torch.device) -> Blocks:
+    """The first layer of the GCN teacher on all rows in each form, forward and gradient."""
+    graph = workload.task.training_graph
+    width = workload.config().teacher.hidden_dim
+    kinds = {"raw": graph.features}
+    if graph.num_nodes < 10**6:
+        kinds["propagated once"] = operator("gcn", graph.adjacency) @ graph.features
+    return {
+        f"{form.name}, {kind}": repeated(
+            FirstLayer(form, width, trains=True, device=device), ONCE, device
+        )
+        for kind, x in kinds.items()
+        for form in raw_forms(x, device)
+    }
+
+
+def cache(teacher: Trained, folder: Path, device: torch.device) -> Blocks:
+    """Writing a teacher with its soft labels, and reading it."""
+    return {
+        f"{OURS}, write": repeated(partial(store, teacher, folder), ONCE, device),
+        f"{OURS}, read": repeated(partial(stored, folder), ONCE, device),
+    }
+
+
+def store(teacher: Trained, folder: Path) -> None:
+    """Write the teacher into a cache in ``folder``."""
+    train: Callable[..., list[Trained]] = lambda positions: [teacher]  # noqa: E731
+    TeacherCache(folder, "refresh").get_or_train([KEY], train)
+
+
+def stored(folder: Path) -> Trained:
+    """The teacher that ``store`` wrote."""
+    return load_teacher(teacher_file(folder, KEY))

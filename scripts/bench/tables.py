@@ -1,0 +1,248 @@
+"""Results as tables: on the terminal with rich, in the documentation as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.clock import Spread
+from bench.compare import Comparison, Ratio, round_ratio
+from bench.measure import FLOOR, NEEDED, PROPAGATION
+from bench.results import OURS, REFERENCE, Line, Results
+
+NOTHING = "-"
+PIECE = ": "
+"""In the names of a floor's pieces, whose ratios are left out."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """A Markdown table under its title."""
+        lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
+        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(row)} |" for row in lines)])
+
+    def rich(self) -> Table:
+        """For the terminal."""
+        table = Table(title=self.title, title_justify="left")
+        for column in self.columns:
+            table.add_column(column, overflow="fold")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def milliseconds(spread: Spread | None) -> str:
+    """Median, and half the distance of the quartiles in percent where there are some samples."""
+    if spread is None:
+        return NOTHING
+    median = _digits(1e3 * spread.median)
+    if spread.count == 1 or not spread.median:
+        return median
+    return f"{median} ±{50 * (spread.high - spread.low) / spread.median:.0f}%"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def times(ratio: Ratio | None) -> str:
+    """A ratio with its bounds."""
+    if ratio is None:
+        return NOTHING
+    return f"{ratio.middle:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
+
+
+def megabytes(size: int | None) -> str:
+    """Binary megabytes."""
+    return NOTHING if size is None else f"{size / 2**20:,.0f}"
+
+
+def epochs_table(results: Results, workload: str) -> Grid:
+    """Epochs of all stages of one workload beside reference and floor."""
+    parts = dict.fromkeys(
+        line.key.part
+        for line in results.lines
+        if line.key.workload == workload and line.per == "epoch"
+    )
+    columns = (
+        "epoch of",
+        "CPU ms",
+        "wall ms",
+        "reference",
+        "reference / here",
+        "floor",
+        "here / floor",
+        "propagation",
+    )
+    rows = [_epoch_row(results, workload, part) for part in parts]
+    return Grid(f"{workload}: {_sizes(results.workloads[workload])}", columns, tuple(rows))
+
+
+def _sizes(sizes: dict[str, object]) -> str:
+    kind = ", made up" if sizes["made_up"] else ""
+    return (
+        f"{sizes['nodes']:,} nodes, {sizes['undirected_edges']:,} edges,"
+        f" {sizes['features']:,} features, {sizes['classes']} classes{kind}"
+    )
+
+
+def _epoch_row(results: Results, workload: str, part: str) -> tuple[str, ...]:
+    def line(contender: str) -> Line | None:
+        return results.find(workload, part, contender)
+
+    ours, reference = line(OURS), line(REFERENCE)
+    floors = [name for name in (FLOOR, NEEDED) if line(name)]
+    # the floor of needed rows counts where it is the lower one
+    floor = min(floors, key=lambda name: _cpu(line(name)), default=None)
+    spread = milliseconds(ours.cpu if ours else None)
+    return (
+        part,
+        spread,
+        milliseconds(ours.wall if ours else None),
+        milliseconds(reference.cpu if reference else None),
+        times(round_ratio(reference, ours)) if ours and reference else NOTHING,
+        f"{milliseconds(_spread(line(floor)))}{_which(floor)}" if floor else NOTHING,
+        times(round_ratio(ours, line(floor))) if ours and floor else NOTHING,
+        milliseconds(_spread(line(f"{floor}: {PROPAGATION}"))) if floor else NOTHING,
+    )
+
+
+def _which(floor: str) -> str:
+    return " (needed)" if floor == NEEDED else ""
+
+
+def _cpu(line: Line | None) -> float:
+    return line.cpu.median if line and line.cpu else float("inf")
+
+
+def _spread(line: Line | None) -> Spread | None:
+    return line.cpu if line else None
+
+
+def memory_table(results: Results) -> Grid | None:
+    """Peaks beside those of the reference."""
+    found = [line for line in results.lines if line.peak_bytes and line.key.contender == OURS]
+    if not found:
+        return None
+    rows = []
+    for line in found:
+        other = results.find(line.key.workload, line.key.part, REFERENCE)
+        share = (
+            f"{other.peak_bytes / line.peak_bytes:.1f}"  # type: ignore[operator]
+            if other and other.peak_bytes
+            else NOTHING
+        )
+        rows.append(
+            (
+                line.key.workload,
+                line.key.part,
+                megabytes(line.peak_bytes),
+                megabytes(line.start_bytes),
+                megabytes(other.peak_bytes if other else None),
+                share,
+            )
+        )
+    columns = ("graph", "what", "peak MiB", "before, MiB", "plain reference, MiB", "times as large")
+    return Grid("Peak memory of a process", columns, tuple(rows))
+
+
+def others_table(results: Results) -> Grid | None:
+    """Everything that is neither an epoch nor memory."""
+    found = [line for line in results.lines if line.per != "epoch" and line.cpu]
+    rows = tuple(
+        (*line.key[:2], line.key.contender, milliseconds(line.cpu), milliseconds(line.wall))
+        for line in found
+    )
+    columns = ("graph", "what", "how", "CPU ms", "wall ms")
+    return Grid("Once per run", columns, rows) if rows else None
+
+
+def grids(results: Results) -> list[Grid]:
+    """All tables."""
+    with_epochs = dict.fromkeys(line.key.workload for line in results.lines if line.per == "epoch")
+    made = [epochs_table(results, name) for name in with_epochs]
+    others = (memory_table(results), others_table(results), facts_table(results))
+    return [*made, *(table for table in others if table)]
+
+
+def facts_table(results: Results) -> Grid | None:
+    """What whole commands tell beside their time."""
+    rows = [
+        (command, *(_fact(told, name) for name in ("imports_torch", "training_share")))
+        for told_by in results.workloads.values()
+        for command, told in told_by.items()
+        if isinstance(told, dict) and {"imports_torch", "training_share"} & set(told)
+    ]
+    columns = ("command", "imports torch", "share of CPU time in training")
+    return Grid("Commands", columns, tuple(rows)) if rows else None
+
+
+def _fact(told: dict[str, object], name: str) -> str:
+    value = told.get(name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return NOTHING if value is None else f"{value:.1%}"
+
+
+def machine_text(results: Results) -> str:
+    """The machine in one sentence."""
+    machine = results.machine
+    git = machine["git"] or {}
+    commit = f"commit {git['commit'][:10]}{' with changes' if git['dirty'] else ''}" if git else ""
+    parts = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads",
+        f"torch {machine['versions']['torch']}",
+        commit,
+        f"load {machine['load_before']:.1f} before",
+        machine["started"],
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def markdown(results: Results) -> str:
+    """All tables for the documentation."""
+    return "\n\n".join(
+        [f"Measured on: {machine_text(results)}.", *(g.markdown() for g in grids(results))]
+    )
+
+
+def show(results: Results, console: Console) -> None:
+    """Print everything."""
+    for grid in grids(results):
+        console.print(grid.rich())
+    for workload, part, reason in results.skipped:
+        console.print(f"not measured: {workload}, {part}: {reason}")
+    console.print(machine_text(results))
+
+
+def comparison_grid(comparison: Comparison) -> Grid:
+    """Old over new of every line that both have."""
+    rows = tuple(
+        (
+            *line.key,
+            times(line.cpu),
+            times(line.wall),
+            NOTHING if line.memory is None else f"{line.memory:.2f}",
+        )
+        for line in comparison.lines
+        if PIECE not in line.key.contender
+    )
+    columns = ("graph", "what", "how", "CPU, old / new", "wall, old / new", "memory, old / new")
+    return Grid("Old over new: 2 means half the cost", columns, rows)
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the ratios and the lines that one side lacks."""
+    console.print(comparison_grid(comparison).rich())
+    for side, keys in (("old", comparison.only_old), ("new", comparison.only_new)):
+        for key in keys:
+            console.print(f"only in the {side} result: {', '.join(key)}")
