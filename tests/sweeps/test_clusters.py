@@ -139,8 +139,6 @@ def test_what_sbatch_refuses_is_told_in_one_line(tmp_path: Path) -> None:
         done = ended(sweep(slurm, tmp_path, "hydra.launcher.partition=nowhere"))
 
     assert done.returncode == 1
-    assert (
-        "gkd-train: the launcher ended the sweep: sbatch: error: invalid partition" in done.stderr
-    )
+    assert "the launcher ended the sweep: sbatch: error: invalid partition" in done.stderr
     assert "Traceback" not in done.stderr
     assert results(tmp_path) == []
