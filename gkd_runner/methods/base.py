@@ -10,7 +10,7 @@ from abc import ABC
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from jaxtyping import Float
 
@@ -152,6 +152,9 @@ class Method(ABC, Generic[ConfigT]):
     watches_student = False
     """True if ``soft_target`` needs the student's logits of the previous epoch."""
 
+    asks_teacher = False
+    """Whether ``prepare`` calls ``classroom.ask``, which needs a teacher that is trained here."""
+
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
@@ -194,4 +197,8 @@ class Method(ABC, Generic[ConfigT]):
 
     def logged(self) -> Mapping[str, Float[torch.Tensor, " R"]]:
         """Values of each replica to record with this epoch, by name."""
+        return {}
+
+    def facts(self, replica: int) -> Mapping[str, Any]:
+        """What ``prepare`` found out, for ``method_facts`` in ``result.json``: JSON values."""
         return {}

@@ -315,8 +315,8 @@ class Gat(Teacher[GraphBatch]):
         """Attention-weighted sums of the projected neighbours ``h``."""
         sender, receiver = self.sender_scores[layer], self.receiver_scores[layer]
         heads = h.view(*h.shape[:2], *sender.shape[1:])
-        from_sender = (heads * sender.unsqueeze(1)).sum(-1).flatten(0, 1)
-        from_receiver = (heads * receiver.unsqueeze(1)).sum(-1).flatten(0, 1)
+        scored = heads.transpose(1, 2) @ torch.stack([sender, receiver], dim=3)
+        from_sender, from_receiver = scored.transpose(1, 2).flatten(0, 1).unbind(2)
         scores = from_sender[block.senders] + from_receiver[block.receivers_as_sources]
         attention = edge_softmax(block, F.leaky_relu(scores, self.slope))
         attention = self._drop_attention(attention, block, streams)

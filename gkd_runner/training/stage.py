@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ class Trained:
     """One seed's finished stage, on the host.
 
     ``observed_logits`` (``[n_observed, C]``) come from the training graph alone;
-    ``hidden_logits`` (``[n_hidden, C]``) are for evaluation only.
+    ``hidden_logits`` (``[n_hidden, C]``) are for evaluation only. ``facts`` are the method's.
     """
 
     seed: int
@@ -32,6 +32,7 @@ class Trained:
     best_epoch: int
     history: list[Epoch]
     seconds: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 T = TypeVar("T")

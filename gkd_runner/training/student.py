@@ -119,7 +119,7 @@ def train_students(
 
     def answer(replica: int, graph: GraphData) -> Tensor:
         labels = soft_labels[replica]
-        raw = ask_teacher(labels.teacher, config.teacher, config.training, graph, classes, device)
+        raw = ask_teacher(labels.teacher, config.gnn, config.training, graph, classes, device)
         return raw / labels.temperature
 
     method.prepare(Classroom(tasks, logits, config.training.max_epochs, answer))
@@ -136,4 +136,5 @@ def train_students(
         hidden = observed[:, :0]
         if len(tasks[0].hidden):
             hidden = answers(model, data.hidden(method))
-    return collect(tasks, model, observed, hidden, fitted)
+    students = collect(tasks, model, observed, hidden, fitted)
+    return [replace(one, facts=method.facts(replica)) for replica, one in enumerate(students)]

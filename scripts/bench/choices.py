@@ -17,7 +17,7 @@ from gkd_runner.data.synthetic import synthetic
 from gkd_runner.graph import kernels
 from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.methods.objective import SoftTarget, distillation
-from gkd_runner.models.layers import relu_dropout
+from gkd_runner.models.layers import activate
 from gkd_runner.models.streams import Streams
 
 EFFORT = Effort(rounds=3, epochs=10, seconds=5.0)
@@ -82,14 +82,14 @@ def gradient(data: GraphData, width: int, device: torch.device) -> Choices:
 
 
 def dropout(nodes: int, width: int, device: torch.device) -> Choices:
-    """ReLU and dropout by torch, and by 16-bit words of a fast generator."""
-    x = torch.randn(1, nodes, width, device=device)
+    """Bias, ReLU and dropout by torch, and by 16-bit words of a fast generator."""
+    x, bias = torch.randn(1, nodes, width, device=device), torch.zeros(1, 1, width, device=device)
     streams = Streams([0], "student dropout", device)
     runs = {
-        "F.dropout(F.relu)": lambda: F.dropout(F.relu(x), 0.5),
-        "relu_dropout": lambda: relu_dropout(x, 0.5, streams),
+        "F.dropout(F.relu)": lambda: F.dropout(F.relu(x + bias), 0.5),
+        "models.layers.activate": lambda: activate(x, bias, 0.5, streams),
     }
-    return {f"ReLU and dropout, {nodes:,} x {width}, forward": _blocks(runs, device)}
+    return {f"bias, ReLU and dropout, {nodes:,} x {width}, forward": _blocks(runs, device)}
 
 
 def messages(graph: GraphBatch, device: torch.device) -> Choices:

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench.choices import EFFORT, choices
+from bench import scaling
 from bench.clock import Effort, alternate
 from bench.commands import COMMANDS
 from bench.compare import compare
 from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
 from bench.results import OURS, Key, Line, Results, load
+from bench.scaling_plot import save_figure
 from bench.tables import markdown, show, show_comparison
 from bench.threads import THREADS
 from bench.workloads import NAMES, load_workload
@@ -26,7 +27,8 @@ TEACHERS = ("gcn", "sage", "gat")
 REAL = ("cora", "pubmed", "amazon-photo", "coauthor-cs", "coauthor-physics")
 DEFAULT = (*REAL, "start-up", "tracker")
 CHOICES = "choices"
-NAMED = (*NAMES, *COMMANDS, CHOICES)
+SCALING = "scaling"
+NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING)
 
 WIDTH = 140
 """Columns of tables that go to a file."""
@@ -48,12 +50,17 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", type=int, default=THREADS)
     made.add_argument("--device", default="cpu")
     made.add_argument("--scale", type=float, default=1.0, help="of products-shape, 1 = all of it")
+    made.add_argument(
+        "--option", action="append", default=[], metavar="OPTION=VALUE", help="as for gkd-train"
+    )
     made.add_argument("--no-reference", dest="reference", action="store_false")
     made.add_argument("--no-floor", dest="floor", action="store_false")
     made.add_argument("--label", default="", help="a name for the results")
     made.add_argument("--json", type=Path, help="file for the results")
     made.add_argument("--compare", type=Path, metavar="OLD.json", help="print old / new")
     made.add_argument("--show", type=Path, metavar="RESULTS.json", help="measure nothing")
+    made.add_argument("--axes", type=_words(tuple(scaling.AXES)), default=tuple(scaling.AXES))
+    made.add_argument("--figure", type=Path, help="file for the figure of scaling, .png or .svg")
     made.add_argument("--markdown", action="store_true", help="tables as in docs/speed.md")
     return made
 
@@ -85,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(markdown(results))
     else:
         show(results, console)
+    if given.figure:
+        save_figure(results, given.figure)
     if given.compare:
         show_comparison(compare(load(given.compare), results), console)
 
@@ -102,6 +111,9 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
         if name == CHOICES:
             _choices(device, results, console)
             continue
+        if name == SCALING:
+            _scaling(given, device, results, console)
+            continue
         small = name not in LARGE
         wanted = Wanted(
             given.parts,
@@ -110,11 +122,12 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
             effort,
             device,
             given.scale,
+            tuple(given.option),
             given.reference and small,
             given.floor and small,
         )
         with console.status(f"loading {name}"):
-            workload = load_workload(name, given.scale)
+            workload = load_workload(name, given.scale, given.option)
         Measuring(workload, name, wanted, results, console).everything()
         if given.json:
             results.save(given.json)  # a long run that is stopped keeps what it has
@@ -129,8 +142,19 @@ def _commands(name: str, effort: Effort, results: Results, console: Console) -> 
             results.lines.append(Line.of(Key(name, command, OURS), "command", samples))
 
 
+def _scaling(
+    given: argparse.Namespace, device: torch.device, results: Results, console: Console
+) -> None:
+    with recorded(SCALING, "all", results, console), console.status("") as status:
+        for what in scaling.measured(given.teachers, given.methods, given.axes, device, results):
+            status.update(f"{SCALING}: {what}")
+
+
 def _choices(device: torch.device, results: Results, console: Console) -> None:
     with recorded(CHOICES, "all", results, console):
+        # the only part that needs the insides of this version of the package
+        from bench.choices import EFFORT, choices
+
         for what, blocks in choices(device).items():
             for contender, samples in alternate(blocks, EFFORT.rounds).items():
                 results.lines.append(Line.of(Key(CHOICES, what, contender), "call", samples))

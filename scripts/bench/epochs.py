@@ -6,14 +6,14 @@ commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import torch
 
 from bench.clock import Block, Effort, Enough, EpochClock, Sample
-from bench.workloads import Workload
+from gkd_runner.data.task import Task
 from gkd_runner.options.schema import Config
 from gkd_runner.training.fit import OnEpochs
 from gkd_runner.training.soft_labels import SoftLabels
@@ -27,28 +27,28 @@ def silent(*_: object) -> None:
 
 
 def teacher_block(
-    workload: Workload, config: Config, effort: Effort, device: torch.device
+    tasks: Sequence[Task], config: Config, effort: Effort, device: torch.device
 ) -> Block:
-    """Epochs of a teacher's training, which starts anew in each block."""
+    """Epochs of all tasks' teachers together; their training starts anew in each block."""
 
     def train(on_epochs: OnEpochs) -> object:
-        return train_teachers([workload.task], config.teacher, config.training, device, on_epochs)
+        return train_teachers(tasks, config.teacher, config.training, device, on_epochs)
 
     return lambda: _epochs(train, effort, device)
 
 
 def student_block(
-    workload: Workload,
+    tasks: Sequence[Task],
+    teachers: Sequence[Trained],
     config: Config,
-    teacher: Trained,
     effort: Effort,
     device: torch.device,
 ) -> Block:
-    """Epochs of a student's training; what its method computes beforehand does not count."""
-    labels = [uncalibrated(teacher)]
+    """Epochs of all tasks' students together; what a method computes beforehand does not count."""
+    labels = [uncalibrated(teacher) for teacher in teachers]
 
     def train(on_epochs: OnEpochs) -> object:
-        return train_students([workload.task], labels, config, device, on_epochs)
+        return train_students(tasks, labels, config, device, on_epochs)
 
     return lambda: _epochs(train, effort, device)
 
@@ -72,7 +72,17 @@ def short(config: Config, epochs: int) -> Config:
     return replace(config, training=replace(config.training, max_epochs=epochs))
 
 
-def taught(workload: Workload, config: Config, epochs: int, device: torch.device) -> Trained:
-    """A teacher after a few epochs, with its soft labels."""
+def taught(
+    tasks: Sequence[Task], config: Config, epochs: int, device: torch.device
+) -> list[Trained]:
+    """Each task's teacher after a few epochs, with its soft labels."""
     training = short(config, epochs).training
-    return train_teachers([workload.task], config.teacher, training, device, silent)[0]
+    return train_teachers(tasks, config.teacher, training, device, silent)
+
+
+def distilled(
+    tasks: Sequence[Task], teachers: Sequence[Trained], config: Config, device: torch.device
+) -> list[Trained]:
+    """Each task's student."""
+    labels = [uncalibrated(teacher) for teacher in teachers]
+    return train_students(tasks, labels, config, device, silent)

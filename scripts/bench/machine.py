@@ -46,3 +46,8 @@ def resident_bytes(field: str) -> int:
         raise OSError(f"peak memory is read from {status}, which {sys.platform} does not have")
     rows = dict(row.split(":", 1) for row in status.read_text(encoding="utf-8").splitlines())
     return int(rows[field].split()[0]) * 1024
+
+
+def forget_peak() -> None:
+    """Let ``VmHWM`` start again from what is resident now (Linux: ``man 5 proc``, clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

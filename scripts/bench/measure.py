@@ -44,6 +44,7 @@ class Wanted:
     effort: Effort
     device: torch.device
     scale: float
+    options: tuple[str, ...] = ()
     reference: bool = True
     floors: bool = True
 
@@ -80,7 +81,7 @@ class Measuring:
     def _teacher(self, name: str) -> None:
         workload, wanted = self._workload, self._wanted
         config, part = workload.config(name), f"teacher {name}"
-        blocks = {OURS: epochs.teacher_block(workload, config, wanted.effort, wanted.device)}
+        blocks = {OURS: epochs.teacher_block([workload.task], config, wanted.effort, wanted.device)}
         if wanted.reference:
             training = plain_teacher_training(workload.task, config, wanted.device)
             blocks[REFERENCE] = plain_block(training, wanted.effort, wanted.device)
@@ -93,13 +94,14 @@ class Measuring:
     def _taught(self) -> None:
         """Everything that needs soft labels: those of a GCN after a few epochs."""
         workload, wanted = self._workload, self._wanted
-        teacher = epochs.taught(workload, workload.config(), TEACHER_EPOCHS, wanted.device)
+        config = workload.config()
+        (teacher,) = epochs.taught([workload.task], config, TEACHER_EPOCHS, wanted.device)
         with tempfile.TemporaryDirectory() as folder:
             cache = parts.cache(teacher, Path(folder), wanted.device)
             if "cache" in wanted.parts:
                 self._measure("cache", cache, "call", parts.ONCE)
             if "hardness" in wanted.parts:
-                blocks = parts.edge_probabilities(workload, teacher, wanted.device)
+                blocks = parts.knowledge_hardness(workload, teacher, wanted.device)
                 self._measure("hardness", blocks, "call", parts.ONCE)
             if "student" in wanted.parts:
                 for method in wanted.methods:
@@ -112,7 +114,9 @@ class Measuring:
         workload, wanted = self._workload, self._wanted
         config, part = workload.config("gcn", method), f"student {method}"
         blocks = {
-            OURS: epochs.student_block(workload, config, teacher, wanted.effort, wanted.device)
+            OURS: epochs.student_block(
+                [workload.task], [teacher], config, wanted.effort, wanted.device
+            )
         }
         if wanted.reference:
             logits = torch.from_numpy(teacher.observed_logits)
@@ -157,27 +161,24 @@ class Measuring:
         wanted = self._wanted
         stages = [("teacher", teacher, "infgrand") for teacher in wanted.teachers]
         stages += [("student", "gcn", method) for method in wanted.methods]
+        stages += [("influence", "gcn", "infgrand")]
         for stage, teacher, method in stages:
-            part = f"{stage} {teacher if stage == 'teacher' else method}"
-            if stage not in wanted.parts:
-                continue
-            for plain in (False, True)[: 1 + wanted.reference]:
-                with self._part(f"memory of {part}{', plain' if plain else ''}"):
-                    self._peak(part, stage, teacher, method, cache, plain=plain)
+            name = {"teacher": f"teacher {teacher}", "student": f"student {method}"}
+            plain = wanted.reference and stage != "influence"
+            for is_plain in (False, True)[: 1 + plain]:
+                if stage in wanted.parts:
+                    part = f"memory of {name.get(stage, stage)}"
+                    self._peak(part, (stage, teacher, method), cache, plain=is_plain)
 
-    def _peak(
-        self, part: str, stage: str, teacher: str, method: str, cache: str, *, plain: bool
-    ) -> None:
-        wanted = self._wanted
-        found = memory.measure(
-            memory.Request(
-                self._name, wanted.scale, stage, teacher, method, plain, cache, str(wanted.device)
+    def _peak(self, part: str, what: tuple[str, str, str], cache: str, *, plain: bool) -> None:
+        wanted, key = self._wanted, Key(self._workload.name, part, REFERENCE if plain else OURS)
+        device, options = str(wanted.device), wanted.options
+        with self._part(f"{part}{', plain' if plain else ''}"):
+            request = memory.Request(self._name, wanted.scale, *what, plain, cache, device, options)
+            found = memory.measure(request)
+            self._results.lines.append(
+                Line(key, "process", peak_bytes=found.peak_bytes, start_bytes=found.start_bytes)
             )
-        )
-        key = Key(self._workload.name, f"memory of {part}", REFERENCE if plain else OURS)
-        self._results.lines.append(
-            Line(key, "process", peak_bytes=found.peak_bytes, start_bytes=found.start_bytes)
-        )
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:

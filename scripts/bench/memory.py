@@ -11,8 +11,16 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.threads import set_threads
+
+if TYPE_CHECKING:
+    from torch import device as Device
+
+    from gkd_runner.data.task import Task
+    from gkd_runner.options.schema import Config
+    from gkd_runner.training.stage import Trained
 
 EPOCHS = 3
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -25,7 +33,7 @@ class Request:
     Attributes:
         workload: its name, as on the command line.
         scale: as for ``load_workload``.
-        stage: teacher or student.
+        stage: teacher, student or influence.
         teacher: architecture.
         method: of the student.
         plain: the plain reference instead of this package.
@@ -66,40 +74,46 @@ def measure(request: Request) -> Memory:
     return Memory(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _train(request: Request) -> Memory:
+def _spent(request: Request) -> Memory:
+    """Do what is asked for in this process."""
     import torch
 
     from bench import epochs, parts
-    from bench.machine import resident_bytes
-    from bench.plain.train import plain_student_training, plain_teacher_training
+    from bench.machine import forget_peak, resident_bytes
     from bench.workloads import load_workload
-    from gkd_runner.training.student import train_students
 
     device = torch.device(request.device)
-    workload = load_workload(request.workload, request.scale)
-    config = epochs.short(
-        workload.config(request.teacher, request.method, *request.options), EPOCHS
-    )
-    task = workload.task
+    workload = load_workload(request.workload, request.scale, request.options)
+    config = epochs.short(workload.config(request.teacher, request.method), EPOCHS)
     teacher = parts.stored(Path(request.cache)) if request.stage == "student" else None
+    task = workload.task
+    forget_peak()  # of making or reading the graph
     start = resident_bytes("VmRSS")
-    if request.plain:
-        training = (
-            plain_teacher_training(task, config, device)
-            if teacher is None
-            else plain_student_training(
-                task, config, torch.from_numpy(teacher.observed_logits), device
-            )
-        )
-        for _ in zip(range(EPOCHS), training.epochs(), strict=False):
-            pass
+    if request.stage == "influence":
+        parts.influence_run(workload)()
+    elif request.plain:
+        _train_plain(task, config, teacher, device)
     elif teacher is None:
-        epochs.taught(workload, config, EPOCHS, device)
+        epochs.taught([task], config, EPOCHS, device)
     else:
-        train_students([task], [epochs.uncalibrated(teacher)], config, device, epochs.silent)
+        epochs.distilled([task], [teacher], config, device)
     return Memory(resident_bytes("VmHWM"), start)
+
+
+def _train_plain(task: Task, config: Config, teacher: Trained | None, device: Device) -> None:
+    import torch
+
+    from bench.plain.train import plain_student_training, plain_teacher_training
+
+    if teacher is None:
+        training = plain_teacher_training(task, config, device)
+    else:
+        logits = torch.from_numpy(teacher.observed_logits)
+        training = plain_student_training(task, config, logits, device)
+    for _ in zip(range(EPOCHS), training.epochs(), strict=False):
+        pass
 
 
 if __name__ == "__main__":
     set_threads(["--threads", os.environ.get("OMP_NUM_THREADS", "2")])
-    print(json.dumps(asdict(_train(Request(**json.loads(sys.argv[1]))))))
+    print(json.dumps(asdict(_spent(Request(**json.loads(sys.argv[1]))))))

@@ -14,7 +14,7 @@ from bench.plain.models import operator
 from bench.results import OURS
 from bench.workloads import Workload
 from gkd_runner.graph.batch import batch_graphs
-from gkd_runner.graph.hardness import edge_cosines, hardness, keep_probability
+from gkd_runner.graph.hardness import edge_cosines, hardness
 from gkd_runner.graph.influence import node_influence
 from gkd_runner.training.cache import TeacherCache, load_teacher, teacher_file
 from gkd_runner.training.stage import Trained
@@ -30,20 +30,24 @@ KEY = "bench"
 
 def influence(workload: Workload, device: torch.device) -> Blocks:
     """InfGraND's influence of every node, exact."""
+    return {OURS: repeated(influence_run(workload), ONCE, device, warm=False)}
+
+
+def influence_run(workload: Workload) -> Callable[[], object]:
+    """The computation itself."""
     loops = workload.config().method.self_loops  # type: ignore[attr-defined]
-    run = partial(node_influence, workload.task.training_graph, loops)
-    return {OURS: repeated(run, ONCE, device, warm=False)}
+    return partial(node_influence, workload.task.training_graph, loops)
 
 
-def edge_probabilities(workload: Workload, teacher: Trained, device: torch.device) -> Blocks:
-    """HGMD's hardness of every node, and the probability of every edge."""
+def knowledge_hardness(workload: Workload, teacher: Trained, device: torch.device) -> Blocks:
+    """HGMD's hardness of every node, and the similarity along every edge."""
     graph = batch_graphs([workload.task.training_graph.adjacency], device)
     logits = torch.from_numpy(teacher.observed_logits).to(device)
     probabilities = torch.softmax(logits, dim=1).unsqueeze(0)
 
     def run() -> None:
-        each = hardness(probabilities)
-        keep_probability(graph, edge_cosines(graph, probabilities), each, each, 1.0)
+        hardness(probabilities)
+        edge_cosines(graph, probabilities)
 
     return {OURS: repeated(run, ONCE, device)}
 

@@ -11,6 +11,7 @@ from bench.clock import Spread
 from bench.compare import Comparison, Ratio, round_ratio
 from bench.measure import FLOOR, NEEDED, PROPAGATION
 from bench.results import OURS, REFERENCE, Line, Results
+from bench.scaling import AXES, WORKLOAD, curves, exponent
 
 NOTHING = "-"
 PIECE = ": "
@@ -158,6 +159,7 @@ def memory_table(results: Results) -> Grid | None:
 def others_table(results: Results) -> Grid | None:
     """Everything that is neither an epoch nor memory."""
     found = [line for line in results.lines if line.per != "epoch" and line.cpu]
+    found = [line for line in found if not line.key.workload.startswith(WORKLOAD)]
     rows = tuple(
         (*line.key[:2], line.key.contender, milliseconds(line.cpu), milliseconds(line.wall))
         for line in found
@@ -168,10 +170,33 @@ def others_table(results: Results) -> Grid | None:
 
 def grids(results: Results) -> list[Grid]:
     """All tables."""
-    with_epochs = dict.fromkeys(line.key.workload for line in results.lines if line.per == "epoch")
+    with_epochs = dict.fromkeys(
+        line.key.workload
+        for line in results.lines
+        if line.per == "epoch" and not line.key.workload.startswith(WORKLOAD)
+    )
     made = [epochs_table(results, name) for name in with_epochs]
-    others = (memory_table(results), others_table(results), facts_table(results))
+    others = (
+        exponents_table(results),
+        memory_table(results),
+        others_table(results),
+        facts_table(results),
+    )
     return [*made, *(table for table in others if table)]
+
+
+def exponents_table(results: Results) -> Grid | None:
+    """How the cost of each part grows with each size."""
+    found = {axis: curves(results, axis) for axis in AXES}
+    found = {axis: parts for axis, parts in found.items() if parts}
+    parts = dict.fromkeys(part for parts in found.values() for part in parts)
+    rows = tuple((part, *(_exponent(found[axis].get(part)) for axis in found)) for part in parts)
+    columns = ("exponent of", *found)
+    return Grid("Cost against size, over the last decade", columns, rows) if rows else None
+
+
+def _exponent(points: list[tuple[float, float]] | None) -> str:
+    return NOTHING if points is None or len(points) < 2 else f"{exponent(points):.2f}"
 
 
 def facts_table(results: Results) -> Grid | None:

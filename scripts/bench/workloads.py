@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import scipy.sparse as sp
 
 from bench.shapes import SHAPES, shaped_graph
-from gkd_runner.config.build import compose, data_dir
+from gkd_runner.config.build import compose
 from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.protocols import make_task
@@ -83,17 +85,18 @@ class Workload:
         }
 
 
-def load_workload(name: str, scale: float = 1.0) -> Workload:
+def load_workload(name: str, scale: float = 1.0, more: Sequence[str] = ()) -> Workload:
     """The real graph if its file is here, else a made-up one of its shape.
 
-    ``scale`` shrinks ``products-shape``.
+    ``scale`` shrinks ``products-shape``; ``more`` are further options of its configurations.
     """
-    options = NAMES[name]
+    options = (*NAMES[name], *more)
     dataset = MADE_UP.get(name, name)
     config = compose([f"dataset={dataset}", *options, *STEADY])
-    there = name in PACKAGED or (data_dir(config) / f"{dataset}.npz").is_file()
+    folder = Path(config.data_dir).expanduser()
+    there = name in PACKAGED or (folder / f"{dataset}.npz").is_file()
     if there and name not in MADE_UP:
-        graph = load_dataset(config.dataset, config.protocol, data_dir(config))
+        graph = load_dataset(config.dataset, config.protocol, folder)
         return Workload(name, dataset, options, graph)
     shape = SHAPES[dataset].scaled(scale if name == "products-shape" else 1.0)
     graph = treated(shaped_graph(dataset, shape), config.dataset, config.protocol)

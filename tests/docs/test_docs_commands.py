@@ -42,12 +42,12 @@ FAST_PYTHON = {
 ONLY_COMPOSED = {
     "hydra/launcher=joblib": "starts processes, as tests/sweeps/test_launchers.py does",
     "hydra/launcher=submitit_local": "starts processes, as tests/sweeps/test_launchers.py does",
-    "hydra/launcher=submitit_slurm": "needs a cluster",
+    "hydra/launcher=submitit_slurm": "needs Slurm, as tests/sweeps/test_clusters.py starts it",
 }
 """Commands with one of these words are checked as ``gkd-train`` does before it runs."""
 
 NOT_RUN = {
-    "hydra/launcher=ray": "needs Ray, which is large: tests/sweeps/test_launchers.py composes it",
+    "hydra/launcher=ray": "needs Ray, which is large: tests/sweeps/test_clusters.py starts it",
     "wandb leet": "waits for keys in a terminal",
     "trackio show": "starts a server",
     "python scripts/wandb_dashboard.py": "reads runs from an account; its own tests have a server",
@@ -115,6 +115,7 @@ def _added(words: list[str]) -> tuple[str, ...]:
         return ()
     tracked = words[0] not in UNTRACKED or any(word.startswith("tracker=") for word in words)
     given = {word.partition("=")[0] for word in words if "," in word}  # swept: given only once
+    given |= {"teacher.hidden_dim" for word in words if word.startswith("teacher=my-logits")}
     added = [*ADDED.get(words[0], ()), *(() if tracked else ("tracker=none",))]
     return tuple(text for text in added if text.partition("=")[0] not in given)
 
