@@ -119,7 +119,7 @@ def test_a_single_batch_of_all_nodes_and_neighbours_trains_as_the_full_batch(tea
 
 @pytest.mark.parametrize("teacher", ["sage", "gat"])
 def test_a_seed_trains_alike_twice_and_whichever_seeds_it_trains_with(teacher: str) -> None:
-    settings = settings_of(f"teacher={teacher}", "method=hgmd-weight", *SAMPLED)
+    settings = settings_of(f"teacher={teacher}", "method=glnn", *SAMPLED)
     together, again, alone = trained(settings), trained(settings), trained(settings, [1])
     for stage in (0, 1):
         for ours, theirs in zip(together[stage], again[stage], strict=True):
@@ -148,7 +148,7 @@ def test_options_that_make_no_batches_are_refused(overrides: list[str], message:
 def test_full_batches_train_without_dgl(tmp_path: Path) -> None:
     script = (
         "import sys; from gkd_runner import compose, train;"
-        "train(compose('dataset=synthetic dataset.nodes=300 training.max_epochs=2 seeds=1"
+        "train(compose('dataset=synthetic dataset.nodes=300 protocol=krd training.max_epochs=2 seeds=1"
         " teacher.hidden_dim=8 student.hidden_dim=8 tracker=none output_dir=' + sys.argv[1]));"
         "assert 'torch' in sys.modules;"
         "assert not [name for name in sys.modules if name.partition('.')[0] == 'dgl']"
