@@ -228,7 +228,9 @@ def _whole_rows(model: Teacher[Any], operands: Sequence[Operand]) -> tuple[tuple
 
 
 def _field_rows(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(map(len, rows)) for rows in zip(*(f.rows[1:-1] for f in fields)))
+    return tuple(
+        tuple(map(len, rows)) for rows in zip(*(f.rows[1:-1] for f in fields), strict=True)
+    )
 
 
 def _blocks(

@@ -67,7 +67,8 @@ class Streams:
             return self.mask_flat([shape[1] * each] * shape[0], drop).view(*shape)
         counts = [count * each for count in rows]
         padded = torch.zeros(shape[0], shape[1] * each, device=self.device)
-        for own, drawn in zip(padded, self.mask_flat(counts, drop).split(counts), strict=True):
+        parts = torch.split(self.mask_flat(counts, drop), counts)
+        for own, drawn in zip(padded, parts, strict=True):
             own[: len(drawn)] = drawn
         return padded.view(*shape)
 
