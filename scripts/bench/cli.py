@@ -16,9 +16,10 @@ from bench.commands import COMMANDS
 from bench.compare import compare
 from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
-from bench.results import OURS, Key, Line, Results, load
+from bench.page import write_page
+from bench.results import OURS, Key, Line, Results, load, merged
 from bench.scaling_plot import save_figure
-from bench.tables import markdown, show, show_comparison
+from bench.tables import show, show_comparison
 from bench.threads import THREADS
 from bench.workloads import NAMES, load_workload
 from gkd_runner.methods import METHODS
@@ -58,10 +59,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--label", default="", help="a name for the results")
     made.add_argument("--json", type=Path, help="file for the results")
     made.add_argument("--compare", type=Path, metavar="OLD.json", help="print old / new")
-    made.add_argument("--show", type=Path, metavar="RESULTS.json", help="measure nothing")
+    made.add_argument(
+        "--show", type=Path, nargs="+", metavar="RESULTS.json", help="measure nothing; merge these"
+    )
     made.add_argument("--axes", type=_words(tuple(scaling.AXES)), default=tuple(scaling.AXES))
     made.add_argument("--figure", type=Path, help="file for the figure of scaling, .png or .svg")
-    made.add_argument("--markdown", action="store_true", help="tables as in docs/speed.md")
+    made.add_argument("--page", type=Path, help="write the tables into this page (docs/speed.md)")
     return made
 
 
@@ -85,13 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name not in NAMED:
             made.error(f"{name!r} is not one of {', '.join(NAMED)}")
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    results = load(given.show) if given.show else measured(names, given, console)
+    results = merged(given.show) if given.show else measured(names, given, console)
     if given.json:
         results.save(given.json)
-    if given.markdown:
-        print(markdown(results))
-    else:
-        show(results, console)
+    show(results, console)
+    if given.page:
+        write_page(results, given.page)
     if given.figure:
         save_figure(results, given.figure)
     if given.compare:
