@@ -45,6 +45,7 @@ has no row for them, the first row of the dataset is used and the run says *infe
 """
 
 _PRESET = re.compile(r"\$\{preset:(\w+),(.*)\}")
+_TEACHERS = re.compile(r"\$\{oc\.select:(teacher\.\w+),(\$\{.*\})\}")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -112,6 +113,8 @@ def _rows(
             continue  # chosen with the group
         values: dict[str, list[str]] = {}
         for choice, file in files.items():
+            if file._get_node(field.name) is None:
+                continue  # an option that this choice lacks
             values.setdefault(_default(file._get_node(field.name)), []).append(choice)
         if field.name == "name":
             values = {"the choice": []}
@@ -136,6 +139,10 @@ def _default(node: Any) -> str:
     value = node._value() if not OmegaConf.is_config(node) else OmegaConf.to_container(node)
     if found := _PRESET.fullmatch(str(value)):
         return f"column `{found[1]}`, or `{found[2]}`"
+    if found := _TEACHERS.fullmatch(str(value)):
+        preset = _PRESET.fullmatch(found[2])
+        assert preset, found[2]
+        return f"`{found[1]}`; without one, column `{preset[1]}`, or `{preset[2]}`"
     if value == "???":
         return "to be given"
     if value is None or isinstance(value, bool):

@@ -8,7 +8,7 @@ from typing import Any
 from gkd_runner.api.result import Result
 from gkd_runner.common.console import show_log
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.graph_files import file_mistake
+from gkd_runner.config.files import graph_mistake
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.importing.load import load_graph
 from gkd_runner.options.schema import Config
@@ -34,7 +34,7 @@ def train(config: Config, graph: Any = None) -> Result:
     """
     if not logger.handlers:
         show_log()
-    if graph is None and (mistake := file_mistake(config)):
+    if graph is None and (mistake := graph_mistake(config)):
         raise ConfigError([f"{mistake}; or give the graph: train(config, graph=...)"])
     if not (graph is None or isinstance(graph, GraphData)):
         graph = load_graph(graph)

@@ -12,10 +12,16 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gkd_runner.common.errors import ConfigError, nearest
-from gkd_runner.config.graph_files import is_graph_file
+from gkd_runner.config.files import SUFFIXES, is_file_choice
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.config.typed import to_config
 from gkd_runner.options.schema import GROUPS, Config
+
+OWN_FILES = {
+    "dataset": " (your own graph: make my.npz with gkd-import, then dataset=my.npz)",
+    "teacher": " (a teacher from elsewhere: teacher=my-logits.npz)",
+}
+"""What the message about an unknown choice says on files of one's own, by group."""
 
 
 class Checker:
@@ -34,7 +40,7 @@ class Checker:
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
         """The configuration of one combination of overrides, if it has one, and all mistakes."""
         datasets = [o.value() for o in cell if o.key_or_group == "dataset"]
-        custom = any(value == "custom" or is_graph_file(value) for value in datasets)
+        custom = any(value == "custom" or is_file_choice("dataset", value) for value in datasets)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
         composed = self._compose([o for o in sound if o.key_or_group in self._groups])
@@ -76,10 +82,9 @@ class Checker:
 
 def _choice(override: Override, allowed: Sequence[str]) -> str | None:
     group, value = override.key_or_group, override.value()
-    dataset = group == "dataset"
-    if value in allowed or (dataset and is_graph_file(value)):
+    if value in allowed or is_file_choice(group, value):
         return None
-    files = sorted(path.name for path in Path().glob("*.npz")) if dataset else []
+    ends = SUFFIXES.get(group, ())
+    files = sorted(path.name for path in Path().iterdir() if path.suffix in ends)
     hint = nearest(str(value), [*allowed, *files])
-    own = " (your own graph: make my.npz with gkd-import, then dataset=my.npz)" * dataset
-    return f"{group}={value} is not one of {', '.join(allowed)}{hint}{own}"
+    return f"{group}={value} is not one of {', '.join(allowed)}{hint}{OWN_FILES.get(group, '')}"

@@ -20,14 +20,14 @@ from hydra.core.override_parser.types import Override, ValueType
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.checker import Checker
+from gkd_runner.config.files import file_mistakes, same_names
 from gkd_runner.config.flags import without_flags
-from gkd_runner.config.graph_files import file_mistake, same_names
 from gkd_runner.config.hydra_options import PREFIXES, hydra_mistakes
 from gkd_runner.config.overrides import parse, values
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import CONF_DIRS
-from gkd_runner.options.schema import Config
+from gkd_runner.options.schema import Config, TeacherConfig
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _check(
     options = [choices for override in own if (choices := values(override, groups))]
     cells, wrong = _cells(options, checker)
     if not mistakes:  # or else options may be left out, such as the name of the graph
-        wrong += filter(None, (file_mistake(cell.config) for cell in cells))
+        wrong += [mistake for cell in cells for mistake in file_mistakes(cell.config)]
     return (cells if args.multirun else []), mistakes + wrong
 
 
@@ -114,6 +114,16 @@ def _cells(options: Sequence[Sequence[Override]], checker: Checker) -> tuple[lis
     return cells, [*mistakes, *same_names(cell.config for cell in cells)]
 
 
+def check_trained(cells: Iterable[Cell]) -> None:
+    """Raise ``ConfigError`` if a file stands for a teacher, where teachers are to be trained."""
+    for cell in cells:
+        if not isinstance(cell.config.teacher, TeacherConfig):
+            raise ConfigError(
+                [f"{cell.label}: teacher={cell.config.teacher.name} is a file of logits, and this"
+                 " command trains its teachers; use gcn, sage or gat"]
+            )  # fmt: skip
+
+
 def check_overrides(texts: Sequence[str]) -> Config:
     """The configuration of a command that does not sweep.
 
@@ -121,7 +131,7 @@ def check_overrides(texts: Sequence[str]) -> Config:
     """
     config, mistakes = _check_one(texts)
     if config and not mistakes:
-        mistakes += filter(None, [file_mistake(config)])
+        mistakes += file_mistakes(config)
     if mistakes or config is None:
         raise ConfigError(dict.fromkeys(mistakes))
     return config

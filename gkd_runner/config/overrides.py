@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 
-from gkd_runner.config.graph_files import register_graph_files
+from gkd_runner.config.files import register_files
 from gkd_runner.config.shorthand import list_mistake, written_out
 
 
@@ -23,7 +23,7 @@ def parse(
     """The overrides that ``texts`` say, and the mistakes of those that say none.
 
     Args:
-        texts: words of a command line, with lists and graph files as people type them.
+        texts: words of a command line, with lists and files as people type them.
         multirun: an override may give several values.
         several: what to do about several values otherwise.
     """
@@ -47,7 +47,7 @@ def parse(
             )
         else:
             overrides.append(override)
-    register_graph_files(overrides)
+    register_files(overrides)
     return overrides, mistakes + _repeated(overrides)
 
 

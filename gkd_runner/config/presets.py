@@ -174,7 +174,7 @@ def _changed(config: Config) -> Iterator[tuple[str, Any]]:
     ignored = {"dataset.name", "dataset.path", "protocol.name"}
     for group in COMPARED:
         for name, value in asdict(getattr(config, group)).items():
-            if f"{group}.{name}" not in ignored and root[group][name] != value:
+            if f"{group}.{name}" not in ignored and root[group].get(name) != value:
                 yield f"{group}.{name}", value
 
 

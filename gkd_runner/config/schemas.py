@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gkd_runner.methods import CONF_DIRS, METHODS
-from gkd_runner.options.schema import GROUPS, GatConfig, SyntheticConfig
+from gkd_runner.options.schema import GROUPS, GatConfig, PrecomputedConfig, SyntheticConfig
 
 SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {"synthetic": SyntheticConfig},
-    "teacher": {"gat": GatConfig},
+    "teacher": {"gat": GatConfig, "precomputed": PrecomputedConfig},
     "method": {name: method.options for name, method in METHODS.items()},
 }
 """Choices with options of their own, by group."""

@@ -46,7 +46,8 @@ class GraphData:
     ``node_ids`` ``[n]`` are the ids of the nodes in their source, integers or text; ``None`` if
     these are 0 to n - 1. ``class_names`` are the names of classes 0, 1, and so on; empty if the
     classes have none, and ``feature_names`` those of the columns of ``features``. All three are
-    for people and files: no result depends on them.
+    for people and files: no result depends on them, but for the rows and columns of a precomputed
+    teacher's file, which are found by them.
     """
 
     name: str

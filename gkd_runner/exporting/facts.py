@@ -65,6 +65,7 @@ def _training(reloaded: ReloadedStudent) -> dict[str, Any]:
         "largest_component": config.dataset.family in config.protocol.largest_component,
         "label_fraction": config.protocol.label_fraction,
         "teacher_options": asdict(config.teacher),
+        "teacher_file": reloaded.run.raw.get("teacher_file"),
         "student_options": asdict(config.student),
         "method_options": asdict(config.method),
         "length": asdict(config.training),

@@ -21,6 +21,7 @@ from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import make_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
+from gkd_runner.options.schema import TeacherConfig
 from gkd_runner.predict import folder as files
 from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.student import BATCH
@@ -57,22 +58,23 @@ def serve_cost(student: RunStudent, folder: Path) -> dict[str, Any]:
     """Times of the teacher with its neighbourhood, and of the student in several forms.
 
     The teacher has the run's weights if they are still cached, else fresh ones, which are as fast.
+    A precomputed teacher has no time: ``teacher_weights`` is ``None``.
     All nodes at once are a pass over the whole graph, prepared beforehand. Of an ensemble all
     students answer, but in torch one.
     """
     reloaded = student.seeds[0]
-    weights = _teacher_state(reloaded)
-    models = [
-        _teacher(reloaded, weights),
-        _torch_student(student, reloaded),
-        *_exported(folder),
-    ]
+    teachers, weights = list[Model](), None
+    if isinstance(reloaded.config.teacher, TeacherConfig):
+        state = _teacher_state(reloaded)
+        weights = "of the run" if state is not None else "fresh"
+        teachers = [_teacher(reloaded, state)]
+    models = [*teachers, _torch_student(student, reloaded), *_exported(folder)]
     with torch.inference_mode():
         rows = [row for model in models for row in _rows(model, student.task.graph.num_nodes)]
     table = folder / files.TABLE
     return {
         "teacher": reloaded.config.teacher.name,
-        "teacher_weights": "of the run" if weights is not None else "fresh",
+        "teacher_weights": weights,
         "rows": rows,
         "bytes": {
             "model": (folder / files.MODEL).stat().st_size,
@@ -127,7 +129,7 @@ def _teacher(reloaded: ReloadedStudent, state: Mapping[str, Tensor] | None) -> M
     config, graph = reloaded.config, reloaded.task.graph
     server = teacher_server(config, graph, state)
     init = Initializer(config.seeds[:1], "teacher initialisation")
-    whole = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
+    whole = build_teacher(config.gnn, graph.num_features, graph.num_classes, init)
     view = cache(lambda: whole.view([graph], CPU))  # prepared once, if it is asked for
     return Model(
         "teacher (torch)",

@@ -7,7 +7,7 @@ support GPUs. DGL samples neighbours; training on whole graphs does not need it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from jaxtyping import Float
 
@@ -20,7 +20,7 @@ def spmm(
     graph: GraphBatch, values: Float[torch.Tensor, "E H"], x: Float[torch.Tensor, "M H D"]
 ) -> Float[torch.Tensor, "N H D"]:
     """``out[i] = sum over edges e = (j -> i) of values[e] * x[j]``, head by head; no autograd."""
-    return _by_head(lambda h: _edge_matrix(graph, values[:, h]), x)
+    return _by_head([_edge_matrix(graph, column) for column in values.unbind(1)], x)
 
 
 def transposed_spmm(
@@ -28,10 +28,9 @@ def transposed_spmm(
 ) -> Float[torch.Tensor, "M H D"]:
     """``out[j] = sum over edges e = (j -> i) of values[e] * x[i]``, head by head; no autograd."""
     size = (graph.replicas * graph.sources, graph.replicas * graph.nodes)
-    sorted_values = values[graph.by_sender]
-    return _by_head(
-        lambda h: csr_matrix(*graph.compact_transposed, sorted_values[:, h].contiguous(), size), x
-    )
+    pattern = graph.compact_transposed
+    columns = values[graph.by_sender].T.contiguous()
+    return _by_head([csr_matrix(*pattern, column, size) for column in columns], x)
 
 
 def sddmm(
@@ -43,16 +42,14 @@ def sddmm(
         torch.sparse.sampled_addmm(pattern, receiver[:, head], sender[:, head].T, beta=0.0).values()
         for head in range(receiver.shape[1])
     ]
-    return _join(heads)
-
-
-def _by_head(matrix: Callable[[int], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    return _join([product(matrix(h), x[:, h].contiguous()) for h in range(x.shape[1])])
-
-
-def _join(heads: list[torch.Tensor]) -> torch.Tensor:
-    """``[..., H, ...]`` along dimension 1; a single head without a copy."""
     return heads[0].unsqueeze(1) if len(heads) == 1 else torch.stack(heads, dim=1)
+
+
+def _by_head(matrices: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    out = x.new_empty(matrices[0].shape[0], *x.shape[1:])
+    for head, matrix in enumerate(matrices):
+        product(matrix, x[:, head], out[:, head])
+    return out
 
 
 def _edge_matrix(graph: GraphBatch, values: Float[torch.Tensor, " E"]) -> torch.Tensor:

@@ -18,7 +18,10 @@ def csr_matrix(
     return torch.sparse_csr_tensor(offsets, columns, values, size=size, check_invariants=False)
 
 
-def product(matrix: torch.Tensor, x: Float[torch.Tensor, "M D"]) -> Float[torch.Tensor, "N D"]:
+def product(
+    matrix: torch.Tensor, x: Float[torch.Tensor, "M D"], out: torch.Tensor | None = None
+) -> Float[torch.Tensor, "N D"]:
     """``matrix @ x`` without autograd; ``@`` would fill the result with zeros and copy it."""
-    out = x.new_empty(matrix.shape[0], x.shape[1])
+    if out is None:
+        out = x.new_empty(matrix.shape[0], x.shape[1])
     return torch.addmm(out, matrix, x, beta=0, out=out)

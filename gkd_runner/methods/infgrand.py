@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float
 
 from gkd_runner.common.lazy import torch
-from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.influence import node_influence
+from gkd_runner.graph.influence import Influence, node_influence
 from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, take_rows
@@ -49,6 +52,15 @@ class InfgrandConfig(MethodConfig):
         " released code has it (which looks at hidden nodes).",
         choices=("observed", "published"),
     )
+    smallest_cosine: str = option(
+        "The smallest cosine, which influence depends on, is searched for among all pairs of nodes"
+        " or estimated in linear time (result.json has the bound of the error).",
+        choices=("exact", "estimated"),
+    )
+
+
+_KNOWN: WeakKeyDictionary[GraphData, dict[Any, Influence]] = WeakKeyDictionary()
+"""The influence on each graph in memory: seeds that train one after the other share it."""
 
 
 class InfGraND(Method[InfgrandConfig]):
@@ -80,11 +92,23 @@ class InfGraND(Method[InfgrandConfig]):
         super().prepare(classroom)
         if self.config.influence_graph == "observed":
             graphs = [task.training_graph for task in classroom.tasks]
-            scores = once_per_object(graphs, self._influence)
+            self._influences = once_per_object(graphs, self._influence)
+            scores = [found.scores for found in self._influences]
         else:
-            scores = [self._published_influence(task) for task in classroom.tasks]
+            self._influences = [self._published_influence(task) for task in classroom.tasks]
+            pairs = zip(self._influences, classroom.tasks, strict=True)
+            scores = [found.scores[task.observed] for found, task in pairs]
         stacked = np.stack(scores)
-        self._scores = torch.from_numpy(stacked).to(classroom.graph.device)
+        self._scores = torch.from_numpy(stacked).to(classroom.device)
+
+    def facts(self, replica: int) -> Mapping[str, Any]:
+        """How well the replica's influence is known."""
+        found = self._influences[replica]
+        return {
+            "smallest_cosine": found.smallest_cosine,
+            "smallest_cosine_at_least": found.lowest_cosine,
+            "influence_error": found.error,
+        }
 
     def label_weights(self, rows: torch.Tensor) -> Float[torch.Tensor, "R k"]:
         scores = take_rows(self._scores.unsqueeze(2), rows).squeeze(2)
@@ -107,9 +131,14 @@ class InfGraND(Method[InfgrandConfig]):
             return 1 / (graph.degrees.view(graph.replicas, -1) * graph.nodes)
         return 1 / self.classroom.edges_of_replicas.unsqueeze(1)
 
-    def _influence(self, graph: GraphData, columns: int | None = None) -> FloatArray:
-        return node_influence(graph, self.config.self_loops, columns)
+    def _influence(self, graph: GraphData, columns: int | None = None) -> Influence:
+        device, exact = self.classroom.graph.device, self.config.smallest_cosine == "exact"
+        options = (self.config.self_loops, columns, device)
+        known = _KNOWN.setdefault(graph, {})
+        if (options, exact) not in known:
+            known[options, exact] = node_influence(graph, *options, exact=exact)
+        return known[options, exact]
 
-    def _published_influence(self, task: Task) -> FloatArray:
+    def _published_influence(self, task: Task) -> Influence:
         """On the full graph, summed over its first nodes, as many as are observed."""
-        return self._influence(task.graph, columns=len(task.observed))[task.observed]
+        return self._influence(task.graph, columns=len(task.observed))

@@ -60,6 +60,7 @@ class Krd(Method[KrdConfig]):
     options = KrdConfig
     presets = PresetTable("KRD", "krd")
     watches_student = True
+    asks_teacher = True
 
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)

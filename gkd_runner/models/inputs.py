@@ -31,8 +31,8 @@ matrices (``make bench`` times both forms). Outside of these limits the count de
 runs can differ by rounding only where the forms are equally fast.
 """
 
-TIMED_RUNS = 3
-"""The fastest of so many runs is the time of a form."""
+CLOSE = 2.0
+"""Forms whose times differ by less than this factor are timed a second time."""
 
 ROWS_PER_BLOCK = 1024
 """Number of rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
@@ -231,29 +231,30 @@ _SPARSE_IS_FASTER: dict[Choice, bool] = {}
 def _cheapest(
     choice: Choice, sparse: Callable[[], SparseT], dense: Callable[[], DenseT]
 ) -> SparseT | DenseT:
-    """The cheaper form: by count where that is clear, else by timing both once."""
+    """The cheaper form: by count where that is clear or nothing is trained, else by timing both."""
     low, high = UNCERTAIN[choice.device]
-    if choice.width is None or not low < choice.ratio < high:
+    untimed = choice.width is None or torch.is_inference_mode_enabled()  # has no backward pass
+    if untimed or not low < choice.ratio < high:
         return sparse() if choice.ratio > low else dense()
     if choice in _SPARSE_IS_FASTER:
         return sparse() if _SPARSE_IS_FASTER[choice] else dense()
     as_sparse, as_dense = sparse(), dense()
-    faster = _seconds(as_sparse, choice) < _seconds(as_dense, choice)
+    times = _seconds(as_sparse, choice), _seconds(as_dense, choice)
+    if max(times) < CLOSE * min(times):
+        times = _seconds(as_sparse, choice), _seconds(as_dense, choice)
+    faster = times[0] < times[1]
     _SPARSE_IS_FASTER[choice] = faster
     return as_sparse if faster else as_dense
 
 
 @torch.enable_grad()
 def _seconds(inputs: Inputs, choice: Choice) -> float:
-    """The shortest of some forward and backward passes at the layer's real size."""
+    """Time of a forward and backward pass at the layer's real size."""
     shape = (choice.replicas, inputs.num_features, choice.width or 1)
     weight = torch.zeros(shape, device=choice.device, requires_grad=True)
-    times = []
-    for _ in range(TIMED_RUNS):
-        started = time.perf_counter()
-        out = inputs.matmul(weight)
-        out.backward(torch.ones_like(out))  # type: ignore[no-untyped-call]
-        if choice.device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
-    return min(times)
+    started = time.perf_counter()
+    out = inputs.matmul(weight)
+    out.backward(torch.ones_like(out))  # type: ignore[no-untyped-call]
+    if choice.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

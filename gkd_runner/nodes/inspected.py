@@ -16,6 +16,8 @@ from gkd_runner.nodes.measures import influence_options
 from gkd_runner.nodes.predictions import run_columns
 from gkd_runner.nodes.table import graph_columns
 from gkd_runner.options.schema import Config
+from gkd_runner.runs.display import work_progress
+from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.reload import reload_run
 
 
@@ -43,7 +45,8 @@ def inspect_graph(config: Config, seed: int | None = None) -> Inspected:
     """The nodes without predictions, for ``seed`` (by default the configuration's first)."""
     graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     task = make_task(graph, config, config.seeds[0] if seed is None else seed)
-    columns = graph_columns(task, influence_options(config))
+    with work_progress():
+        columns = graph_columns(task, influence_options(config), choose_device(config.device))
     return Inspected(config, task, pd.DataFrame(columns), of_run=False)
 
 
@@ -52,5 +55,7 @@ def inspect_run(
 ) -> Inspected:
     """The nodes with the predictions of a finished run; arguments as for ``reload_run``."""
     run = reload_run(path, seed, moved)
-    columns = graph_columns(run.task, influence_options(run.config)) | run_columns(run)
+    with work_progress():
+        columns = graph_columns(run.task, influence_options(run.config), choose_device("auto"))
+    columns |= run_columns(run)
     return Inspected(run.config, run.task, pd.DataFrame(columns), of_run=True)

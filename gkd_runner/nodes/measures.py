@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from omegaconf import OmegaConf
 
+from gkd_runner.common.lazy import torch
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import register_resolvers
 from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, IntArray
@@ -67,14 +68,20 @@ def influence_options(config: Config) -> InfgrandConfig:
     return InfgrandConfig(**OmegaConf.to_container(root.method, resolve=True))  # type: ignore[arg-type]
 
 
-def task_influence(task: Task, options: InfgrandConfig) -> tuple[IntArray, FloatArray]:
-    """Node ids and their influence, as the infgrand method computes it.
+def task_influence(
+    task: Task, options: InfgrandConfig, device: torch.device | None = None
+) -> tuple[IntArray, FloatArray]:
+    """Node ids and their influence, as the infgrand method computes it on ``device``.
 
     By default these are the observed nodes, with their influence on the observed graph. With
     ``influence_graph=published`` they are all nodes, with their influence on the whole graph,
     summed over the first ``len(task.observed)`` nodes.
     """
+    loops, exact = options.self_loops, options.smallest_cosine == "exact"
     if options.influence_graph == "published":
-        nodes = np.arange(task.graph.num_nodes)
-        return nodes, node_influence(task.graph, options.self_loops, len(task.observed))
-    return task.observed, node_influence(task.training_graph, options.self_loops)
+        columns = len(task.observed)
+        found = node_influence(task.graph, loops, columns, device, exact=exact)
+        return np.arange(task.graph.num_nodes), found.scores
+    return task.observed, node_influence(
+        task.training_graph, loops, None, device, exact=exact
+    ).scores

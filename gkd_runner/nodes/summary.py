@@ -62,7 +62,8 @@ def rank_correlation(table: pd.DataFrame) -> float:
 
 def _influence_text(options: InfgrandConfig) -> str:
     graph = "observed graph" if options.influence_graph == "observed" else "whole graph (published)"
-    return f"influence with A + {options.self_loops:g}I on the {graph}"
+    estimated = "" if options.smallest_cosine == "exact" else ", estimated"
+    return f"influence with A + {options.self_loops:g}I on the {graph}{estimated}"
 
 
 def _split_table(table: pd.DataFrame) -> Table:

@@ -11,13 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from gkd_runner.common.files import replacing
+from gkd_runner.common.lazy import torch
 from gkd_runner.data.graph import UNKNOWN_LABEL, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.nodes.measures import degrees, local_homophily, task_influence
 
 
-def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Any]:
+def graph_columns(
+    task: Task, options: InfgrandConfig, device: torch.device | None = None
+) -> dict[str, Any]:
     """The columns that need no training.
 
     ``node`` is the id of a node in its source. ``hidden`` is missing unless the setting is
@@ -34,7 +37,7 @@ def graph_columns(task: Task, options: InfgrandConfig) -> dict[str, Any]:
         "split": split_column(task),
         "hidden": node_column(task, told, np.isin(told, task.hidden)),
         "local_homophily": local_homophily(task.graph),
-        "influence": node_column(task, *task_influence(task, options)),
+        "influence": node_column(task, *task_influence(task, options, device)),
     }
 
 

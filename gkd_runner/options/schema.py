@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from omegaconf import MISSING
 
+from gkd_runner.common.errors import ConfigError
+
 FAMILIES = ("planetoid", "amazon", "coauthor", "ogbn", "custom", "synthetic")
 DEVICES = ("auto", "cpu", "cuda")
 CACHE_MODES = ("use", "refresh", "off")
@@ -116,7 +118,24 @@ class SettingConfig:
 
 
 @dataclass
-class TeacherConfig:
+class SourceConfig:
+    """The source of the soft labels: a teacher that is trained, or a file of one's logits."""
+
+    name: str = option("Name in tables and folders.")
+
+
+@dataclass
+class PrecomputedConfig(SourceConfig):
+    """The logits of a teacher that was trained elsewhere."""
+
+    name: str = option("Source.", choices=("precomputed",))
+    logits: str = option(
+        "File with the logits of all nodes: .npz with the array logits or probabilities, or .npy."
+    )
+
+
+@dataclass
+class TeacherConfig(SourceConfig):
     """A graph neural network, and how it is trained."""
 
     name: str = option("Architecture.", choices=("gcn", "sage", "gat"))
@@ -157,11 +176,19 @@ class StudentConfig:
 
 @dataclass
 class TrainingConfig:
-    """The length of training and the rule for choosing the epoch."""
+    """The length of training, the rule for choosing the epoch, and mini-batches."""
 
     max_epochs: int = option("Epochs at most.", at_least=1)
     patience: int = option(
         "Epochs without a better or equal validation accuracy before stopping.", at_least=1
+    )
+    batch_size: int | None = option(
+        "Nodes of each step, of teacher and student; null: all at once.", at_least=1
+    )
+    fan_outs: list[int] | None = option(
+        "Neighbours that a mini-batch draws for each node, one number per layer of the teacher, the"
+        " last for the layer nearest to the labels; null: all neighbours.",
+        at_least=1,
     )
 
 
@@ -220,11 +247,11 @@ class Config:
     dataset: DatasetConfig = option("The graph.")
     protocol: ProtocolConfig = option("Split rules.")
     setting: SettingConfig = option("What training may see.")
-    teacher: TeacherConfig = option("The graph neural network.")
+    teacher: SourceConfig = option("The graph neural network, or a file of its logits.")
     student: StudentConfig = option("The MLP.")
     method: MethodConfig = option("How the teacher teaches.")
     preset: PresetConfig = option("Source of hyperparameters.")
-    training: TrainingConfig = option("Epochs and patience.")
+    training: TrainingConfig = option("Epochs, patience and mini-batches.")
     tracker: TrackerConfig = option("Experiment tracker.")
     seeds: list[int] = option(
         "One replica per seed: 0-4, 0..4, 0,1,2 or 5; in a sweep, those of every cell.",
@@ -256,6 +283,16 @@ class Config:
     cache_dir: str = option("Folder of cached soft labels.")
     data_dir: str = option("Folder searched for <dataset>.npz, and where downloads go.")
     output_dir: str = option("Folder under which runs are written.")
+
+    @property
+    def gnn(self) -> TeacherConfig:
+        """The teacher that is trained. Raises ``ConfigError`` where a file stands for it."""
+        if isinstance(self.teacher, TeacherConfig):
+            return self.teacher
+        raise ConfigError(
+            [f"teacher={self.teacher.name} is a file of logits, and a graph neural network is"
+             " needed here; use teacher=gcn, sage or gat"]
+        )  # fmt: skip
 
 
 GROUPS: dict[str, type] = {

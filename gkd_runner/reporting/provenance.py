@@ -23,7 +23,7 @@ def provenance(runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
     rows = []
     for run, seeds in runs.groupby("run", sort=False):
         first = seeds.iloc[0].to_dict()
-        seconds = seeds["teacher_seconds"] + seeds["student_seconds"]
+        seconds = seeds["teacher_seconds"].fillna(0) + seeds["student_seconds"]
         rows.append({
             "run": run,
             "seeds": ", ".join(seeds["seed"].astype(str)) + _split(first["split"]),

@@ -65,7 +65,8 @@ it. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
 where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
 (``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
 and all test nodes; one over no nodes is missing. ``test_nodes`` and ``hidden_nodes`` count all and
-the hidden test nodes. ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
+the hidden test nodes. A precomputed teacher has 0 as best epoch and no seconds.
+``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
 for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
 before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``

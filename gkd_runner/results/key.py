@@ -13,6 +13,7 @@ from gkd_runner.common.code import code_version
 from gkd_runner.data.graph import GraphData
 from gkd_runner.methods import METHODS
 from gkd_runner.options.schema import Config
+from gkd_runner.training.precomputed import shaping_options
 
 STUDENT_CODE = (
     "gkd_runner.data.protocols",
@@ -30,6 +31,7 @@ SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "c
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
     """SHA-256 of all that shapes a seed's result: options, graph, device, torch, NumPy and code."""
     options = asdict(config)
+    options["teacher"] = shaping_options(config.teacher, graph)
     if not config.method.uses_teacher:
         options["calibration"] = None  # no soft labels, nothing to calibrate
     parts = {name: options[name] for name in SHAPING} | {

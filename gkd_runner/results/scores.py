@@ -40,12 +40,15 @@ class Scores:
 
 @dataclass(frozen=True)
 class StageResult:
-    """One seed's results of teacher or student: epochs from 1, ``seconds`` of training."""
+    """One seed's results of teacher or student: epochs from 1, ``seconds`` of training.
+
+    A precomputed teacher has 0 epochs, and ``None`` seconds.
+    """
 
     scores: Scores
     best_epoch: int
     epochs: int
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def _cut_short(trained: Trained, training: TrainingConfig) -> bool:
     equals its best in every epoch.
     """
     accuracies = [epoch.val_accuracy for epoch in trained.history]
+    if not accuracies:  # a precomputed teacher
+        return False
     last_gain = int(np.argmax(accuracies)) + 1
     epochs = len(accuracies)
     return epochs == training.max_epochs and epochs - last_gain < training.patience
@@ -65,7 +67,7 @@ def _stage(task: Task, trained: Trained) -> StageResult:
         scores(task, trained.observed_logits, trained.hidden_logits),
         trained.best_epoch,
         len(trained.history),
-        trained.seconds,
+        trained.seconds if trained.history else None,
     )
 
 

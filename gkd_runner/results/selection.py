@@ -9,7 +9,7 @@ from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
 
-TEACHERS = ("gcn", "sage", "gat")
+TEACHERS = ("gcn", "sage", "gat", "precomputed")
 SETTINGS = ("transductive", "inductive")
 DATASETS = (
     "cora",

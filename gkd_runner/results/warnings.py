@@ -32,7 +32,9 @@ def _flat_teacher(row: Facts) -> str:
         if row["temperature"] < 1
         else "a student distilled on it may collapse: use calibration=temperature"
     )
-    return f"flat teacher: {_confidence(row)} (best epoch {row['teacher_best_epoch']}); {advice}"
+    best = row["teacher_best_epoch"]  # 0 for a precomputed teacher
+    epoch = f" (best epoch {best})" if best else ""
+    return f"flat teacher: {_confidence(row)}{epoch}; {advice}"
 
 
 def _unfinished_teacher(row: Facts) -> str:

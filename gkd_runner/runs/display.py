@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rich.console import Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
+from gkd_runner.common.progress import OnProgress, progress_to
+from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
@@ -32,6 +35,9 @@ from gkd_runner.training.fit import Epoch, OnEpochs
 FEWEST_EPOCHS = 5
 """Limits of epochs below this show that a run works; its accuracies are not judged."""
 
+MOMENT = 2.0
+"""Seconds after which work within a stage gets a bar of its own."""
+
 _SHOW_STAGES = ContextVar("show_stages", default=True)
 
 
@@ -48,16 +54,8 @@ def stages_hidden() -> Iterator[None]:
 @contextmanager
 def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
     """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
-    console = make_console(stderr=True)
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} seeds  {task.fields[now]}"),
-        TimeElapsedColumn(),
-    )
-    shown = (console.is_terminal or console.is_jupyter) and _SHOW_STAGES.get()
-    with Progress(*columns, console=console, disable=not shown) as progress:
-        bar = progress.add_task(stage, total=len(seeds), now="")
+    with _bars() as progress, progress_to(_work_bars(progress)):
+        bar = progress.add_task(stage, total=len(seeds), now=f"0/{len(seeds)} seeds")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
 
         def advance(chunk: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
@@ -67,10 +65,48 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
                 done, current = done + len(current), tuple(chunk)
             best = max((record.val_accuracy for record in records if record), default=0.0)
             now = f"epoch {epoch}  val {100 * best:.1f}%"
-            progress.update(bar, completed=done, now=now)
+            progress.update(bar, completed=done, now=f"{done}/{len(seeds)} seeds  {now}")
 
         yield advance
-        progress.update(bar, completed=len(seeds), now="")
+        progress.update(bar, completed=len(seeds), now=f"{len(seeds)}/{len(seeds)} seeds")
+
+
+@contextmanager
+def work_progress() -> Iterator[None]:
+    """Show the progress of long work outside of a job on a terminal."""
+    with _bars() as progress, progress_to(_work_bars(progress)):
+        yield
+
+
+def _bars() -> Progress:
+    console = make_console(stderr=True)
+    columns = (
+        TextColumn("{task.description:9}"),
+        BarColumn(),
+        TextColumn("{task.fields[now]}"),
+        TimeElapsedColumn(),
+    )
+    shown = (console.is_terminal or console.is_jupyter) and _SHOW_STAGES.get()
+    return Progress(*columns, console=console, disable=not shown)
+
+
+def _work_bars(progress: Progress) -> OnProgress:
+    """A bar for each work that takes longer than a moment, until it is done."""
+    began: dict[str, float] = {}
+    bars: dict[str, TaskID] = {}
+
+    def listen(work: str, share: float) -> None:
+        now = time.monotonic()
+        if now - began.setdefault(work, now) >= MOMENT and work not in bars:
+            bars[work] = progress.add_task(work, total=1.0, now="")
+        if work in bars:
+            progress.update(bars[work], completed=share, now=f"{100 * share:.0f}%")
+        if share >= 1:
+            began.pop(work)
+            if work in bars:
+                progress.remove_task(bars.pop(work))
+
+    return listen
 
 
 def report(result: RunResult) -> Group:
@@ -127,14 +163,21 @@ def one_line(label: str, result: RunResult) -> Group:
 
 def _heading(result: RunResult) -> Text:
     config = result.config
-    hits = sum(seed.teacher_cached for seed in result.seeds)
     return Text(
         f"{config.dataset.name}, {config.protocol.name} protocol, {config.setting.name};"
         f" {config.teacher.name} teacher, {config.method.name}; seeds"
         f" {_distinct(seed.seed for seed in result.seeds)}{_splits(result)}\n"
         f"hyperparameters: {source_text(config)}\n"
-        f"soft labels: {hits} of {len(result.seeds)} from the cache{_reused(result)}"
+        f"soft labels: {_origin(result)}{_reused(result)}"
     )
+
+
+def _origin(result: RunResult) -> str:
+    """Where the soft labels come from."""
+    if isinstance(result.config.teacher, PrecomputedConfig):
+        return f"from {result.config.teacher.logits}"
+    hits = sum(seed.teacher_cached for seed in result.seeds)
+    return f"{hits} of {len(result.seeds)} from the cache"
 
 
 def _distinct(numbers: Iterable[int]) -> str:
@@ -168,12 +211,14 @@ def _table(result: RunResult) -> Table:
             heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True
         )
     for name, stage in STAGES.items():
+        trained = any(stage(seed).epochs for seed in result.seeds)
         cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
+        seconds = "cached" if cached else f"{result.seconds[name]:.1f}"
         table.add_row(
             name,
             *(accuracy_text(result.seeds, name, part) for part in parts),
-            _span([stage(seed).best_epoch for seed in result.seeds]),
-            "cached" if cached else f"{result.seconds[name]:.1f}",
+            _span([stage(seed).best_epoch for seed in result.seeds]) if trained else "—",
+            seconds if trained else "—",
         )
     table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
     table.add_row("nodes", *(_nodes(result.seeds, part) for part in parts))

@@ -16,7 +16,7 @@ from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
-from gkd_runner.options.schema import Config
+from gkd_runner.options.schema import Config, PrecomputedConfig
 from gkd_runner.results.identity import identity
 from gkd_runner.results.key import SHAPING
 from gkd_runner.results.scores import RunResult, SeedResult, table
@@ -30,6 +30,7 @@ from gkd_runner.tracking.base import RunIdentity, closing
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
 from gkd_runner.tracking.open import open_tracker
 from gkd_runner.training.fit import Epoch, OnEpochs
+from gkd_runner.training.precomputed import doubts, provenance
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 
@@ -97,12 +98,18 @@ class Job:
                     student_answer_seconds=latency.student_seconds,
                 )
             )
-            selected = {"teacher": _selected(labels.teacher), "student": _selected(student)}
+            stages = {"teacher": labels.teacher, "student": student}
+            selected = {name: _selected(stage) for name, stage in stages.items() if stage.history}
             self._tracker.finish(task.seed, summary_metrics(seeds[-1], selected))
         self.record.graph(self._graph)
         keys = [labels.key for labels in soft_labels]
-        measured = {"peak_memory_bytes": memory, "latency": asdict(latency)}
-        self.record.result(self._as_json(seeds, keys) | measured)
+        measured = {
+            "method_facts": [dict(student.facts) for student in students],
+            "peak_memory_bytes": memory,
+            "latency": asdict(latency),
+        }
+        told = measured | _teacher_file(self._config, tasks, soft_labels)
+        self.record.result(self._as_json(seeds, keys) | told)
         self._tracker.close()
         hint = self._tracker.hint()
         return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
@@ -170,6 +177,16 @@ def _tracked_config(config: Config) -> dict[str, Any]:
 
 def _split_mark(config: Config) -> str:
     return "".join(f"-split{number}" for number in config.splits or () if number)
+
+
+def _teacher_file(
+    config: Config, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels]
+) -> dict[str, Any]:
+    """The file of a precomputed teacher; nothing of one that was trained."""
+    if not isinstance(config.teacher, PrecomputedConfig):
+        return {}
+    doubted = doubts(tasks, [labels.teacher for labels in soft_labels])
+    return {"teacher_file": provenance(config.teacher, doubted)}
 
 
 def _selected(trained: Trained) -> Epoch:

@@ -33,10 +33,10 @@ class Latency:
     """Median seconds that an answer for one random node takes, and how they were measured.
 
     The teacher gathers the node's neighbourhood; the student looks up its features, which were
-    propagated beforehand if its method propagates.
+    propagated beforehand if its method propagates. A precomputed teacher has no time.
     """
 
-    teacher_seconds: float
+    teacher_seconds: float | None
     student_seconds: float
     teacher_requests: int
     student_requests: int
@@ -45,9 +45,9 @@ class Latency:
     torch: str
 
     @property
-    def speed_up(self) -> float:
-        """How many times faster the student answers."""
-        return self.teacher_seconds / self.student_seconds
+    def speed_up(self) -> float | None:
+        """How many times faster the student answers; ``None`` if the teacher's time is unknown."""
+        return None if self.teacher_seconds is None else self.teacher_seconds / self.student_seconds
 
 
 def measure_latency(
@@ -62,21 +62,22 @@ def measure_latency(
     Args:
         config: the shapes of the models.
         graph: the whole graph, which the teacher reads.
-        teacher: the teacher's state (``Trained.state``), without the dimension of replicas.
+        teacher: the teacher's state (``Trained.state``), without the dimension of replicas; empty
+            for one without a model here, which is not timed.
         student: the student's state, likewise.
         features: the student's input on ``graph`` (``Method.features``).
     """
     rng = np.random.default_rng(0)
     nodes = rng.choice(graph.num_nodes, min(NODES, graph.num_nodes), replace=False)
-    gnn = teacher_server(config, graph, teacher)
+    gnn = teacher_server(config, graph, teacher) if teacher else None
     mlp = student_server(config, graph, student, features.rows(nodes))
     with torch.inference_mode():
-        of_teacher = measure(gnn, _drawing(nodes, rng), CPU, SECONDS)
+        of_teacher = measure(gnn, _drawing(nodes, rng), CPU, SECONDS) if gnn else None
         of_student = measure(mlp, _drawing(np.arange(len(nodes)), rng), CPU, SECONDS)
     return Latency(
-        of_teacher.median,
+        of_teacher.median if of_teacher else None,
         of_student.median,
-        of_teacher.repeats,
+        of_teacher.repeats if of_teacher else 0,
         of_student.repeats,
         torch.get_num_threads(),
         CPU.type,
@@ -87,11 +88,11 @@ def measure_latency(
 def teacher_server(config: Config, graph: GraphData, state: Mapping[str, Tensor] | None) -> Server:
     """A server of the teacher of ``config``; with fresh weights if it has no ``state``."""
     init = Initializer(config.seeds[:1], "teacher initialisation")
-    model = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
+    model = build_teacher(config.gnn, graph.num_features, graph.num_classes, init)
     if state is not None:
         model.load_state_dict(_stacked(state))
     raw = feature_matrix(Features(graph.features), CPU)
-    return serve_teacher(model, config.teacher.num_layers, graph, raw, CPU)
+    return serve_teacher(model, config.gnn.num_layers, graph, raw, CPU)
 
 
 def student_server(

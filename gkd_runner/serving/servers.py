@@ -71,8 +71,8 @@ def serve_fresh_teacher(
 ) -> Server:
     """A server of an untrained teacher, on the ``raw`` features of all nodes."""
     init = Initializer(config.seeds[:1], "teacher initialisation")
-    teacher = build_teacher(config.teacher, graph.num_features, graph.num_classes, init)
-    return serve_teacher(teacher.to(device), config.teacher.num_layers, graph, raw, device)
+    teacher = build_teacher(config.gnn, graph.num_features, graph.num_classes, init)
+    return serve_teacher(teacher.to(device), config.gnn.num_layers, graph, raw, device)
 
 
 def serve_teacher(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gkd_runner.common.errors import ConfigError
-from gkd_runner.config.command_line import Cell, check_command_lines
+from gkd_runner.config.command_line import Cell, check_command_lines, check_trained
 from gkd_runner.config.schemas import SCHEMAS
 from gkd_runner.options.schema import Config, MethodConfig
 from gkd_runner.studies.study import Case, Study
@@ -42,6 +42,7 @@ def study_cases(
     try:
         cells = check_command_lines(lines)
         _check_once(cells[0], " ".join(lines[0][1:]))
+        check_trained(cells[0])
         cases = [
             Case(capped(cell.config, max_width) if max_width else cell.config, variant.name)
             for variant, of_variant in zip(study.variants, cells, strict=True)

@@ -180,7 +180,7 @@ def measure_config(config: Config) -> Iterator[dict[str, Any]]:
     configuration = configuration_hash(graph.fingerprint, options, SIZES)
     sizes = {str(size): size for size in BATCHES if size < len(test)} | {ALL: len(test)}
     for model, server in make_servers(config, method, graph, device).items():
-        shape = config.teacher if model == config.teacher.name else config.student
+        shape = config.gnn if model == config.teacher.name else config.student
         for size, nodes in sizes.items():
             request = partial(draw, test, nodes, np.random.default_rng(seed), device)
             yield {

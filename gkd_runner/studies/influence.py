@@ -23,12 +23,13 @@ from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.influence import node_influence
+from gkd_runner.graph.influence import Influence, node_influence
 from gkd_runner.methods.infgrand import InfgrandConfig
 from gkd_runner.nodes.measures import degrees
 from gkd_runner.options.schema import Config
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.selection import PLACE, in_rank
+from gkd_runner.runs.display import work_progress
 from gkd_runner.runs.environment import choose_device, replicas_at_once
 from gkd_runner.serving.timing import clock, measure
 from gkd_runner.studies.cases import only_method
@@ -157,10 +158,6 @@ class Subject:
     def graph(self) -> GraphData:
         return self.tasks[0].training_graph
 
-    @property
-    def self_loops(self) -> float:
-        return only_method(self.config, InfgrandConfig).self_loops
-
     def own(self, measured: pd.DataFrame) -> pd.DataFrame:
         """The rows that the subject would measure in the same way."""
         config, teacher = self.config, measured["teacher"]
@@ -210,29 +207,39 @@ def make_subject(config: Config, origin: Mapping[str, Any]) -> Subject:
     tasks = [make_task(graph, config, seed) for seed in config.seeds]
     graphs = [task.training_graph for task in tasks]
     code = code_version("gkd_runner.graph.influence")
-    of_graph = configuration_hash(graph.fingerprint, method.self_loops, code)
+    of_graph = configuration_hash(
+        graph.fingerprint, method.self_loops, method.smallest_cosine, code
+    )
     options = [asdict(part) for part in (config.protocol, config.teacher, config.training)]
     code = code_version(
         "gkd_runner.studies.training_subset",
         "gkd_runner.training.teacher",
         "gkd_runner.data.protocols",
     )
+    with work_progress():
+        found = once_per_object(graphs, lambda graph: graph_influence(graph, method, device))
     return Subject(
         config,
         device,
         {name: getattr(config, name).name for name in WHERE} | dict(origin),
         tasks,
-        once_per_object(graphs, lambda graph: node_influence(graph, method.self_loops)),
+        [one.scores for one in found],
         of_graph,
         configuration_hash(of_graph, *options, device.type, code),
     )
 
 
+def graph_influence(graph: GraphData, method: InfgrandConfig, device: torch.device) -> Influence:
+    """The influence of the graph's nodes, with the method's options."""
+    exact = method.smallest_cosine == "exact"
+    return node_influence(graph, method.self_loops, device=device, exact=exact)
+
+
 def measure_graph(subject: Subject) -> pd.DataFrame:
     """Rank correlation of influence with degree, and seconds for computing it on the CPU."""
-    graph, self_loops = subject.graph, subject.self_loops
+    graph, method = subject.graph, only_method(subject.config, InfgrandConfig)
     rank = stats.spearmanr(subject.influences[0], degrees(graph)).statistic
-    timing = measure(lambda _: node_influence(graph, self_loops), lambda: None, CPU)
+    timing = measure(lambda _: graph_influence(graph, method, CPU), lambda: None, CPU)
     common = {
         **subject.columns,
         **dict.fromkeys(("teacher", "grouping", "side"), ""),
@@ -257,7 +264,7 @@ def train(subject: Subject, subset: TrainingSubset, seeds: Sequence[int]) -> pd.
         if task.seed in seeds
     ]
     trained = train_teachers(
-        tasks, config.teacher, config.training, subject.device, lambda *_: ends.append(now())
+        tasks, config.gnn, config.training, subject.device, lambda *_: ends.append(now())
     )
     epoch = float(np.median(np.diff(ends))) / len(tasks) if len(ends) > 1 else float("nan")
     rows = []
@@ -267,8 +274,8 @@ def train(subject: Subject, subset: TrainingSubset, seeds: Sequence[int]) -> pd.
             **subject.columns,
             **asdict(subset),
             "teacher": config.teacher.name,
-            "layers": config.teacher.num_layers,
-            "hidden_dim": config.teacher.hidden_dim,
+            "layers": config.gnn.num_layers,
+            "hidden_dim": config.gnn.hidden_dim,
             "nodes": len(task.split.train),
             "classes": len(np.unique(task.graph.labels[task.split.train])),
             "seed": task.seed,

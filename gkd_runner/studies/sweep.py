@@ -51,8 +51,8 @@ def run_cases(cases: Sequence[Case]) -> pd.DataFrame:
         {
             "case": number,
             "variant": case.variant,
-            "layers": case.config.teacher.num_layers,
-            "hidden_dim": case.config.teacher.hidden_dim,
+            "layers": case.config.gnn.num_layers,
+            "hidden_dim": case.config.gnn.hidden_dim,
             "key": planned.key,
             "seed": seed,
         }

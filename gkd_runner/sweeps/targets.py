@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gkd_runner.common.errors import ConfigError, nearest
-from gkd_runner.config.command_line import Cell, check_command_line
+from gkd_runner.config.command_line import Cell, check_command_line, check_trained
 from gkd_runner.config.rules import check_together
 from gkd_runner.options.schema import Config
 
@@ -73,6 +73,7 @@ def target_cells(
         f"seeds={own.get('seeds') or target.seeds}",
     ]
     cells = check_command_line(["-m", *options, *overrides])
+    check_trained(cells)
     if max_width is None:
         return cells
     return [replace(cell, config=capped(cell.config, max_width)) for cell in cells]
@@ -80,7 +81,7 @@ def target_cells(
 
 def capped(config: Config, width: int) -> Config:
     """Cap both hidden widths at ``width``. Raises ``ConfigError`` if that is invalid."""
-    teacher = replace(config.teacher, hidden_dim=min(width, config.teacher.hidden_dim))
+    teacher = replace(config.gnn, hidden_dim=min(width, config.gnn.hidden_dim))
     student = replace(config.student, hidden_dim=min(width, config.student.hidden_dim))
     narrower = replace(config, teacher=teacher, student=student)
     if mistakes := check_together(narrower):

@@ -87,7 +87,7 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
 
     Args:
         result: the seed's result.
-        selected: each stage's epoch with the best validation accuracy.
+        selected: the epoch with the best validation accuracy of each stage that was trained.
     """
     diagnostics = result.diagnostics
     values = {
@@ -99,22 +99,22 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
         STUDENT_CALIBRATION_ERROR: diagnostics.student_calibration_error,
         ACCURACY_WHERE_TEACHER_ERRS: diagnostics.accuracy_where_teacher_errs,
         WARNINGS: "; ".join(warnings_of(result)),
-        **_stage("teacher", result.teacher, selected["teacher"]),
-        **_stage("student", result.student, selected["student"]),
+        **_stage("teacher", result.teacher, selected.get("teacher")),
+        **_stage("student", result.student, selected.get("student")),
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _stage(stage: str, result: StageResult, selected: Epoch) -> dict[str, float]:
+def _stage(stage: str, result: StageResult, selected: Epoch | None) -> dict[str, Any]:
     names = STAGES[stage]
-    return {
+    of_training = {
         names.loss: selected.loss,
         names.val_loss: selected.val_loss,
         names.best_epoch: result.best_epoch,
         names.epochs: result.epochs,
         names.seconds: result.seconds,
-        **_accuracies(names, result.scores),
-    }
+    } if selected else {}  # fmt: skip
+    return of_training | _accuracies(names, result.scores)
 
 
 def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:

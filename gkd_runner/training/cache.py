@@ -1,4 +1,4 @@
-"""The cache of trained teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
+"""The cache of teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
 
 A teacher is kept in ``<key>.safetensors``: its weights and logits as tensors, its history as JSON
 in the header. The key hashes everything that shaped the teacher, so a changed option, graph, split
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,8 +25,9 @@ from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
-from gkd_runner.options.schema import TeacherConfig, TrainingConfig
+from gkd_runner.options.schema import SourceConfig, TeacherConfig, TrainingConfig
 from gkd_runner.training.fit import Epoch
+from gkd_runner.training.precomputed import shaping_options
 from gkd_runner.training.stage import Trained
 
 logger = logging.getLogger("gkd_runner")
@@ -35,7 +37,7 @@ UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
 
 
 def teacher_key(
-    task: Task, teacher: TeacherConfig, training: TrainingConfig, device: torch.device
+    task: Task, teacher: SourceConfig, training: TrainingConfig, device: torch.device
 ) -> str:
     """SHA-256 of all that shapes the teacher of ``task`` and its logits.
 
@@ -48,16 +50,21 @@ def teacher_key(
         "observed": task.observed,
         "hidden": task.hidden,
     }
-    parts = {
+    parts: dict[str, Any] = {
         "graph": task.graph.fingerprint,
         "nodes": hash_arrays(nodes),
         "seed": task.seed,
-        "teacher": asdict(teacher),
-        "training": asdict(training),
-        "device": device.type,
-        "torch": torch.__version__,
-        "code": code_version("gkd_runner.training.teacher"),
+        "teacher": shaping_options(teacher, task.graph),
     }
+    if isinstance(teacher, TeacherConfig):
+        parts |= {
+            "training": asdict(training),
+            "device": device.type,
+            "torch": torch.__version__,
+            "code": code_version("gkd_runner.training.teacher"),
+        }
+    else:
+        parts["code"] = code_version("gkd_runner.training.precomputed")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Soft labels: one teacher per seed, from the cache or trained, then calibrated."""
+"""Soft labels: one teacher per seed, from the cache, trained or from a file, then calibrated."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,16 @@ import torch
 
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.task import Task
-from gkd_runner.options.schema import Config
+from gkd_runner.options.schema import Config, PrecomputedConfig
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.calibration import fit_temperature
 from gkd_runner.training.fit import OnEpochs
+from gkd_runner.training.precomputed import TeacherFile, doubts, warn_once
 from gkd_runner.training.stage import Trained, chunks
 from gkd_runner.training.teacher import train_teachers
+
+Source = Callable[[Sequence[Task]], list[Trained]]
+"""Makes the teachers of tasks: trains them, or reads them from a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +48,33 @@ def make_soft_labels(
     replicas: int,
     on_epochs: OnEpochs,
 ) -> list[SoftLabels]:
-    """Take each seed's teacher from the cache or train it, ``replicas`` at once; calibrate."""
+    """Take each seed's teacher from the cache or make it, ``replicas`` at once; calibrate."""
     store = TeacherCache(Path(config.cache_dir).expanduser(), config.cache)
+    source = _source(config, device, on_epochs)
     soft_labels: list[SoftLabels] = []
     for chunk in chunks(tasks, replicas):
         keys = [teacher_key(task, config.teacher, config.training, device) for task in chunk]
 
-        def train(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained]:
-            wanted = [chunk[position] for position in positions]
-            return train_teachers(wanted, config.teacher, config.training, device, on_epochs)
+        def make(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained]:
+            return source([chunk[position] for position in positions])
 
-        teachers, hits = store.get_or_train(keys, train)
+        teachers, hits = store.get_or_train(keys, make)
         for task, teacher, key, hit in zip(chunk, teachers, keys, hits, strict=True):
             temperature = 1.0
             if config.calibration == "temperature":
                 temperature = validation_temperature(task, teacher)
             soft_labels.append(SoftLabels(teacher, key, hit, temperature))
+    if isinstance(config.teacher, PrecomputedConfig):
+        for doubt in doubts(tasks, [labels.teacher for labels in soft_labels]):
+            warn_once(config.teacher.logits, doubt)
     return soft_labels
+
+
+def _source(config: Config, device: torch.device, on_epochs: OnEpochs) -> Source:
+    if isinstance(config.teacher, PrecomputedConfig):
+        return TeacherFile(config.teacher).teachers
+    gnn, training = config.gnn, config.training
+    return lambda tasks: train_teachers(tasks, gnn, training, device, on_epochs)
 
 
 def validation_temperature(task: Task, teacher: Trained) -> float:

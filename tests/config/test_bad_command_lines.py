@@ -13,7 +13,10 @@ BAD = {
     "dataset=corra": ["dataset=corra", "did you mean 'cora'"],
     "protocol=krdd": ["protocol=krdd", "did you mean 'krd'"],
     "setting=indutive": ["setting=indutive", "did you mean 'inductive'"],
-    "teacher=gcnn": ["teacher=gcnn is not one of gat, gcn, sage", "did you mean 'gcn'"],
+    "teacher=gcnn": [
+        "teacher=gcnn is not one of gat, gcn, precomputed, sage",
+        "did you mean 'gcn'",
+    ],
     "method=glmn": ["method=glmn", "did you mean 'glnn'"],
     "method=GLNN": ["method=GLNN is not one of", "did you mean 'glnn'?"],
     "method=hgmd": ["did you mean 'hgmd-mixup' or 'hgmd-weight'?"],

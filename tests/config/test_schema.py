@@ -189,6 +189,7 @@ def test_every_change_is_named_whether_a_table_has_it_or_not(
 @pytest.mark.parametrize("group", ["dataset", "teacher", "method", "preset"])
 def test_choices_alone_are_no_change(group: str) -> None:
     path = {"custom": ["dataset.path=x.npz"]}
-    for _, name in (option for option in OPTIONS if option[0] == group):
+    own = {"precomputed"}  # its file counts as a change, so that tables name it
+    for name in {name for part, name in OPTIONS if part == group} - own:
         overrides = [f"{group}={name}", "protocol=krd", *path.get(name, [])]
         assert "changed" not in source_text(compose(overrides))

@@ -115,6 +115,7 @@ def _added(words: list[str]) -> tuple[str, ...]:
         return ()
     tracked = words[0] not in UNTRACKED or any(word.startswith("tracker=") for word in words)
     given = {word.partition("=")[0] for word in words if "," in word}  # swept: given only once
+    given |= {"teacher.hidden_dim" for word in words if word.startswith("teacher=my-logits")}
     added = [*ADDED.get(words[0], ()), *(() if tracked else ("tracker=none",))]
     return tuple(text for text in added if text.partition("=")[0] not in given)
 

@@ -12,15 +12,16 @@ from support import (
     dense,
     dense_influence,
     dense_symmetric,
-    looped_batch,
     no_answer,
     random_features,
     random_graph,
 )
 
+from gkd_runner.common.progress import progress_to
 from gkd_runner.data.graph import GraphData, Split
 from gkd_runner.data.task import Task
 from gkd_runner.graph import influence as module
+from gkd_runner.graph import smallest_product
 from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom
@@ -44,13 +45,15 @@ def smallest_cosine(graph: GraphData, self_loops: float) -> float:
     operator = dense_symmetric(graph.adjacency, self_loops)
     x = dense(graph.features)
     y = operator @ operator @ x
-    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (x, y)]
+    norms = [np.linalg.norm(rows, axis=1, keepdims=True) for rows in (x, y)]
+    units = [rows / np.maximum(norm, 1e-12) for rows, norm in zip((x, y), norms, strict=True)]
     return float((units[0] @ units[1].T).min())
 
 
 @pytest.fixture(params=[1024, 7], ids=["one block", "several blocks"])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(module, "BLOCK", request.param)
+    monkeypatch.setattr(smallest_product, "BLOCK", {"cpu": (request.param * 4, request.param)})
     return request.param
 
 
@@ -65,7 +68,7 @@ def test_influence_equals_its_dense_definition(
         expected = dense_influence(
             graph.features, dense_symmetric(graph.adjacency, self_loops), columns
         )
-        found = influence(graph.features, symmetric(graph.adjacency, self_loops), columns)
+        found = influence(graph.features, symmetric(graph.adjacency, self_loops), columns).scores
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=2e-6)
 
@@ -88,7 +91,7 @@ def test_a_node_without_features_has_cosine_zero_with_every_other(
     features[node] = 0
     stored = sp.csr_array(features) if sp.issparse(graph.features) else features
     expected = dense_influence(features, dense_symmetric(graph.adjacency, 2.0))
-    found = influence(stored, symmetric(graph.adjacency, 2.0))
+    found = influence(stored, symmetric(graph.adjacency, 2.0)).scores
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
@@ -98,14 +101,71 @@ def test_explicit_zeros_among_sparse_features_change_nothing() -> None:
     features.data[::3] = 0
     operator = symmetric(graph.adjacency, 2.0)
     expected = dense_influence(features, dense(operator))
-    np.testing.assert_allclose(influence(features, operator), expected, atol=2e-6)
+    np.testing.assert_allclose(influence(features, operator).scores, expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
 def test_nodes_that_all_look_alike_have_equal_influence(columns: int) -> None:
     graph = random_graph(NODES, np.full((NODES, columns), 0.3, dtype=np.float32))
-    found = influence(graph.features, symmetric(graph.adjacency, 2.0))
+    found = influence(graph.features, symmetric(graph.adjacency, 2.0)).scores
     np.testing.assert_allclose(found, np.ones(NODES), atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [None, 19])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_error_of_an_estimate_is_within_its_bound(
+    kind: str, columns: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STARTS", 1)
+    for seed in range(20):
+        graph = made_up(kind, seed)
+        operator = symmetric(graph.adjacency, 2.0)
+        truth = dense_influence(graph.features, dense(operator), columns)
+        found = influence(graph.features, operator, columns, exact=False)
+        below = truth - found.scores
+        assert below.min() >= -2e-6
+        assert below.max() <= found.error + 2e-6
+        cosine = smallest_cosine(graph, 2.0)
+        assert found.lowest_cosine - 1e-6 <= cosine <= found.smallest_cosine + 1e-6
+
+
+def test_some_estimate_is_not_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = made_up("signed dense")
+    operator = symmetric(graph.adjacency, 2.0)
+    exact = influence(graph.features, operator)
+    monkeypatch.setattr(module, "smallest_from_above", lambda *_: exact.smallest_cosine + 0.1)
+    found = influence(graph.features, operator, exact=False)
+    below = exact.scores - found.scores
+    assert 0.001 < below.max() <= found.error
+
+
+def test_an_exact_search_leaves_no_error() -> None:
+    for kind in KINDS:
+        graph = made_up(kind)
+        found = influence(graph.features, symmetric(graph.adjacency, 2.0))
+        assert found.error == 0
+        assert found.lowest_cosine == found.smallest_cosine
+        assert found.smallest_cosine == pytest.approx(smallest_cosine(graph, 2.0), abs=1e-6)
+
+
+def test_an_estimate_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    graph = made_up("signed dense")
+    with caplog.at_level("INFO", "gkd_runner"):
+        influence(graph.features, symmetric(graph.adjacency, 2.0))
+        assert not caplog.messages
+        found = influence(graph.features, symmetric(graph.adjacency, 2.0), exact=False)
+    assert len(caplog.messages) == 1
+    assert f"more than {found.error:.3f} above its estimate" in caplog.messages[0]
+
+
+def test_the_search_tells_its_progress() -> None:
+    graph, told = made_up("signed dense"), []
+    with progress_to(lambda work, share: told.append((work, share))):
+        influence(graph.features, symmetric(graph.adjacency, 2.0))
+    assert {work for work, _ in told} == {"influence"}
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
 
 
 def inductive_task(graph: GraphData) -> Task:
@@ -123,8 +183,7 @@ def scores_of(task: Task, influence_graph: str) -> np.ndarray[Any, Any]:
     settings = replace(settings, delta_1=0.0, delta_2=1.0)
     method = InfGraND(settings)
     n = task.training_graph.num_nodes
-    graph = looped_batch([task.training_graph])
-    method.prepare(Classroom([task], graph, torch.zeros(1, n, 3), 10, no_answer))
+    method.prepare(Classroom([task], torch.zeros(1, n, 3), 10, no_answer))
     rows = torch.arange(n).unsqueeze(0)
     return (method.label_weights(rows)[0] * n).numpy()
 

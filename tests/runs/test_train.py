@@ -88,6 +88,19 @@ def test_result_json_is_complete_and_uses_the_population_deviation(tmp_path: Pat
     assert len({seed["teacher_key"] for seed in found["seeds"]}) == 2
 
 
+def test_result_json_says_how_well_influence_is_known(tmp_path: Path) -> None:
+    exact = result_of(train(small(tmp_path)).path)["method_facts"]
+    estimated = result_of(train(small(tmp_path, "method.smallest_cosine=estimated")).path)
+    other = result_of(train(small(tmp_path, "method=glnn")).path)
+
+    assert [facts["influence_error"] for facts in exact] == [0, 0]
+    for found, facts in zip(estimated["method_facts"], exact, strict=True):
+        low, high = found["smallest_cosine_at_least"], found["smallest_cosine"]
+        assert low <= facts["smallest_cosine"] <= high
+        assert (found["influence_error"] > 0) == (low < high)
+    assert other["method_facts"] == [{}, {}]
+
+
 def test_a_saved_student_predicts_what_was_scored(tmp_path: Path) -> None:
     """Plain NumPy on the saved weights: the student needs no graph and no gkd-runner."""
     result = train(small(tmp_path, "method=glnn", "seeds=[0]"))

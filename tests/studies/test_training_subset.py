@@ -18,7 +18,7 @@ def task_and_influence(setting: str) -> tuple[Task, np.ndarray]:
 
 def test_influence_is_that_of_the_training_graph_with_the_methods_self_loops() -> None:
     task, expected = task_and_influence("inductive")
-    found = node_influence(task.training_graph, 2.0)
+    found = node_influence(task.training_graph, 2.0).scores
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
