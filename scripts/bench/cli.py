@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench import scaling
+from bench import large, scaling
 from bench.clock import Effort, alternate
 from bench.commands import COMMANDS
 from bench.compare import compare
+from bench.large import MEMORY
 from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
 from bench.page import write_page
@@ -21,7 +22,7 @@ from bench.results import OURS, Key, Line, Results, load, merged
 from bench.scaling_plot import save_figure
 from bench.tables import show, show_comparison
 from bench.threads import THREADS
-from bench.workloads import NAMES, load_workload
+from bench.workloads import LARGE, NAMES, load_workload
 from gkd_runner.methods import METHODS
 
 TEACHERS = ("gcn", "sage", "gat")
@@ -29,13 +30,10 @@ REAL = ("cora", "pubmed", "amazon-photo", "coauthor-cs", "coauthor-physics")
 DEFAULT = (*REAL, "start-up", "tracker")
 CHOICES = "choices"
 SCALING = "scaling"
-NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING)
+NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING, MEMORY)
 
 WIDTH = 140
 """Columns of tables that go to a file."""
-
-LARGE = ("products-shape",)
-"""Workloads on which neither the plain reference nor floors of all rows fit into memory."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,7 +114,6 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
         if name == SCALING:
             _scaling(given, device, results, console)
             continue
-        small = name not in LARGE
         wanted = Wanted(
             given.parts,
             given.teachers,
@@ -125,9 +122,15 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
             device,
             given.scale,
             tuple(given.option),
-            given.reference and small,
-            given.floor and small,
+            given.reference,
+            given.floor,
         )
+        if name in LARGE:
+            large.whole(name, wanted, results, console)
+            continue
+        if name == MEMORY:
+            large.growing(wanted, results, console)
+            continue
         with console.status(f"loading {name}"):
             workload = load_workload(name, given.scale, given.option)
         Measuring(workload, name, wanted, results, console).everything()
