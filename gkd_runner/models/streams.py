@@ -20,7 +20,7 @@ class Streams:
     """One stream per seed, all with the same name, on one device.
 
     On the CPU NumPy's SFC64 fills 16-bit words, which makes dropout several times faster than
-    ``F.dropout`` there (scripts/benchmark.py).
+    ``F.dropout`` there (``make bench ARGS=choices``).
     """
 
     def __init__(self, seeds: Sequence[int], name: str, device: torch.device) -> None:
