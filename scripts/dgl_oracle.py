@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gkd_runner.data.importing.dgl_library import import_dgl
+from gkd_runner.common.dgl_library import import_dgl
 from gkd_runner.graph.batch import GraphBatch
 
 __all__ = ["DglKernels", "import_dgl"]

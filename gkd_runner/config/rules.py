@@ -10,7 +10,13 @@ from gkd_runner.common.errors import nearest
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import TABLES, find_preset, preset_key
 from gkd_runner.methods import build_method
-from gkd_runner.options.schema import Config, GatConfig, PrecomputedConfig, TrackerConfig
+from gkd_runner.options.schema import (
+    Config,
+    GatConfig,
+    PrecomputedConfig,
+    TeacherConfig,
+    TrackerConfig,
+)
 
 
 def check_together(config: Config) -> list[str]:
@@ -18,6 +24,7 @@ def check_together(config: Config) -> list[str]:
     return [
         *_protocol(config),
         *_teacher(config),
+        *_mini_batches(config),
         *build_method(config.method).mistakes(),
         *_preset(config),
         *_dataset(config),
@@ -59,6 +66,27 @@ def _teacher(config: Config) -> list[str]:
                 f" teacher.heads={teacher.heads}"
             ]
     return []
+
+
+def _mini_batches(config: Config) -> list[str]:
+    fan_outs, teacher = config.training.fan_outs, config.teacher
+    if fan_outs is None:
+        return []
+    given = f"training.fan_outs=[{','.join(map(str, fan_outs))}]"
+    mistakes = []
+    if config.training.batch_size is None:
+        mistakes.append(
+            f"{given} without training.batch_size: a full batch draws no neighbours; give both,"
+            " or neither"
+        )
+    if not isinstance(teacher, TeacherConfig):
+        mistakes.append(f"{given}, but teacher={teacher.name} reads no neighbours; leave it out")
+    elif len(fan_outs) != teacher.num_layers:
+        mistakes.append(
+            f"{given} has {len(fan_outs)} numbers, but the teacher has"
+            f" teacher.num_layers={teacher.num_layers}; give one for each layer"
+        )
+    return mistakes
 
 
 def _preset(config: Config) -> list[str]:

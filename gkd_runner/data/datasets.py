@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.data.graph import FloatArray, GraphData
-from gkd_runner.data.importing.dgl_library import import_dgl_file, is_dgl_file
+from gkd_runner.data.importing.dgl_files import import_dgl_file, is_dgl_file
 from gkd_runner.data.importing.wording import log_findings
 from gkd_runner.data.npz import load_npz
 from gkd_runner.data.protocols import cut

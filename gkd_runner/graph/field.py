@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,28 +13,32 @@ from gkd_runner.data.graph import IntArray
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The nodes that a network of ``L`` layers reads to answer for ``rows[L]``.
+    """The nodes that a network of ``L`` layers reads to answer for ``rows[L]``, and its operator.
 
     ``rows[k]`` holds the ids of the nodes whose representation after ``k`` layers is needed, so
-    ``rows[0]`` are those whose features are. All but the last are sorted.
+    ``rows[0]`` are those whose features are. Layer ``k`` (from 1) aggregates by ``blocks[k - 1]``,
+    ``[len(rows[k]), len(rows[k - 1])]``; ``own[k - 1]`` has the positions of the nodes ``rows[k]``
+    in ``rows[k - 1]``.
     """
 
     rows: tuple[IntArray, ...]
-
-    def block(self, matrix: sp.csr_array, layer: int) -> sp.csr_array:
-        """The rows and columns of ``matrix`` that layer ``layer`` (from 1) reads."""
-        block = sp.csr_array(matrix[self.rows[layer]][:, self.rows[layer - 1]])
-        block.sort_indices()
-        return block
-
-    def own(self, layer: int) -> IntArray:
-        """The positions of the nodes ``rows[layer]`` in ``rows[layer - 1]``."""
-        return np.searchsorted(self.rows[layer - 1], self.rows[layer])
+    blocks: tuple[sp.csr_array, ...]
+    own: tuple[IntArray, ...]
 
 
-def receptive_field(adjacency: sp.csr_array, nodes: IntArray, layers: int) -> Field:
-    """The nodes within ``layers`` steps of ``nodes``, layer by layer; every node reads itself."""
+def receptive_field(operator: sp.csr_array, nodes: IntArray, layers: int) -> Field:
+    """The nodes within ``layers`` steps of ``nodes``, layer by layer; every node reads itself.
+
+    All ``rows`` but the last are sorted.
+    """
     rows = [np.asarray(nodes)]
     for _ in range(layers):
-        rows.append(np.union1d(rows[-1], adjacency[rows[-1]].indices))
-    return Field(tuple(reversed(rows)))
+        rows.append(np.union1d(rows[-1], operator[rows[-1]].indices))
+    rows.reverse()
+    blocks, own = [], []
+    for sources, targets in pairwise(rows):
+        block = sp.csr_array(operator[targets][:, sources])
+        block.sort_indices()
+        blocks.append(block)
+        own.append(np.searchsorted(sources, targets))
+    return Field(tuple(rows), tuple(blocks), tuple(own))

@@ -18,7 +18,7 @@ from gkd_runner.common.lazy import sp, torch
 from gkd_runner.common.probabilities import softmax
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.task import Task
-from gkd_runner.graph.batch import GraphBatch
+from gkd_runner.graph.batch import GraphBatch, batch_graphs
 from gkd_runner.graph.chunks import EdgeChunk, edge_chunks, per_edge
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.propagation import Propagation
@@ -44,24 +44,33 @@ class PresetTable(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Classroom:
-    """The inputs of a method: the training graphs of all replicas and their teachers.
+    """The inputs of a method: the tasks of all replicas and their teachers.
 
     ``teacher_logits`` are calibrated. ``answer`` gives a replica's teacher's logits ``[n, C]`` on
     its training graph with other features.
     """
 
     tasks: Sequence[Task]
-    graph: GraphBatch
     teacher_logits: Float[torch.Tensor, "R n C"]
     max_epochs: int
     answer: Callable[[int, GraphData], torch.Tensor]
     _streams: dict[str, Streams] = field(default_factory=dict)
 
+    @property
+    def device(self) -> torch.device:
+        return self.teacher_logits.device
+
+    @cached_property
+    def graph(self) -> GraphBatch:
+        """The training graphs, side by side; built when first used, as not all methods need it."""
+        adjacencies = [task.training_graph.adjacency for task in self.tasks]
+        return batch_graphs(adjacencies, self.device)
+
     def stream(self, name: str) -> Streams:
         """The random stream called ``name`` of every replica; it goes on where it was left."""
         if name not in self._streams:
             seeds = [task.seed for task in self.tasks]
-            self._streams[name] = Streams(seeds, name, self.graph.device)
+            self._streams[name] = Streams(seeds, name, self.device)
         return self._streams[name]
 
     def ask(self, features: Iterable[FloatArray | sp.csr_array]) -> Float[torch.Tensor, "R n C"]:
@@ -101,7 +110,7 @@ class Classroom:
     @cached_property
     def edges_of_replicas(self) -> Float[torch.Tensor, " R"]:
         """How many edges each replica has (self-loops included)."""
-        return torch.tensor(self.graph.edge_counts, device=self.graph.device).float()
+        return torch.tensor(self.graph.edge_counts, device=self.device).float()
 
     def aggregator(self, probabilities: Float[torch.Tensor, "R n C"]) -> Aggregator:
         """Computes soft targets from weights of edges, by which these probabilities are summed."""

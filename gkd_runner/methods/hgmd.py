@@ -164,7 +164,7 @@ class HgmdMixup(_Hgmd[HgmdMixupConfig]):
         quantiles = special.betaincinv(self.config.beta, self.config.beta, middle).astype(
             np.float32
         )
-        self._beta_quantiles = torch.from_numpy(quantiles).to(classroom.graph.device)
+        self._beta_quantiles = torch.from_numpy(quantiles).to(classroom.device)
         # To smooth before mixing is to smooth after it: both keep the sum of the probabilities.
         smooth = classroom.probabilities(self.config.tau) + self.config.smoothing
         self._targets = smooth / smooth.sum(2, keepdim=True)

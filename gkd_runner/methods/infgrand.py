@@ -99,7 +99,7 @@ class InfGraND(Method[InfgrandConfig]):
             pairs = zip(self._influences, classroom.tasks, strict=True)
             scores = [found.scores[task.observed] for found, task in pairs]
         stacked = np.stack(scores)
-        self._scores = torch.from_numpy(stacked).to(classroom.graph.device)
+        self._scores = torch.from_numpy(stacked).to(classroom.device)
 
     def facts(self, replica: int) -> Mapping[str, Any]:
         """How well the replica's influence is known."""

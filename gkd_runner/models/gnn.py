@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import GraphData, IntArray
 from gkd_runner.data.task import once_per_object
-from gkd_runner.graph.batch import GraphBatch, batch_blocks, batch_graphs
+from gkd_runner.graph.batch import GraphBatch, batch_blocks
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.field import Field, receptive_field
 from gkd_runner.graph.matrix import SparseMatrix, to_device
@@ -35,6 +35,22 @@ from gkd_runner.options.schema import GatConfig, TeacherConfig
 BlockT = TypeVar("BlockT")
 
 RELU_GAIN = math.sqrt(2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """A graph as a teacher reads it: its features, and the operator that each layer applies.
+
+    ``operator`` has the pattern of the adjacency with self-loops, and sorted indices.
+    """
+
+    graph: GraphData
+    operator: sp.csr_array
+
+    @property
+    def features(self) -> Features:
+        """The features without the operator."""
+        return Features(self.graph.features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +71,9 @@ class Teacher(nn.Module, ABC, Generic[BlockT]):
     weights: nn.ParameterList
 
     @abstractmethod
+    def operand(self, graph: GraphData) -> Operand:
+        """The graph with this teacher's operator."""
+
     def view(
         self,
         graphs: Sequence[GraphData],
@@ -65,6 +84,52 @@ class Teacher(nn.Module, ABC, Generic[BlockT]):
 
         Only the receptive field of these nodes is read. Replicas with a smaller field are padded.
         """
+        operands = once_per_object(graphs, self.operand)
+        if nodes is None:
+            return self.whole_view(operands, device)
+        layers, width = len(self.weights), self.weights[0].shape[2]
+        fields = [
+            receptive_field(operand.operator, ids, layers)
+            for operand, ids in zip(operands, nodes, strict=True)
+        ]
+        return self.field_view(operands, fields, device, width)
+
+    @abstractmethod
+    def whole_view(self, operands: Sequence[Operand], device: torch.device) -> View[BlockT]:
+        """What all nodes of each replica's graph need."""
+
+    @abstractmethod
+    def field_view(
+        self,
+        operands: Sequence[Operand],
+        fields: Sequence[Field],
+        device: torch.device,
+        width: int | None = None,
+    ) -> View[BlockT]:
+        """What the last nodes of one field per replica need.
+
+        With ``width`` (of the first layer's output) the forms of its inputs may be timed.
+        """
+
+    @abstractmethod
+    def block(
+        self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device
+    ) -> BlockT:
+        """One layer's block of each replica, on the device; see ``Field``."""
+
+    @abstractmethod
+    def aggregates_first(self, layer: int) -> bool:
+        """True if ``layer`` (from 0) is cheaper with its weights applied after aggregation."""
+
+    @abstractmethod
+    def aggregate(
+        self, layer: int, h: Float[Tensor, "R m d"], block: BlockT, streams: Streams | None = None
+    ) -> Float[Tensor, "R n d"]:
+        """Aggregate what the block's sources send, in ``layer`` (from 0)."""
+
+    @abstractmethod
+    def finish(self, layer: int, z: Float[Tensor, "R n d"]) -> Float[Tensor, "R n h"]:
+        """What ``layer`` (from 0) does with each node at its end, without dropout."""
 
     @abstractmethod
     def forward(self, view: View[BlockT], streams: Streams | None = None) -> Float[Tensor, "R n C"]:
@@ -88,31 +153,49 @@ class Convolutional(Teacher[SparseMatrix]):
     def matrix(adjacency: sp.csr_array) -> sp.csr_array:
         """The operator ``M`` of one graph."""
 
-    def view(
-        self,
-        graphs: Sequence[GraphData],
-        device: torch.device,
-        nodes: Sequence[IntArray] | None = None,
-    ) -> View[SparseMatrix]:
+    def operand(self, graph: GraphData) -> Operand:
+        return Operand(graph, self.matrix(graph.adjacency))
+
+    def whole_view(self, operands: Sequence[Operand], device: torch.device) -> View[SparseMatrix]:
         """Features are aggregated by the first layer's operator, so blocks are those above it."""
         first = once_per_object(
-            graphs, lambda g: Features(g.features, self.matrix(g.adjacency), (0.0, 1.0))
+            operands, lambda o: Features(o.graph.features, o.operator, (0.0, 1.0))
         )
-        layers, width = len(self.weights), self.weights[0].shape[2]
-        if nodes is None:
-            operators = [features.operator for features in first]
-            blocks = (to_device(operators, device),) * (layers - 1)
-            return View(make_inputs(first, device), blocks)
-        fields = _fields(graphs, nodes, layers)
-        rows = [f.factored_rows(field.rows[1]) for f, field in zip(first, fields, strict=True)]
-        blocks = tuple(
-            to_device(
-                [field.block(f.operator, k) for f, field in zip(first, fields, strict=True)],
-                device,
-            )
-            for k in range(2, layers + 1)
-        )
-        return View(make_inputs(rows, device, width), blocks)
+        blocks = (to_device([o.operator for o in operands], device),) * (len(self.weights) - 1)
+        return View(make_inputs(first, device), blocks)
+
+    def field_view(
+        self,
+        operands: Sequence[Operand],
+        fields: Sequence[Field],
+        device: torch.device,
+        width: int | None = None,
+    ) -> View[SparseMatrix]:
+        first = [
+            Features(operand.graph.features[field.rows[0]], field.blocks[0], (0.0, 1.0))
+            for operand, field in zip(operands, fields, strict=True)
+        ]
+        return View(make_inputs(first, device, width), _blocks(self, fields, 1, device))
+
+    def block(
+        self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device
+    ) -> SparseMatrix:
+        return to_device(blocks, device)
+
+    def aggregates_first(self, layer: int) -> bool:
+        _, fan_in, fan_out = self.weights[layer].shape
+        return bool(fan_in < fan_out)
+
+    def aggregate(
+        self, layer: int, h: Tensor, block: SparseMatrix, streams: Streams | None = None
+    ) -> Tensor:
+        return block(h.flatten(0, 1)).view(len(h), -1, h.shape[2])
+
+    def finish(self, layer: int, z: Tensor) -> Tensor:
+        if layer < len(self.weights) - 1:
+            return activate(z, self.biases[layer], 0.0, None)
+        logits: Tensor = z + self.biases[-1]
+        return logits
 
     def forward(self, view: View[SparseMatrix], streams: Streams | None = None) -> Tensor:
         z: Tensor = view.inputs.matmul(self.weights[0])
@@ -137,11 +220,14 @@ def _convolve(
     return matrix((h @ weight).flatten(0, 1)).view(replicas, -1, fan_out)
 
 
-def _fields(graphs: Sequence[GraphData], nodes: Sequence[IntArray], layers: int) -> list[Field]:
-    return [
-        receptive_field(graph.adjacency, ids, layers)
-        for graph, ids in zip(graphs, nodes, strict=True)
-    ]
+def _blocks(
+    model: Teacher[BlockT], fields: Sequence[Field], first: int, device: torch.device
+) -> tuple[BlockT, ...]:
+    """The blocks of the fields' layers from ``first`` (0 is the lowest) on."""
+    return tuple(
+        model.block([f.blocks[k] for f in fields], [f.own[k] for f in fields], device)
+        for k in range(first, len(fields[0].blocks))
+    )
 
 
 class Gcn(Convolutional):
@@ -177,30 +263,32 @@ class Gat(Teacher[GraphBatch]):
             self.receiver_scores.append(init.normal(count, width, std=score_std))
             self.biases.append(init.zeros(1, count * width))
 
-    def view(
-        self,
-        graphs: Sequence[GraphData],
-        device: torch.device,
-        nodes: Sequence[IntArray] | None = None,
-    ) -> View[GraphBatch]:
+    def operand(self, graph: GraphData) -> Operand:
+        return Operand(graph, with_self_loops(graph.adjacency))
+
+    def whole_view(self, operands: Sequence[Operand], device: torch.device) -> View[GraphBatch]:
         """Every layer aggregates, so there is a block for each."""
-        layers, width = len(self.weights), self.weights[0].shape[2]
-        features = once_per_object(graphs, lambda g: Features(g.features))
-        if nodes is None:
-            blocks = (batch_graphs([g.adjacency for g in graphs], device),) * layers
-            return View(row_inputs(features, device), blocks)
-        fields = _fields(graphs, nodes, layers)
-        looped = once_per_object(graphs, lambda g: with_self_loops(g.adjacency))
-        blocks = tuple(
-            batch_blocks(
-                [field.block(matrix, k) for matrix, field in zip(looped, fields, strict=True)],
-                [field.own(k) for field in fields],
-                device,
-            )
-            for k in range(1, layers + 1)
-        )
-        rows = [f.rows(field.rows[0]) for f, field in zip(features, fields, strict=True)]
-        return View(row_inputs(rows, device, width), blocks)
+        features = once_per_object(operands, lambda o: o.features)
+        block = batch_blocks([o.operator for o in operands], None, device)
+        return View(row_inputs(features, device), (block,) * len(self.weights))
+
+    def field_view(
+        self,
+        operands: Sequence[Operand],
+        fields: Sequence[Field],
+        device: torch.device,
+        width: int | None = None,
+    ) -> View[GraphBatch]:
+        rows = [o.features.rows(f.rows[0]) for o, f in zip(operands, fields, strict=True)]
+        return View(row_inputs(rows, device, width), _blocks(self, fields, 0, device))
+
+    def block(
+        self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device
+    ) -> GraphBatch:
+        return batch_blocks(blocks, own, device)
+
+    def aggregates_first(self, layer: int) -> bool:
+        return False
 
     def forward(self, view: View[GraphBatch], streams: Streams | None = None) -> Tensor:
         inputs = view.inputs
@@ -208,36 +296,32 @@ class Gat(Teacher[GraphBatch]):
             assert isinstance(inputs, RawInputs)
             inputs = inputs.with_dropout(self.drop, streams)
         first, *others = view.blocks
-        z = self._attend(0, inputs.matmul, first, streams)
+        z = self.aggregate(0, inputs.matmul(self.weights[0]), first, streams)
         for layer, block in enumerate(others, 1):
             h = activate(z, self.biases[layer - 1], self.drop, streams)
-            z = self._attend(layer, h.matmul, block, streams)
-        replicas, n, _ = z.shape
+            z = self.aggregate(layer, h @ self.weights[layer], block, streams)
+        return self.finish(len(others), z)
+
+    def finish(self, layer: int, z: Tensor) -> Tensor:
+        """The activation of a hidden layer; the mean of the output layer's heads."""
+        if layer < len(self.weights) - 1:
+            return activate(z, self.biases[layer], 0.0, None)
         logits: Tensor = z + self.biases[-1]
-        return logits.view(replicas, n, self.sender_scores[-1].shape[1], -1).mean(2)
+        return logits.view(*z.shape[:2], self.sender_scores[-1].shape[1], -1).mean(2)
 
-    def _attend(
-        self,
-        layer: int,
-        project: Callable[[Tensor], Tensor],
-        block: GraphBatch,
-        streams: Streams | None,
-    ) -> Float[Tensor, "R n HD"]:
-        """Attention-weighted sums of the projected neighbours.
-
-        ``project`` multiplies the layer's inputs by a weight. A score ``(h W) . a`` is computed as
-        ``h (W a)``, which is cheaper.
-        """
-        weight, sender = self.weights[layer], self.sender_scores[layer]
-        by_head = weight.view(*weight.shape[:2], *sender.shape[1:])
-        scored = torch.stack([sender, self.receiver_scores[layer]], 1).unsqueeze(2)
-        scores = project((by_head.unsqueeze(1) * scored).sum(-1).transpose(1, 2).flatten(2))
-        from_sender, from_receiver = scores.flatten(0, 1).chunk(2, dim=1)
-        both = from_sender[block.senders] + from_receiver[block.receivers_as_sources]
-        attention = edge_softmax(block, F.leaky_relu(both, self.slope))
+    def aggregate(
+        self, layer: int, h: Tensor, block: GraphBatch, streams: Streams | None = None
+    ) -> Tensor:
+        """Attention-weighted sums of the projected neighbours ``h``."""
+        sender, receiver = self.sender_scores[layer], self.receiver_scores[layer]
+        heads = h.view(*h.shape[:2], *sender.shape[1:])
+        scored = heads.transpose(1, 2) @ torch.stack([sender, receiver], dim=3)
+        from_sender, from_receiver = scored.transpose(1, 2).flatten(0, 1).unbind(2)
+        scores = from_sender[block.senders] + from_receiver[block.receivers_as_sources]
+        attention = edge_softmax(block, F.leaky_relu(scores, self.slope))
         attention = self._drop_attention(attention, block, streams)
-        z = project(weight).flatten(0, 1).view(-1, *sender.shape[1:])
-        return gather(block, attention, z).view(block.replicas, block.nodes, -1)
+        gathered = gather(block, attention, heads.flatten(0, 1))
+        return gathered.view(block.replicas, block.nodes, -1)
 
     def _drop_attention(
         self, attention: Float[Tensor, "E H"], graph: GraphBatch, streams: Streams | None

@@ -176,11 +176,19 @@ class StudentConfig:
 
 @dataclass
 class TrainingConfig:
-    """The length of training and the rule for choosing the epoch."""
+    """The length of training, the rule for choosing the epoch, and mini-batches."""
 
     max_epochs: int = option("Epochs at most.", at_least=1)
     patience: int = option(
         "Epochs without a better or equal validation accuracy before stopping.", at_least=1
+    )
+    batch_size: int | None = option(
+        "Nodes of each step, of teacher and student; null: all at once.", at_least=1
+    )
+    fan_outs: list[int] | None = option(
+        "Neighbours that a mini-batch draws for each node, one number per layer of the teacher, the"
+        " last for the layer nearest to the labels; null: all neighbours.",
+        at_least=1,
     )
 
 
@@ -243,7 +251,7 @@ class Config:
     student: StudentConfig = option("The MLP.")
     method: MethodConfig = option("How the teacher teaches.")
     preset: PresetConfig = option("Source of hyperparameters.")
-    training: TrainingConfig = option("Epochs and patience.")
+    training: TrainingConfig = option("Epochs, patience and mini-batches.")
     tracker: TrackerConfig = option("Experiment tracker.")
     seeds: list[int] = option(
         "One replica per seed: 0-4, 0..4, 0,1,2 or 5; in a sweep, those of every cell.",

@@ -40,7 +40,7 @@ from gkd_runner.results.stored import StoredRun, output_dir_of, read_run
 from gkd_runner.runs.record import GRAPH_FILE
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.soft_labels import SoftLabels
-from gkd_runner.training.student import StudentData
+from gkd_runner.training.student_data import StudentData
 
 CPU = torch.device("cpu")
 TOLERANCE = 0.005

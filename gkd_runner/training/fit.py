@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -25,6 +25,17 @@ class Validation(NamedTuple):
     loss: Float[Tensor, " R"]
 
 
+class BatchLoss(NamedTuple):
+    """The loss that one step descends, per replica, and the batch's share of the epoch's nodes.
+
+    The loss estimates that of all nodes, so that the weight decay counts as in a full batch. The
+    mean of an epoch's losses, weighted by these shares, is recorded.
+    """
+
+    loss: Float[Tensor, " R"]
+    share: float
+
+
 @runtime_checkable
 class Lesson(Protocol):
     """A model with its training loss and its validation; the loop trains it."""
@@ -33,8 +44,8 @@ class Lesson(Protocol):
     def model(self) -> nn.Module:
         """The module whose parameters are trained, each ``[R, ...]``."""
 
-    def loss(self, epoch: int) -> Float[Tensor, " R"]:
-        """The training loss of each replica at ``epoch`` (from 1), with dropout."""
+    def losses(self, epoch: int) -> Iterator[BatchLoss]:
+        """The training losses of ``epoch`` (from 1), with dropout; a step follows each of them."""
 
     def validate(self) -> Validation:
         """Accuracy and cross-entropy on the validation nodes, without dropout."""
@@ -99,7 +110,7 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
     best = [parameter.detach().clone() for parameter in parameters]
     history: list[list[Epoch]] = [[] for _ in seeds]
     for epoch in range(1, schedule.max_epochs + 1):
-        loss = _step(lesson, optimizer, epoch)
+        loss = _steps(lesson, optimizer, epoch)
         with torch.no_grad():
             validation = lesson.validate()
         logged = lesson.logged()
@@ -178,10 +189,13 @@ class Adam:
             )
 
 
-def _step(lesson: Lesson, optimizer: Adam, epoch: int) -> Float[Tensor, " R"]:
-    loss = lesson.loss(epoch)
-    optimizer.step(loss)
-    return loss.detach()
+def _steps(lesson: Lesson, optimizer: Adam, epoch: int) -> Float[Tensor, " R"]:
+    """Take the steps of one epoch; return its mean loss."""
+    means = []
+    for loss, share in lesson.losses(epoch):
+        optimizer.step(loss)
+        means.append(share * loss.detach())
+    return torch.stack(means).sum(0)
 
 
 def _record(epoch: int, logged: Iterable[str], column: Sequence[float]) -> Epoch:

@@ -51,9 +51,15 @@ def stack_ids(ids: Sequence[IntArray], device: torch.device) -> Int[Tensor, "R k
 
 def label_target(tasks: Sequence[Task], part: str, device: torch.device) -> LabelTarget:
     """The labels of the nodes in ``part`` of each task's visible split, weighted to their mean."""
-    ids = [getattr(task.seen, part) for task in tasks]
-    classes = [task.training_graph.labels[index] for task, index in zip(tasks, ids, strict=True)]
-    rows = stack_ids(ids, device)
+    return labels_of(tasks, [getattr(task.seen, part) for task in tasks], device)
+
+
+def labels_of(
+    tasks: Sequence[Task], nodes: Sequence[IntArray], device: torch.device
+) -> LabelTarget:
+    """The labels of ``nodes`` of each task's training graph, weighted to their mean."""
+    classes = [task.training_graph.labels[ids] for task, ids in zip(tasks, nodes, strict=True)]
+    rows = stack_ids(nodes, device)
     weights = torch.full(rows.shape, 1.0 / rows.shape[1], device=device)
     return LabelTarget(rows, stack_ids(classes, device), weights)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,18 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.batch import batch_graphs
-from gkd_runner.graph.features import Features
+from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
 from gkd_runner.methods.base import Classroom, Method
-from gkd_runner.methods.objective import cross_entropy, distillation
-from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
+from gkd_runner.methods.objective import SoftTarget, cross_entropy, distillation
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import Config
-from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
+from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
     Trained,
@@ -33,33 +29,8 @@ from gkd_runner.training.stage import (
     own_rows,
     validation,
 )
+from gkd_runner.training.student_data import StudentBatch, StudentData, answers
 from gkd_runner.training.teacher import ask_teacher
-
-
-@dataclass(frozen=True, eq=False)
-class StudentData:
-    """The students' features, for one chunk of replicas.
-
-    ``width`` is the number of outputs of the students' first layer.
-    """
-
-    tasks: Sequence[Task]
-    features: Sequence[Features]
-    device: torch.device
-    width: int
-
-    @cached_property
-    def observed(self) -> Inputs:
-        """All observed nodes."""
-        return make_inputs(self.features, self.device, self.width)
-
-    def part(self, name: str) -> Inputs:
-        """The nodes of one part of the split, in its order."""
-        rows = [
-            features.rows(getattr(task.seen, name))
-            for features, task in zip(self.features, self.tasks, strict=True)
-        ]
-        return row_inputs(rows, self.device, self.width)
 
 
 class StudentLesson:
@@ -73,32 +44,36 @@ class StudentLesson:
         self, model: Mlp, method: Method[Any], data: StudentData, streams: Streams
     ) -> None:
         self.model, self._method, self._streams = model, method, streams
-        device = data.device
         self._lam, self._tau = method.config.lam, method.config.tau
-        train = label_target(data.tasks, "train", device)
+        train = label_target(data.tasks, "train", data.device)
         train = replace(train, weights=method.label_weights(train.rows))
-        val = label_target(data.tasks, "val", device)
+        val = label_target(data.tasks, "val", data.device)
         self._distils = self._lam < 1
-        self._inputs = data.observed if self._distils else data.part("train")
-        self._train = train if self._distils else own_rows(train)
+        self._batches = data.batches(train, self._distils)
         self._watches = self._distils and method.watches_student
-        self._val_inputs = self._inputs if self._watches else data.part("val")
+        self._val_inputs = data.everything if self._watches else data.part("val")
         self._val = val if self._watches else own_rows(val)
         self._watched: Tensor | None = None
 
-    def loss(self, epoch: int) -> Float[Tensor, " R"]:
-        logits = self.model(self._inputs, self._streams)
-        total: Tensor = logits.new_zeros(logits.shape[0])
-        if self._lam > 0:
-            total = total + self._lam * cross_entropy(logits, self._train)
+    def losses(self, epoch: int) -> Iterator[BatchLoss]:
+        target = None
         if self._distils:
             target = self._method.soft_target(epoch, self._watched)
             assert target is not None, "config rules: a method without soft targets has lam = 1"
-            total = total + (1 - self._lam) * distillation(logits, target, self._tau)
+        for batch in self._batches:
+            yield BatchLoss(self._loss(batch, target), batch.share)
+
+    def _loss(self, batch: StudentBatch, target: SoftTarget | None) -> Float[Tensor, " R"]:
+        logits = self.model(batch.inputs, self._streams)
+        total: Tensor = logits.new_zeros(logits.shape[0])
+        if self._lam > 0:
+            total = total + self._lam * cross_entropy(logits, batch.labels)
+        if target is not None:
+            total = total + (1 - self._lam) * distillation(logits, batch.of(target), self._tau)
         return total
 
     def validate(self) -> Validation:
-        logits = self.model(self._val_inputs)
+        logits = answers(self.model, self._val_inputs)
         if self._watches:
             self._watched = logits
         return validation(logits, self._val)
@@ -139,37 +114,27 @@ def train_students(
     seeds = [task.seed for task in tasks]
     method = build_method(config.method)
     graphs = [task.training_graph for task in tasks]
-    graph = batch_graphs([g.adjacency for g in graphs], device)
     classes = tasks[0].graph.num_classes
     logits = torch.stack([torch.from_numpy(labels.logits) for labels in soft_labels]).to(device)
 
     def answer(replica: int, graph: GraphData) -> Tensor:
         labels = soft_labels[replica]
-        raw = ask_teacher(labels.teacher, config.gnn, graph, classes, device)
+        raw = ask_teacher(labels.teacher, config.gnn, config.training, graph, classes, device)
         return raw / labels.temperature
 
-    method.prepare(Classroom(tasks, graph, logits, config.training.max_epochs, answer))
+    method.prepare(Classroom(tasks, logits, config.training.max_epochs, answer))
     init = Initializer(seeds, "student initialisation")
     model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
-    features = once_per_object(graphs, method.features)
-    data = StudentData(tasks, features, device, model.weights[0].shape[2])
+    data = StudentData.of(
+        tasks, method, device, model.weights[0].shape[2], config.training.batch_size
+    )
     lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
     fitted = fit(lesson, Schedule.of("student", config.student, config.training), seeds, on_epochs)
     with torch.no_grad():
-        observed = model(data.observed)
-        hidden = _hidden_logits(model, method, observed, tasks)
+        observed = answers(model, data.everything)
+        hidden = observed[:, :0]
+        if len(tasks[0].hidden):
+            hidden = answers(model, data.hidden(method))
     students = collect(tasks, model, observed, hidden, fitted)
     return [replace(one, facts=method.facts(replica)) for replica, one in enumerate(students)]
-
-
-def _hidden_logits(
-    model: Mlp, method: Method[Any], observed: Tensor, tasks: Sequence[Task]
-) -> Tensor:
-    """Logits of the hidden nodes; propagated features reach them over the whole graph."""
-    if not len(tasks[0].hidden):
-        return observed[:, :0]
-    features = once_per_object([task.graph for task in tasks], method.features)
-    rows = [f.rows(task.hidden) for f, task in zip(features, tasks, strict=True)]
-    logits: Tensor = model(row_inputs(rows, observed.device))
-    return logits

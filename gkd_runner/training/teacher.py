@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,40 +14,63 @@ from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import cross_entropy
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
+from gkd_runner.models.layerwise import layerwise
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import TeacherConfig, TrainingConfig
-from gkd_runner.training.fit import OnEpochs, Schedule, Validation, fit
-from gkd_runner.training.stage import (
-    Trained,
-    collect,
-    label_target,
-    own_rows,
-    validation,
+from gkd_runner.training.batches import (
+    Neighbourhoods,
+    TeacherBatch,
+    TrainingBatches,
+    ValidationBatches,
+    full_batch,
 )
+from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
+from gkd_runner.training.stage import Trained, collect, validation
 
 
 class TeacherLesson:
     """Cross-entropy on the training nodes of the observed graphs.
 
-    Each pass computes the receptive field of the nodes that it is for, and no other node.
+    Each pass computes the receptive field of its batch's nodes, or a sample of it, and no other
+    node.
     """
 
     def __init__(
-        self, model: Teacher[Any], tasks: Sequence[Task], device: torch.device, streams: Streams
+        self,
+        model: Teacher[Any],
+        train: Iterable[TeacherBatch],
+        val: Iterable[TeacherBatch],
+        streams: Streams,
     ) -> None:
         self.model = model
-        self._streams = streams
-        graphs = [task.training_graph for task in tasks]
-        self._train_view = model.view(graphs, device, [task.seen.train for task in tasks])
-        self._val_view = model.view(graphs, device, [task.seen.val for task in tasks])
-        self._train = own_rows(label_target(tasks, "train", device))
-        self._val = own_rows(label_target(tasks, "val", device))
+        self._train, self._val, self._streams = train, val, streams
 
-    def loss(self, epoch: int) -> Tensor:
-        return cross_entropy(self.model(self._train_view, self._streams), self._train)
+    @staticmethod
+    def of(
+        model: Teacher[Any],
+        tasks: Sequence[Task],
+        training: TrainingConfig,
+        device: torch.device,
+    ) -> TeacherLesson:
+        """In full batches, or in mini-batches where ``training`` has a size of them."""
+        streams = Streams([task.seed for task in tasks], "teacher dropout", device)
+        if training.batch_size is None:
+            train, val = (full_batch(model, tasks, part, device) for part in ("train", "val"))
+            return TeacherLesson(model, train, val, streams)
+        source = Neighbourhoods.of(model, tasks, training, device)
+        return TeacherLesson(model, TrainingBatches.of(source), ValidationBatches(source), streams)
+
+    def losses(self, epoch: int) -> Iterator[BatchLoss]:
+        for view, target, share in self._train:
+            yield BatchLoss(cross_entropy(self.model(view, self._streams), target), share)
 
     def validate(self) -> Validation:
-        return validation(self.model(self._val_view), self._val)
+        accuracies, losses = [], []
+        for view, target, share in self._val:
+            accuracy, loss = validation(self.model(view), target)
+            accuracies.append(share * accuracy)
+            losses.append(share * loss)
+        return Validation(torch.stack(accuracies).sum(0), torch.stack(losses).sum(0))
 
     def logged(self) -> dict[str, Tensor]:
         return {}
@@ -65,32 +88,74 @@ def train_teachers(
     graph = tasks[0].graph
     init = Initializer(seeds, "teacher initialisation")
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
-    lesson = TeacherLesson(model, tasks, device, Streams(seeds, "teacher dropout", device))
+    lesson = TeacherLesson.of(model, tasks, training, device)
     fitted = fit(lesson, Schedule.of("teacher", config, training), seeds, on_epochs)
     del lesson
-    with torch.no_grad():
-        observed = model(model.view([task.training_graph for task in tasks], device))
-        hidden = _hidden_logits(model, observed, tasks)
+    answer = _whole if training.batch_size is None else _layerwise
+    observed, hidden = answer(model, config, tasks, device)
     return collect(tasks, model, observed, hidden, fitted)
 
 
-def _hidden_logits(model: Teacher[Any], observed: Tensor, tasks: Sequence[Task]) -> Tensor:
-    """Logits of the hidden nodes, which read the whole graph."""
+Logits = tuple[Float[Tensor, "R n C"], Float[Tensor, "R m C"]]
+"""Of observed and of hidden nodes; those of hidden nodes read the whole graph."""
+
+
+@torch.no_grad()
+def _whole(
+    model: Teacher[Any], config: TeacherConfig, tasks: Sequence[Task], device: torch.device
+) -> Logits:
+    """One pass over the graphs of all replicas."""
+    observed: Tensor = model(model.view([task.training_graph for task in tasks], device))
     if not len(tasks[0].hidden):
-        return observed[:, :0]
-    graphs, hidden = [task.graph for task in tasks], [task.hidden for task in tasks]
-    logits: Tensor = model(model.view(graphs, observed.device, hidden))
-    return logits
+        return observed, observed[:, :0]
+    graphs, nodes = [task.graph for task in tasks], [task.hidden for task in tasks]
+    return observed, model(model.view(graphs, device, nodes))
+
+
+def _layerwise(
+    model: Teacher[Any], config: TeacherConfig, tasks: Sequence[Task], device: torch.device
+) -> Logits:
+    """One replica after another, and one layer after another, in chunks of nodes."""
+    state = model.state_dict()
+    observed, hidden = [], []
+    for r, task in enumerate(tasks):
+        own = {name: value[r] for name, value in state.items()}
+        sizes = task.graph.num_features, task.graph.num_classes
+        one = _loaded(config, own, task.seed, sizes, device)
+        observed.append(layerwise(one, one.operand(task.training_graph), device))
+        whole = observed[-1][:0]
+        if len(task.hidden):
+            whole = layerwise(one, one.operand(task.graph), device)[torch.from_numpy(task.hidden)]
+        hidden.append(whole)
+    return torch.stack(observed), torch.stack(hidden)
+
+
+def _loaded(
+    config: TeacherConfig,
+    state: Mapping[str, Tensor],
+    seed: int,
+    sizes: tuple[int, int],
+    device: torch.device,
+) -> Teacher[Any]:
+    """One replica's teacher with these weights; ``sizes`` are of features and classes."""
+    model = build_teacher(config, *sizes, Initializer([seed], "teacher initialisation"))
+    model.load_state_dict({name: value.unsqueeze(0) for name, value in state.items()})
+    return model.to(device)
 
 
 def ask_teacher(
-    teacher: Trained, config: TeacherConfig, graph: GraphData, classes: int, device: torch.device
+    teacher: Trained,
+    config: TeacherConfig,
+    training: TrainingConfig,
+    graph: GraphData,
+    classes: int,
+    device: torch.device,
 ) -> Float[Tensor, "n C"]:
     """Logits, without dropout, of a trained teacher on ``graph``."""
-    init = Initializer([teacher.seed], "teacher initialisation")
-    model = build_teacher(config, graph.num_features, classes, init)
-    model.load_state_dict({name: value.unsqueeze(0) for name, value in teacher.state.items()})
-    model = model.to(device)
+    sizes = graph.num_features, classes
+    model = _loaded(config, teacher.state, teacher.seed, sizes, device)
+    if training.batch_size is not None:
+        return layerwise(model, model.operand(graph), device).to(device)
     with torch.no_grad():
         logits: Tensor = model(model.view([graph], device))
     return logits[0]

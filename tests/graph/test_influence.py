@@ -12,7 +12,6 @@ from support import (
     dense,
     dense_influence,
     dense_symmetric,
-    looped_batch,
     no_answer,
     random_features,
     random_graph,
@@ -184,8 +183,7 @@ def scores_of(task: Task, influence_graph: str) -> np.ndarray[Any, Any]:
     settings = replace(settings, delta_1=0.0, delta_2=1.0)
     method = InfGraND(settings)
     n = task.training_graph.num_nodes
-    graph = looped_batch([task.training_graph])
-    method.prepare(Classroom([task], graph, torch.zeros(1, n, 3), 10, no_answer))
+    method.prepare(Classroom([task], torch.zeros(1, n, 3), 10, no_answer))
     rows = torch.arange(n).unsqueeze(0)
     return (method.label_weights(rows)[0] * n).numpy()
 

@@ -28,7 +28,6 @@ from tests.support import (
     dense_influence,
     dense_symmetric,
     edges_with_loops,
-    looped_batch,
     random_features,
     random_graph,
 )
@@ -103,7 +102,7 @@ def classroom(graphs: list[GraphData], teacher: Tensor, seeds: Sequence[int] = S
     def answer(replica: int, graph: GraphData) -> Tensor:
         return answered(teacher[replica], graph, graphs[replica].features)
 
-    return Classroom(tasks, looped_batch(graphs), teacher, MAX_EPOCHS, answer)
+    return Classroom(tasks, teacher, MAX_EPOCHS, answer)
 
 
 def answered(teacher: Tensor, graph: GraphData, features: Any) -> Tensor:

@@ -18,7 +18,8 @@ from gkd_runner.methods.krd import agreement_by_bin, fit_power
 from gkd_runner.methods.objective import LabelTarget, cross_entropy
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp
-from gkd_runner.training.student import StudentData, StudentLesson
+from gkd_runner.training.student import StudentLesson
+from gkd_runner.training.student_data import StudentData
 from tests.methods.losses import (
     CASES,
     CLASSES,
@@ -200,14 +201,15 @@ def test_a_student_learns_from_labels_and_soft_labels_in_the_shares_of_lambda(la
     room = classroom(graphs, teacher)
     method.prepare(room)
     model = Mlp(0.0, [6, 5, CLASSES], Initializer(SEEDS, "student initialisation"))
-    data = StudentData(room.tasks, room.graph, [method.features(graph) for graph in graphs])
+    data = StudentData(room.tasks, [method.features(graph) for graph in graphs], CPU, 5)
     student = model(data.observed).detach()
     rows = torch.stack([torch.from_numpy(task.split.train) for task in room.tasks])
     classes = torch.stack([torch.from_numpy(graph.labels[:4]) for graph in graphs])
     on_labels = cross_entropy(student, LabelTarget(rows, classes, method.label_weights(rows)))
     (on_edges,) = WRITTEN_OUT["infgrand"](Lecture(method, graphs, teacher, teacher), 1, student)
     expected = lam * on_labels + (1 - lam) * torch.stack(on_edges).float()
-    found = StudentLesson(model, method, data, room.stream("student dropout")).loss(1)
+    lesson = StudentLesson(model, method, data, room.stream("student dropout"))
+    ((found, _),) = lesson.losses(1)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 

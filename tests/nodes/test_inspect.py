@@ -42,7 +42,6 @@ from tests.support import (
     dense,
     dense_influence,
     dense_symmetric,
-    looped_batch,
     no_answer,
     random_features,
     random_graph,
@@ -220,8 +219,7 @@ def test_influence_is_what_the_method_weighs_labels_by(influence_graph: str) -> 
     task = make_task(small_graph(), settings, 0)
     method = InfGraND(replace(settings.method, delta_1=0.0, delta_2=1.0))  # type: ignore[type-var]
     observed = len(task.observed)
-    batch = looped_batch([task.training_graph])
-    method.prepare(Classroom([task], batch, torch.zeros(1, observed, 4), 10, no_answer))
+    method.prepare(Classroom([task], torch.zeros(1, observed, 4), 10, no_answer))
     weighs = method.label_weights(torch.arange(observed).unsqueeze(0))[0].numpy() * observed
 
     nodes, found = task_influence(task, influence_options(settings))

@@ -15,7 +15,7 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.data.importing.arrays import from_arrays
 from gkd_runner.data.importing.assemble import assemble
 from gkd_runner.data.importing.columns import Columns
-from gkd_runner.data.importing.dgl_library import import_dgl_file, is_dgl_file
+from gkd_runner.data.importing.dgl_files import import_dgl_file, is_dgl_file
 from gkd_runner.data.importing.from_tables import Table, Tables, from_tables
 from gkd_runner.data.importing.kinds import is_table
 from gkd_runner.data.importing.networks import is_networkx, tables_of

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from gkd_runner.common.dgl_library import import_dgl
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.importing.dgl_library import import_dgl
 from gkd_runner.data.synthetic import synthetic
 
 NODES = 60

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from gkd_runner.common.dgl_library import import_dgl
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.importing.dgl_library import import_dgl
 from gkd_runner.data.importing.load import load_graph
 from tests.data.importing import graphs
 from tests.data.importing.graphs import NODES, masks, parts_of

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gkd_runner.common.dgl_library import import_dgl
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.importing.dgl_library import import_dgl
 from gkd_runner.data.importing.load import load_graph
 from gkd_runner.data.npz import load_npz, save_npz
 from gkd_runner.options.schema import DatasetConfig

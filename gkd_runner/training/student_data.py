@@ -1,0 +1,186 @@
+"""The students' features, whole or in batches of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gkd_runner.common.seeding import generator
+from gkd_runner.data.graph import IntArray
+from gkd_runner.data.task import Task, once_per_object
+from gkd_runner.graph.features import Features
+from gkd_runner.methods.base import Method
+from gkd_runner.methods.objective import LabelTarget, SoftTarget, take_rows
+from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
+from gkd_runner.models.mlp import Mlp
+from gkd_runner.training.batches import pieces
+from gkd_runner.training.stage import own_rows
+
+ROWS_AT_ONCE = 8192
+"""Nodes that pass through a student at once without gradients, where training is in batches."""
+
+
+class StudentBatch(NamedTuple):
+    """The inputs of some nodes of each replica, their labels, and their share of all nodes.
+
+    ``rows`` ``[R, b]`` are the rows of the soft target that belong to them; ``None`` for all.
+    """
+
+    inputs: Inputs
+    labels: LabelTarget
+    rows: Int[Tensor, "R b"] | None
+    share: float
+
+    def of(self, target: SoftTarget) -> SoftTarget:
+        """The batch's part of a soft target, as an estimate of the whole."""
+        if self.rows is None:
+            return target
+        return SoftTarget(take_rows(target.mass, self.rows) / self.share, target.constant)
+
+
+@dataclass(frozen=True, eq=False)
+class StudentData:
+    """The students' features, for one chunk of replicas.
+
+    ``width`` is the number of outputs of the students' first layer. With ``batch_size`` the
+    features stay on the host, and the device gets those of some nodes at a time.
+    """
+
+    tasks: Sequence[Task]
+    features: Sequence[Features]
+    device: torch.device
+    width: int
+    batch_size: int | None = None
+
+    @staticmethod
+    def of(
+        tasks: Sequence[Task],
+        method: Method[Any],
+        device: torch.device,
+        width: int,
+        batch_size: int | None,
+    ) -> StudentData:
+        """The features that ``method`` reads of the training graphs."""
+        features = once_per_object([task.training_graph for task in tasks], method.features)
+        if batch_size is not None:
+            features = once_per_object(features, Features.multiplied_out)
+        return StudentData(tasks, features, device, width, batch_size)
+
+    @cached_property
+    def observed(self) -> Inputs:
+        """All observed nodes."""
+        return make_inputs(self.features, self.device, self.width)
+
+    @property
+    def everything(self) -> Iterable[Inputs]:
+        """All observed nodes, in one piece or in several."""
+        if self.batch_size is None:
+            return [self.observed]
+        nodes = [np.arange(len(task.observed)) for task in self.tasks]
+        return Pieces(self.features, nodes, self.device)
+
+    def part(self, name: str) -> Iterable[Inputs]:
+        """The nodes of one part of the split, in its order, in one piece or in several."""
+        nodes = [getattr(task.seen, name) for task in self.tasks]
+        if self.batch_size is None:
+            return [self._rows(nodes)]
+        return Pieces(self.features, nodes, self.device)
+
+    def hidden(self, method: Method[Any]) -> Iterable[Inputs]:
+        """The hidden nodes; propagated features reach them over the whole graph."""
+        features = once_per_object([task.graph for task in self.tasks], method.features)
+        nodes = [task.hidden for task in self.tasks]
+        if self.batch_size is None:
+            rows = [f.rows(ids) for f, ids in zip(features, nodes, strict=True)]
+            return [row_inputs(rows, self.device)]
+        return Pieces(once_per_object(features, Features.multiplied_out), nodes, self.device)
+
+    def batches(self, train: LabelTarget, distils: bool) -> Iterable[StudentBatch]:
+        """The batches of each epoch: of all observed nodes, or of those with labels ``train``."""
+        if self.batch_size is not None:
+            return StudentBatches.of(self, train, distils)
+        if distils:
+            return [StudentBatch(self.observed, train, None, 1.0)]
+        (inputs,) = self.part("train")
+        return [StudentBatch(inputs, own_rows(train), None, 1.0)]
+
+    def _rows(self, nodes: Sequence[IntArray]) -> Inputs:
+        rows = [f.rows(ids) for f, ids in zip(self.features, nodes, strict=True)]
+        return row_inputs(rows, self.device, self.width)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The features of some nodes of each replica, piece by piece, in their order."""
+
+    features: Sequence[Features]
+    nodes: Sequence[IntArray]
+    device: torch.device
+
+    def __iter__(self) -> Iterator[Inputs]:
+        for part in pieces(len(self.nodes[0]), ROWS_AT_ONCE):
+            rows = [f.rows(ids[part]) for f, ids in zip(self.features, self.nodes, strict=True)]
+            yield row_inputs(rows, self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class StudentBatches:
+    """Mini-batches of nodes, in each epoch in another order.
+
+    ``nodes`` ``[m]`` of each replica are divided; ``classes`` and ``weights`` are of their labels,
+    with weight 0 where a node has none.
+    """
+
+    data: StudentData
+    nodes: Sequence[IntArray]
+    classes: Int[Tensor, "R m"]
+    weights: Float[Tensor, "R m"]
+    distils: bool
+    orders: Sequence[np.random.Generator]
+
+    @staticmethod
+    def of(data: StudentData, train: LabelTarget, distils: bool) -> StudentBatches:
+        """Batches of all observed nodes, or of those with labels ``train`` alone."""
+        orders = [generator(task.seed, "student batches") for task in data.tasks]
+        if not distils:
+            nodes = [task.seen.train for task in data.tasks]
+            return StudentBatches(data, nodes, train.classes, train.weights, False, orders)
+        nodes = [np.arange(len(task.observed)) for task in data.tasks]
+        shape = (len(nodes), len(nodes[0]))
+        classes = train.classes.new_zeros(shape).scatter_(1, train.rows, train.classes)
+        weights = train.weights.new_zeros(shape).scatter_(1, train.rows, train.weights)
+        return StudentBatches(data, nodes, classes, weights, True, orders)
+
+    def __iter__(self) -> Iterator[StudentBatch]:
+        assert self.data.batch_size is not None
+        total = len(self.nodes[0])
+        orders = [order.permutation(total) for order in self.orders]
+        for part in pieces(total, self.data.batch_size):
+            yield self._batch([order[part] for order in orders], (part.stop - part.start) / total)
+
+    def _batch(self, positions: Sequence[IntArray], share: float) -> StudentBatch:
+        features, device = self.data.features, self.data.device
+        rows = [
+            f.rows(ids[own]) for f, ids, own in zip(features, self.nodes, positions, strict=True)
+        ]
+        index = torch.from_numpy(np.stack(positions)).to(device)
+        labels = LabelTarget(
+            torch.arange(index.shape[1], device=device).expand_as(index),
+            self.classes.gather(1, index),
+            self.weights.gather(1, index) / share,
+        )
+        inputs = row_inputs(rows, device)
+        return StudentBatch(inputs, labels, index if self.distils else None, share)
+
+
+def answers(model: Mlp, inputs: Iterable[Inputs]) -> Float[Tensor, "R n C"]:
+    """Logits without dropout of all pieces."""
+    logits: list[Tensor] = [model(piece) for piece in inputs]
+    return logits[0] if len(logits) == 1 else torch.cat(logits, dim=1)
