@@ -1,9 +1,10 @@
 """A device called ``cuda`` on machines that have none, to run the paths that a GPU takes.
 
 Each tensor of this device wraps a tensor of the CPU that has its values. All operations pass
-through ``SecondDevice``, which computes them on the wrapped tensors. As on a GPU, an operation that
-is given tensors of both devices is an error, unless it copies from one to the other or the tensor of
-the host has no dimensions.
+through ``SecondDevice``, which computes them on the wrapped tensors. As on a GPU, an operation
+must not be given tensors of both devices, unless it copies from one to the other or the tensor of
+the host has no dimensions. It is stricter in one point: indices must be on the device, too, which
+a GPU would first copy there.
 
 It does not see what happens inside of an operation: kernels that a GPU does not have, their own
 waits for the host, their rounding, memory, and the order of operations on streams.
@@ -12,19 +13,21 @@ waits for the host, their rounding, memory, and the order of operations on strea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 from gkd_runner.common import lazy
 
 CUDA = torch.device("cuda", 0)
+"""As tensors report it; ``torch.device("cuda")`` means the same."""
 
 _UNDERNEATH = torch.device("meta")
 """What torch's C++ code takes the device for; without CUDA, its autograd refuses ``cuda``."""
@@ -46,7 +49,7 @@ READS = {
 _HostGenerator = torch.Generator
 
 
-class MixedDevices(RuntimeError):
+class MixedDevicesError(RuntimeError):
     """An operation was given tensors of the host and of the device."""
 
 
@@ -82,9 +85,7 @@ class DeviceTensor(Tensor):
         return f"DeviceTensor({tuple(self.shape)}, {self.dtype})"
 
     @classmethod
-    def __torch_dispatch__(
-        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise AssertionError(f"{func} on the second device outside of SecondDevice")
 
 
@@ -94,7 +95,6 @@ class SecondDevice(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
-        self.operations: Counter[str] = Counter()
         self._generators: dict[int, torch.Generator] = {}
 
     @classmethod
@@ -108,17 +108,15 @@ class SecondDevice(TorchDispatchMode):
             self._generators[made._cdata] = made  # type: ignore[attr-defined]
         return made
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Tensor)]
         ours = [x for x in tensors if isinstance(x, DeviceTensor)]
         target = kwargs.get("device")
-        if not ours and (target is None or target.type == "cpu"):
+        on_host = not ours and (target is None or target.type == "cpu")
+        self._check(func, tensors, kwargs.get("generator"), on_host)
+        if on_host:
             return func(*args, **kwargs)
-        self.operations[func.name()] += 1
-        self._check(func, tensors, kwargs)
         reason = self._reason(func, args, kwargs)
         if reason is not None:
             self.waits[reason] += 1
@@ -132,17 +130,18 @@ class SecondDevice(TorchDispatchMode):
         args, kwargs = tree_map(_held, (args, kwargs))
         return tree_map(lambda x: _wrapped(x, known), func(*args, **kwargs))
 
-    def _check(self, func: Any, tensors: list[Tensor], kwargs: dict[str, Any]) -> None:
-        host = [x for x in tensors if not isinstance(x, DeviceTensor) and x.dim() > 0]
+    def _check(
+        self, func: Any, tensors: list[Tensor], generator: torch.Generator | None, on_host: bool
+    ) -> None:
         if any(x.device == _UNDERNEATH for x in tensors):
-            raise MixedDevices(f"{func}: new_tensor() copies from the host; use new_full()")
-        if func in COPIES:
-            return
-        if host and len(host) < len(tensors):
-            raise MixedDevices(f"{func} reads tensors of the host {[tuple(x.shape) for x in host]}")
-        generator = kwargs.get("generator")
-        if generator is not None and generator._cdata not in self._generators:
-            raise MixedDevices(f"{func} draws from a generator of the host")
+            raise MixedDevicesError(f"{func}: new_tensor() copies from the host; use new_full()")
+        if generator is not None and (generator._cdata in self._generators) == on_host:  # type: ignore[attr-defined]
+            raise MixedDevicesError(f"{func} draws from a generator of the other device")
+        host = [x for x in tensors if not isinstance(x, DeviceTensor) and x.dim() > 0]
+        if host and not on_host and func not in COPIES:
+            raise MixedDevicesError(
+                f"{func} reads tensors of the host {[tuple(x.shape) for x in host]}"
+            )
 
     def _reason(self, func: Any, args: Any, kwargs: dict[str, Any]) -> str | None:
         aten = torch.ops.aten
@@ -162,6 +161,18 @@ class SecondDevice(TorchDispatchMode):
         return None
 
 
+class _Numbered(TorchFunctionMode):
+    """Gives ``cuda`` the number of its only device, for which torch would ask CUDA."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        numbered = [_numbered(x) for x in args]
+        return func(*numbered, **{name: _numbered(x) for name, x in (kwargs or {}).items()})
+
+
+def _numbered(x: Any) -> Any:
+    return CUDA if isinstance(x, torch.device) and x.type == CUDA.type else x
+
+
 def _held(x: Any) -> Any:
     return x.held if isinstance(x, DeviceTensor) else x
 
@@ -173,20 +184,26 @@ def _wrapped(x: Any, known: dict[int, DeviceTensor]) -> Any:
     return known[id(x)] if id(x) in known else DeviceTensor(x)
 
 
-def _nothing(*_: Any) -> None:
-    """There is nothing to start and nothing to wait for."""
+_CUDA_MODULE: dict[str, Callable[..., Any]] = {
+    "_lazy_init": lambda: None,
+    "synchronize": lambda *_: None,
+    "is_available": lambda: True,
+    "get_device_name": lambda *_: "second device",
+    "max_memory_allocated": lambda *_: 0,
+}
 
 
 @contextmanager
 def second_device(patch: pytest.MonkeyPatch) -> Iterator[SecondDevice]:
     """The device, while it is there."""
     lifts = torch._C._only_lift_cpu_tensors()
-    torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device) copies where we see it
+    torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=...) copies in sight
     try:
-        with patch.context() as here, SecondDevice() as device:
-            here.setattr(torch.cuda, "_lazy_init", _nothing)
-            here.setattr(torch.cuda, "synchronize", _nothing)
+        with patch.context() as here, SecondDevice() as device, _Numbered():
+            for name, stand_in in _CUDA_MODULE.items():
+                here.setattr(torch.cuda, name, stand_in)
             here.setattr(lazy.torch, "Generator", device.generator)
+            here.setattr(torch, "Generator", device.generator)
             yield device
     finally:
         torch._C._set_only_lift_cpu_tensors(lifts)
