@@ -1,4 +1,4 @@
-"""DGL's kernels, as the oracle of tests and benchmark."""
+"""DGL's kernels, as the oracle of tests, and an alternative in the benchmark."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class Adam:
         with torch.no_grad():
             adam(
                 self._parameters,
-                list(gradients),
+                [gradient.contiguous() for gradient in gradients],  # fused=True reads memory
                 self._means,
                 self._squares,
                 [],

@@ -10,17 +10,19 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bench import scaling
+from bench import large, scaling
 from bench.clock import Effort, alternate
 from bench.commands import COMMANDS
 from bench.compare import compare
+from bench.large import MEMORY
 from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
-from bench.results import OURS, Key, Line, Results, load
+from bench.page import write_page
+from bench.results import OURS, Key, Line, Results, load, merged
 from bench.scaling_plot import save_figure
-from bench.tables import markdown, show, show_comparison
+from bench.tables import show, show_comparison
 from bench.threads import THREADS
-from bench.workloads import NAMES, load_workload
+from bench.workloads import LARGE, NAMES, load_workload
 from gkd_runner.methods import METHODS
 
 TEACHERS = ("gcn", "sage", "gat")
@@ -28,13 +30,10 @@ REAL = ("cora", "pubmed", "amazon-photo", "coauthor-cs", "coauthor-physics")
 DEFAULT = (*REAL, "start-up", "tracker")
 CHOICES = "choices"
 SCALING = "scaling"
-NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING)
+NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING, MEMORY)
 
 WIDTH = 140
 """Columns of tables that go to a file."""
-
-LARGE = ("products-shape",)
-"""Workloads on which neither the plain reference nor floors of all rows fit into memory."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,10 +57,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--label", default="", help="a name for the results")
     made.add_argument("--json", type=Path, help="file for the results")
     made.add_argument("--compare", type=Path, metavar="OLD.json", help="print old / new")
-    made.add_argument("--show", type=Path, metavar="RESULTS.json", help="measure nothing")
+    made.add_argument(
+        "--show", type=Path, nargs="+", metavar="RESULTS.json", help="measure nothing; merge these"
+    )
     made.add_argument("--axes", type=_words(tuple(scaling.AXES)), default=tuple(scaling.AXES))
     made.add_argument("--figure", type=Path, help="file for the figure of scaling, .png or .svg")
-    made.add_argument("--markdown", action="store_true", help="tables as in docs/speed.md")
+    made.add_argument("--page", type=Path, help="write the tables into this page (docs/speed.md)")
     return made
 
 
@@ -85,13 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name not in NAMED:
             made.error(f"{name!r} is not one of {', '.join(NAMED)}")
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    results = load(given.show) if given.show else measured(names, given, console)
+    results = merged(given.show) if given.show else measured(names, given, console)
     if given.json:
         results.save(given.json)
-    if given.markdown:
-        print(markdown(results))
-    else:
-        show(results, console)
+    show(results, console)
+    if given.page:
+        write_page(results, given.page)
     if given.figure:
         save_figure(results, given.figure)
     if given.compare:
@@ -114,7 +114,6 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
         if name == SCALING:
             _scaling(given, device, results, console)
             continue
-        small = name not in LARGE
         wanted = Wanted(
             given.parts,
             given.teachers,
@@ -123,9 +122,15 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
             device,
             given.scale,
             tuple(given.option),
-            given.reference and small,
-            given.floor and small,
+            given.reference,
+            given.floor,
         )
+        if name in LARGE:
+            large.whole(name, wanted, results, console)
+            continue
+        if name == MEMORY:
+            large.growing(wanted, results, console)
+            continue
         with console.status(f"loading {name}"):
             workload = load_workload(name, given.scale, given.option)
         Measuring(workload, name, wanted, results, console).everything()

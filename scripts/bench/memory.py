@@ -1,6 +1,6 @@
-"""Peak memory of one contender: a process of its own trains a few epochs.
+"""Peak memory and time of one stage in a process of its own, which trains a few epochs.
 
-``python -m bench.memory '{"workload": ..., ...}'`` prints the bytes as JSON.
+``python -m bench.memory '{"workload": ..., ...}'`` prints both as JSON.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ class Request:
         teacher: architecture.
         method: of the student.
         plain: the plain reference instead of this package.
-        cache: folder with the teacher of a student.
+        cache: folder with the teacher of a student, and with made-up graphs.
         device: where it trains.
         options: further options of the configuration.
+        epochs: how many it trains.
+        keeps: whether a teacher is written to ``cache``.
     """
 
     workload: str
@@ -51,17 +53,21 @@ class Request:
     cache: str
     device: str
     options: tuple[str, ...] = ()
+    epochs: int = EPOCHS
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Resident bytes: the peak, and those once libraries and graph were there."""
+class Spent:
+    """Resident bytes (the peak, and once libraries and graph were there), and the seconds since."""
 
     peak_bytes: int
     start_bytes: int
+    cpu_seconds: float
+    wall_seconds: float
 
 
-def measure(request: Request) -> Memory:
+def measure(request: Request) -> Spent:
     """Start the process. Raises ``CalledProcessError`` with its output if it fails."""
     paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
@@ -71,33 +77,38 @@ def measure(request: Request) -> Memory:
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
-    return Memory(**json.loads(done.stdout.splitlines()[-1]))
+    return Spent(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _spent(request: Request) -> Memory:
+def _spent(request: Request) -> Spent:
     """Do what is asked for in this process."""
     import torch
 
     from bench import epochs, parts
+    from bench.clock import now, since
     from bench.machine import forget_peak, resident_bytes
     from bench.workloads import load_workload
 
     device = torch.device(request.device)
-    workload = load_workload(request.workload, request.scale, request.options)
-    config = epochs.short(workload.config(request.teacher, request.method), EPOCHS)
+    workload = load_workload(request.workload, request.scale, request.options, request.cache)
+    config = epochs.short(workload.config(request.teacher, request.method), request.epochs)
     teacher = parts.stored(Path(request.cache)) if request.stage == "student" else None
     task = workload.task
     forget_peak()  # of making or reading the graph
-    start = resident_bytes("VmRSS")
+    start, begun = resident_bytes("VmRSS"), now(device)
+    made: list[Trained] = []
     if request.stage == "influence":
         parts.influence_run(workload)()
     elif request.plain:
         _train_plain(task, config, teacher, device)
     elif teacher is None:
-        epochs.taught([task], config, EPOCHS, device)
+        made = epochs.taught([task], config, request.epochs, device)
     else:
         epochs.distilled([task], [teacher], config, device)
-    return Memory(resident_bytes("VmHWM"), start)
+    took, peak = since(begun, now(device)), resident_bytes("VmHWM")
+    if request.keeps:
+        parts.store(made[0], Path(request.cache))
+    return Spent(peak, start, took.cpu, took.wall)
 
 
 def _train_plain(task: Task, config: Config, teacher: Trained | None, device: Device) -> None:
@@ -110,7 +121,7 @@ def _train_plain(task: Task, config: Config, teacher: Trained | None, device: De
     else:
         logits = torch.from_numpy(teacher.observed_logits)
         training = plain_student_training(task, config, logits, device)
-    for _ in zip(range(EPOCHS), training.epochs(), strict=False):
+    for _ in zip(range(config.training.max_epochs), training.epochs(), strict=False):
         pass
 
 

@@ -97,6 +97,19 @@ def load(path: Path) -> Results:
     return Results(lines=lines, skipped=skipped, **data)
 
 
+def merged(paths: Sequence[Path]) -> Results:
+    """The lines of several files; of equal ones, the last. The machine is that of the last."""
+    every = [load(path) for path in paths]
+    lines = {line.key: line for results in every for line in results.lines}
+    workloads: dict[str, dict[str, Any]] = {}
+    for results in every:
+        for name, sizes in results.workloads.items():
+            workloads.setdefault(name, {}).update(sizes)
+    skipped = [entry for results in every for entry in results.skipped]
+    last = every[-1]
+    return Results(last.label, last.machine, workloads, [*lines.values()], skipped)
+
+
 def _line(stored: dict[str, Any]) -> Line:
     for clock in ("cpu", "wall"):
         stored[clock] = stored[clock] and Spread(**stored[clock])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,6 +76,37 @@ def shaped_graph(name: str, shape: Shape) -> GraphData:
     )
     splits = (_split(shape.nodes, shape.split, rng),) if shape.split else ()
     return GraphData(name, structure.adjacency, features, structure.labels, splits)
+
+
+def kept_graph(name: str, shape: Shape, folder: Path) -> GraphData:
+    """``shaped_graph``, made once and then read from ``folder``."""
+    path = folder / f"{name}-{shape.nodes}-{shape.edges}.npz"
+    if not path.is_file():
+        made = shaped_graph(name, shape)
+        if isinstance(made.features, np.ndarray):  # no workload with sparse features is that large
+            _write(made, path)
+        return made
+    with np.load(path) as stored:
+        parts = {key: stored[key] for key in stored.files}
+    structure = parts["indices"], parts["indptr"]
+    ones = np.ones(len(parts["indices"]), dtype=np.float32)
+    adjacency = sp.csr_array((ones, *structure), shape=(shape.nodes, shape.nodes))
+    split = Split(parts["train"], parts["val"], parts["test"])
+    return GraphData(name, adjacency, parts["features"], parts["labels"], (split,))
+
+
+def _write(graph: GraphData, path: Path) -> None:
+    (split,) = graph.splits
+    np.savez(
+        path,
+        indptr=graph.adjacency.indptr,
+        indices=graph.adjacency.indices,
+        features=graph.features,
+        labels=graph.labels,
+        train=split.train,
+        val=split.val,
+        test=split.test,
+    )
 
 
 def _signed(labels: IntArray, shape: Shape, rng: np.random.Generator) -> FloatArray:

@@ -10,7 +10,7 @@ from typing import Any
 
 import scipy.sparse as sp
 
-from bench.shapes import SHAPES, shaped_graph
+from bench.shapes import SHAPES, kept_graph, shaped_graph
 from gkd_runner.config.build import compose
 from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData
@@ -26,6 +26,11 @@ PACKAGED = ("cora",)
 PRESET = ("protocol=infgrand", "preset=common", "preset.table=infgrand")
 """All methods at the widths of the InfGraND paper, so that they share their teachers."""
 
+LARGE = ("products-shape",)
+"""Workloads of which a process holds one stage alone; there is no plain reference."""
+
+BATCHES = ("training.batch_size=4096", "training.fan_outs=[5,10,15]")
+
 OGB = ("protocol=glnn", "preset=none", "teacher.num_layers=3", "teacher.hidden_dim=256")
 """The InfGraND table has no row for OGB's graphs; 3 x 256 is usual there (Hu et al., 2020)."""
 
@@ -40,7 +45,7 @@ NAMES = {
     "coauthor-cs": PRESET,
     "coauthor-physics": PRESET,
     "arxiv-shape": OGB,
-    "products-shape": OGB,
+    "products-shape": (*OGB, *BATCHES),
 }
 """The options of each workload. A name that ends in -shape is always made up."""
 
@@ -85,20 +90,24 @@ class Workload:
         }
 
 
-def load_workload(name: str, scale: float = 1.0, more: Sequence[str] = ()) -> Workload:
+def load_workload(
+    name: str, scale: float = 1.0, more: Sequence[str] = (), folder: str | None = None
+) -> Workload:
     """The real graph if its file is here, else a made-up one of its shape.
 
-    ``scale`` shrinks ``products-shape``; ``more`` are further options of its configurations.
+    ``scale`` shrinks ``products-shape``; ``more`` are further options of its configurations. A
+    made-up graph is kept in ``folder`` and read from there the next time.
     """
     options = (*NAMES[name], *more)
     dataset = MADE_UP.get(name, name)
     config = compose([f"dataset={dataset}", *options, *STEADY])
-    folder = Path(config.data_dir).expanduser()
-    there = name in PACKAGED or (folder / f"{dataset}.npz").is_file()
+    files = Path(config.data_dir).expanduser()
+    there = name in PACKAGED or (files / f"{dataset}.npz").is_file()
     if there and name not in MADE_UP:
-        graph = load_dataset(config.dataset, config.protocol, folder)
+        graph = load_dataset(config.dataset, config.protocol, files)
         return Workload(name, dataset, options, graph)
     shape = SHAPES[dataset].scaled(scale if name == "products-shape" else 1.0)
-    graph = treated(shaped_graph(dataset, shape), config.dataset, config.protocol)
+    made = kept_graph(dataset, shape, Path(folder)) if folder else shaped_graph(dataset, shape)
+    graph = treated(made, config.dataset, config.protocol)
     shown = name if name in MADE_UP else f"{name}-shape"
     return Workload(shown, dataset, options, graph)

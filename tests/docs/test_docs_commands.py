@@ -51,7 +51,7 @@ NOT_RUN = {
     "wandb leet": "waits for keys in a terminal",
     "trackio show": "starts a server",
     "python scripts/wandb_dashboard.py": "reads runs from an account; its own tests have a server",
-    "python scripts/benchmark.py": "takes minutes",
+    "python -m bench": "takes minutes; tests/scripts/test_bench_results.py runs a small one",
     "gkd-train method=smooth": "a package is to be installed: tests/methods/test_outside.py",
 }
 """Commands with these words are left alone."""

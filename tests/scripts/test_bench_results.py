@@ -7,8 +7,8 @@ from bench.cli import main, parser
 from bench.clock import Effort, Enough, EpochClock, Sample, Spread, alternate
 from bench.compare import compare, round_ratio
 from bench.measure import added
-from bench.results import OURS, REFERENCE, Key, Line, Results, load
-from bench.tables import markdown
+from bench.page import markdown, write_page
+from bench.results import OURS, REFERENCE, Key, Line, Results, load, merged
 from bench.threads import asked_threads
 from support import CPU
 
@@ -110,7 +110,7 @@ def test_a_wrong_name_is_refused(capsys):
 def test_a_run_has_all_that_was_asked_for(tmp_path, capsys):
     chosen = ["--teachers", "gcn", "--methods", "infgrand", "--rounds", "2", "--epochs", "1"]
     file = tmp_path / "found.json"
-    main(["cora", *chosen, "--threads", "1", "--json", str(file), "--markdown"])
+    main(["cora", *chosen, "--threads", "1", "--json", str(file)])
     found = load(file)
     assert found.skipped == []
     assert found.workloads["cora"]["nodes"] == 2708
@@ -127,11 +127,39 @@ def test_a_run_has_all_that_was_asked_for(tmp_path, capsys):
     assert found.find("cora", "influence", OURS)
     assert found.find("cora", "hardness", OURS)
     assert found.find("cora", "cache", f"{OURS}, read")
-    assert "| teacher gcn |" in capsys.readouterr().out
+    assert "teacher gcn" in capsys.readouterr().out
     assert json.loads(file.read_text())["format"] == 1
     main(["--show", str(file), "--compare", str(file)])
     assert "1.00" in capsys.readouterr().out
-    assert markdown(found).count("teacher gcn") >= 2
+    assert "| teacher gcn |" in markdown(found)
+
+
+def test_figures_replace_those_between_the_marks_of_a_page(tmp_path):
+    page = tmp_path / "speed.md"
+    page.write_text("before\n<!-- figures: command -->\nold\n<!-- end of figures -->\nafter\n")
+    machine = {"cpu": "a CPU", "cores": 2, "threads": 2, "versions": {"torch": "2"}, "git": None}
+    made = results()
+    made.machine = {**machine, "load_before": 0.0, "started": "today"}
+    for _ in range(2):
+        write_page(made, page)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- figures: command -->\n\nMeasured on: a CPU")
+    assert text.endswith("<!-- end of figures -->\nafter\n")
+    assert text.count("a CPU") == 1
+    assert "old" not in text
+    page.write_text("nothing")
+    with pytest.raises(ValueError, match="has no lines"):
+        write_page(made, page)
+
+
+def test_merged_results_have_the_last_of_equal_lines(tmp_path):
+    first = results(line("teacher gcn", 0.6), line("student krd", 1.0))
+    second = results(line("teacher gcn", 0.2))
+    for name, each in (("a.json", first), ("b.json", second)):
+        each.save(tmp_path / name)
+    both = merged([tmp_path / "a.json", tmp_path / "b.json"])
+    assert both.find("cora", "teacher gcn", OURS) == second.lines[0]
+    assert both.find("cora", "student krd", OURS) == first.lines[1]
 
 
 def test_help_names_every_workload():

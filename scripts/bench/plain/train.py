@@ -94,7 +94,8 @@ def plain_student_training(
     model = plain_student(config.student, graph, device)
     influence = np.zeros(graph.num_nodes, dtype=np.float32)
     if config.method.name == "infgrand":
-        influence = node_influence(graph, config.method.self_loops)
+        found = node_influence(graph, config.method.self_loops)
+        influence = getattr(found, "scores", found)  # older versions give the scores alone
     lesson = Lesson(
         config,
         Edges(graph.adjacency, device),
