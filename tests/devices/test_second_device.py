@@ -140,7 +140,7 @@ class Waits:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ["gcn", "sage", "gat"])
-def test_teachers_train_on_a_second_device_as_on_the_cpu(
+def test_teachers_train_together_on_a_second_device_as_alone_on_the_cpu(
     name: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, options = CASES[case]
@@ -148,20 +148,20 @@ def test_teachers_train_on_a_second_device_as_on_the_cpu(
     tasks = tasks_of(settings, GRAPHS[features])
     with monkeypatch.context() as patch:
         draws_as_a_gpu(patch)
-        expected = teachers(settings, tasks, CPU)
+        alone = [one for task in tasks for one in teachers(settings, [task], CPU)]
 
     with second_device(monkeypatch) as device:
         waits = Waits(device, monkeypatch)
-        found = teachers(settings, tasks, GPU, waits)
+        together = teachers(settings, tasks, GPU, waits)
 
-    assert_alike(found, expected)
+    assert_alike(together, alone)
     if settings.training.batch_size is None:
         waits.check(first=2)
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", METHODS)
-def test_students_train_on_a_second_device_as_on_the_cpu(
+def test_students_train_together_on_a_second_device_as_alone_on_the_cpu(
     name: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, options = CASES[case]
@@ -170,13 +170,14 @@ def test_students_train_on_a_second_device_as_on_the_cpu(
     tasks, taught = taught_tasks(features)
     with monkeypatch.context() as patch:
         draws_as_a_gpu(patch)
-        expected = students(settings, tasks, taught, CPU)
+        pairs = zip(tasks, taught, strict=True)
+        alone = [one for task, its in pairs for one in students(settings, [task], [its], CPU)]
 
     with second_device(monkeypatch) as device:
         waits = Waits(device, monkeypatch)
-        found = students(settings, tasks, taught, GPU, waits)
+        together = students(settings, tasks, taught, GPU, waits)
 
-    assert_alike(found, expected)
+    assert_alike(together, alone)
     if settings.training.batch_size is None:
         waits.check(first=3)
 
