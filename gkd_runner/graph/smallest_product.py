@@ -117,7 +117,7 @@ def _pruned(
     balls = Balls.of(columns, width)
     buffer, pairs = rows.new_empty(height * width * TOGETHER), 0
     for start, block in DenseRows(rows).blocks(height):
-        smallest = block.new_tensor(known)
+        smallest = block.new_full((), known)
         for left, right in _remaining(block, balls, known):
             product = buffer[: len(left) * len(right)].view(len(left), len(right))
             smallest = torch.minimum(smallest, torch.mm(left, right.T, out=product).min())
