@@ -40,7 +40,6 @@ FAST_PYTHON = {
 """Replaced in a block of Python, to the same end."""
 
 ONLY_COMPOSED = {
-    "dataset=ogbn-products": "is large; tests/training/test_batches.py trains in mini-batches",
     "hydra/launcher=joblib": "starts processes, as tests/sweeps/test_launchers.py does",
     "hydra/launcher=submitit_local": "starts processes, as tests/sweeps/test_launchers.py does",
     "hydra/launcher=submitit_slurm": "needs Slurm, as tests/sweeps/test_clusters.py starts it",
