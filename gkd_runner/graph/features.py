@@ -65,11 +65,13 @@ class Features:
         """These features without an operator, multiplied out hop by hop."""
         if self.operator is None:
             return self
-        hop, terms = self.base, []
+        hop: Any = self.base
+        total: Any = None
         for k, coefficient in enumerate(self.coefficients):
             hop = self.operator @ hop if k else hop
-            terms += [coefficient * hop] if coefficient else []
-        return Features(_tidy(reduce(add, terms)))
+            if coefficient:
+                total = coefficient * hop if total is None else total + coefficient * hop
+        return Features(_tidy(total))
 
     def dense(self) -> FloatArray:
         """The ``[n, d]`` float32 array."""

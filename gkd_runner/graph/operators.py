@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from gkd_runner.common.lazy import sp
 
+_ROWS_AT_ONCE = 2**16
+"""Rows that are scaled at once, so that their float64 values need little memory."""
+
 
 def symmetric(adjacency: sp.csr_array, self_loops: float = 1.0) -> sp.csr_array:
     """``D^-1/2 (A + self_loops * I) D^-1/2`` with ``D`` the row sums of the bracket.
@@ -60,6 +63,13 @@ def _scaled(
     left: npt.NDArray[np.float64],
     right: npt.NDArray[np.float64],
 ) -> sp.csr_array:
-    scaled = sp.csr_array(sp.diags_array(left) @ matrix @ sp.diags_array(right), dtype=np.float32)
+    """``diag(left) matrix diag(right)``, on the matrix's own indices, in chunks of rows."""
+    values = np.empty(matrix.nnz, dtype=np.float32)
+    for start in range(0, matrix.shape[0], _ROWS_AT_ONCE):
+        offsets = matrix.indptr[start : start + _ROWS_AT_ONCE + 1]
+        edges = slice(offsets[0], offsets[-1])
+        of_rows = np.repeat(left[start : start + _ROWS_AT_ONCE], np.diff(offsets))
+        values[edges] = of_rows * matrix.data[edges] * right[matrix.indices[edges]]
+    scaled = sp.csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)
     scaled.sort_indices()
     return scaled

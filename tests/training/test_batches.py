@@ -154,7 +154,8 @@ def test_full_batches_train_without_dgl(tmp_path: Path) -> None:
     script = (
         "import sys; from gkd_runner import compose, train;"
         "train(compose('dataset=synthetic dataset.nodes=300 protocol=krd seeds=1"
-        " training.max_epochs=2 teacher.hidden_dim=8 student.hidden_dim=8 tracker=none output_dir=' + sys.argv[1]));"
+        " training.max_epochs=2 teacher.hidden_dim=8 student.hidden_dim=8"
+        " tracker=none output_dir=' + sys.argv[1]));"
         "assert 'torch' in sys.modules;"
         "assert not [name for name in sys.modules if name.partition('.')[0] == 'dgl']"
     )
