@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gkd_runner.cli.boundary import command, failures_told, one_interrupt
@@ -16,19 +18,22 @@ NAME = "gkd-train"
 def run(composed: DictConfig) -> float:
     """Hydra's task function; returns the mean validation accuracy, what a search maximises."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from gkd_runner.common.console import make_console, show_log
     from gkd_runner.config.typed import to_config
     from gkd_runner.runs.display import report
     from gkd_runner.runs.train import train
-    from gkd_runner.sweeps.folder import current
+    from gkd_runner.sweeps.folder import read_sweep
     from gkd_runner.sweeps.run import run_cell
 
     show_log()
+    settings = HydraConfig.get()
+    os.chdir(settings.runtime.cwd)  # Ray's processes start elsewhere
     config = to_config(composed)
-    if sweep := current():
+    if settings.mode == RunMode.MULTIRUN:
         with one_interrupt():
-            return run_cell(sweep, HydraConfig.get().job.num, config)
+            return run_cell(read_sweep(Path(settings.sweep.dir)), settings.job.num, config)
     with failures_told(NAME):  # here, as Hydra would show a traceback
         result = train(config)
     make_console().print(report(result), crop=False)
@@ -59,8 +64,13 @@ def main() -> None:
 
     from gkd_runner.sweeps.run import run_all, run_sweep
 
+    def launch(folder: Path) -> None:
+        escaped = str(folder).replace('"', '\\"')
+        sys.argv.append(f'hydra.sweep.dir="{escaped}"')
+        start()
+
     if launched:
-        run_sweep(cells, start, listed=not chooses_sweeper(sys.argv))
+        run_sweep(cells, launch, listed=not chooses_sweeper(sys.argv))
     else:
         run_all(cells)
 

@@ -53,6 +53,10 @@ class RunError(GkdError):
     """A run that cannot be read back: missing, unfinished, or with files lost or changed."""
 
 
+class LaunchError(GkdError):
+    """A launcher that could not run the cells of a sweep to their end."""
+
+
 def explain(failure: Exception, *, trains: bool = True) -> str | None:
     """The message for the user; ``None`` if the failure is a bug.
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import scipy.sparse as sp
 import torch
@@ -58,11 +58,13 @@ class View(Generic[BlockT]):
     """What a teacher reads to answer for some nodes of each replica, on the device.
 
     ``inputs`` are what its first weights are applied to; ``blocks`` carry the messages of the
-    layers that aggregate, one for each.
+    layers that aggregate, one for each. ``rows[k - 1]`` has the number of nodes of each replica
+    after layer ``k``, for all but the last layer; replicas with fewer are padded.
     """
 
     inputs: Inputs
     blocks: tuple[BlockT, ...]
+    rows: tuple[tuple[int, ...], ...]
 
 
 class Teacher(nn.Module, ABC, Generic[BlockT]):
@@ -162,7 +164,7 @@ class Convolutional(Teacher[SparseMatrix]):
             operands, lambda o: Features(o.graph.features, o.operator, (0.0, 1.0))
         )
         blocks = (to_device([o.operator for o in operands], device),) * (len(self.weights) - 1)
-        return View(make_inputs(first, device), blocks)
+        return View(make_inputs(first, device), blocks, _whole_rows(self, operands))
 
     def field_view(
         self,
@@ -175,7 +177,8 @@ class Convolutional(Teacher[SparseMatrix]):
             Features(operand.graph.features[field.rows[0]], field.blocks[0], (0.0, 1.0))
             for operand, field in zip(operands, fields, strict=True)
         ]
-        return View(make_inputs(first, device, width), _blocks(self, fields, 1, device))
+        blocks = _blocks(self, fields, 1, device)
+        return View(make_inputs(first, device, width), blocks, _field_rows(fields))
 
     def block(
         self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device
@@ -199,10 +202,10 @@ class Convolutional(Teacher[SparseMatrix]):
 
     def forward(self, view: View[SparseMatrix], streams: Streams | None = None) -> Tensor:
         z: Tensor = view.inputs.matmul(self.weights[0])
-        for block, bias, weight in zip(
-            view.blocks, self.biases[:-1], self.weights[1:], strict=True
+        for block, rows, bias, weight in zip(
+            view.blocks, view.rows, self.biases[:-1], self.weights[1:], strict=True
         ):
-            z = _convolve(block, activate(z, bias, self.drop, streams), weight)
+            z = _convolve(block, activate(z, bias, self.drop, streams, rows), weight)
         logits: Tensor = z + self.biases[-1]
         return logits
 
@@ -218,6 +221,16 @@ def _convolve(
     if before < after:
         return matrix(h.flatten(0, 1)).view(replicas, -1, fan_in) @ weight
     return matrix((h @ weight).flatten(0, 1)).view(replicas, -1, fan_out)
+
+
+def _whole_rows(model: Teacher[Any], operands: Sequence[Operand]) -> tuple[tuple[int, ...], ...]:
+    return (tuple(o.graph.num_nodes for o in operands),) * (len(model.weights) - 1)
+
+
+def _field_rows(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...]:
+    return tuple(
+        tuple(map(len, rows)) for rows in zip(*(f.rows[1:-1] for f in fields), strict=True)
+    )
 
 
 def _blocks(
@@ -270,7 +283,8 @@ class Gat(Teacher[GraphBatch]):
         """Every layer aggregates, so there is a block for each."""
         features = once_per_object(operands, lambda o: o.features)
         block = batch_blocks([o.operator for o in operands], None, device)
-        return View(row_inputs(features, device), (block,) * len(self.weights))
+        blocks = (block,) * len(self.weights)
+        return View(row_inputs(features, device), blocks, _whole_rows(self, operands))
 
     def field_view(
         self,
@@ -280,7 +294,8 @@ class Gat(Teacher[GraphBatch]):
         width: int | None = None,
     ) -> View[GraphBatch]:
         rows = [o.features.rows(f.rows[0]) for o, f in zip(operands, fields, strict=True)]
-        return View(row_inputs(rows, device, width), _blocks(self, fields, 0, device))
+        blocks = _blocks(self, fields, 0, device)
+        return View(row_inputs(rows, device, width), blocks, _field_rows(fields))
 
     def block(
         self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device
@@ -298,7 +313,7 @@ class Gat(Teacher[GraphBatch]):
         first, *others = view.blocks
         z = self.aggregate(0, inputs.matmul(self.weights[0]), first, streams)
         for layer, block in enumerate(others, 1):
-            h = activate(z, self.biases[layer - 1], self.drop, streams)
+            h = activate(z, self.biases[layer - 1], self.drop, streams, view.rows[layer - 1])
             z = self.aggregate(layer, h @ self.weights[layer], block, streams)
         return self.finish(len(others), z)
 

@@ -55,9 +55,13 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class DenseInputs:
-    """``[R, n, d]``, or ``[1, n, d]`` when all replicas share the features."""
+    """``[R, n, d]``, or ``[1, n, d]`` when all replicas share the features.
+
+    ``rows`` has the number of nodes of each replica; those with fewer are padded.
+    """
 
     x: Float[Tensor, "S n d"]
+    rows: tuple[int, ...]
 
     @property
     def num_features(self) -> int:
@@ -68,7 +72,7 @@ class DenseInputs:
 
     def with_dropout(self, drop: float, streams: Streams) -> DenseInputs:
         x = self.x.expand(streams.replicas, -1, -1)
-        return DenseInputs(dropout(x, drop, streams))
+        return replace(self, x=dropout(x, drop, streams, self.rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,13 +181,14 @@ def _factored(features: Sequence[Features], device: torch.device) -> PropagatedI
 
 
 def _dense(features: Sequence[Features], device: torch.device) -> DenseInputs:
+    counts = tuple(f.shape[0] for f in features)
     if all(f is features[0] for f in features):
         features = features[:1]
     blocks = [f.dense() for f in features]
     rows = max(map(len, blocks))
     padded = [np.pad(x, ((0, rows - len(x)), (0, 0))) if len(x) < rows else x for x in blocks]
     x = padded[0][None] if len(padded) == 1 else np.stack(padded)
-    return DenseInputs(torch.from_numpy(x).to(device))
+    return DenseInputs(torch.from_numpy(x).to(device), counts)
 
 
 def _sparse(features: Sequence[Features], device: torch.device) -> SparseInputs:

@@ -36,21 +36,30 @@ class _Activation(torch.autograd.Function):
 
 
 def activate(
-    z: Float[Tensor, "R n h"], bias: Float[Tensor, "R 1 h"], drop: float, streams: Streams | None
+    z: Float[Tensor, "R n h"],
+    bias: Float[Tensor, "R 1 h"],
+    drop: float,
+    streams: Streams | None,
+    rows: Sequence[int] | None = None,
 ) -> Float[Tensor, "R n h"]:
-    """``dropout(relu(z + bias))`` with each replica's own mask; without streams, no dropout."""
+    """``dropout(relu(z + bias))`` with each replica's own mask; without streams, no dropout.
+
+    ``rows`` has the number of nodes of each replica where some are padded.
+    """
     mask, scale = None, 1.0
     if streams is not None and drop > 0:
-        mask, scale = streams.mask(z.shape, drop), keep_scale(drop)
+        mask, scale = streams.mask(z.shape, drop, rows), keep_scale(drop)
     out: Tensor = _Activation.apply(z, bias, mask, scale)  # type: ignore[no-untyped-call]
     return out
 
 
-def dropout(x: Tensor, drop: float, streams: Streams | None) -> Tensor:
-    """Dropout of ``[R, ...]`` with each replica's own mask; without streams, ``x`` itself."""
+def dropout(
+    x: Tensor, drop: float, streams: Streams | None, rows: Sequence[int] | None = None
+) -> Tensor:
+    """Dropout of ``[R, n, ...]`` with each replica's own mask; without streams, ``x`` itself."""
     if streams is None or drop == 0:
         return x
-    return x * streams.mask(x.shape, drop)
+    return x * streams.mask(x.shape, drop, rows)
 
 
 class Initializer:

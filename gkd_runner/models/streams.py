@@ -54,12 +54,23 @@ class Streams:
         words.random_(-(2**63), None, generator=self._device[replica])
         return words.view(torch.int16)[:count]
 
-    def mask(self, shape: Sequence[int], drop: float) -> Float[torch.Tensor, "R ..."]:
+    def mask(
+        self, shape: Sequence[int], drop: float, rows: Sequence[int] | None = None
+    ) -> Float[torch.Tensor, "R ..."]:
         """Dropout's factors: 0 with probability ``drop``, else one over the share that is kept.
 
-        The leading dimension of ``shape`` is that of the replicas.
+        The leading dimension of ``shape`` is that of the replicas, the next that of nodes. Replica
+        ``r`` draws for its first ``rows[r]`` nodes; the others, if any, pad it and get 0.
         """
-        return self.mask_flat([int(np.prod(shape[1:]))] * shape[0], drop).view(*shape)
+        each = int(np.prod(shape[2:]))
+        if rows is None or min(rows) == shape[1]:
+            return self.mask_flat([shape[1] * each] * shape[0], drop).view(*shape)
+        counts = [count * each for count in rows]
+        padded = torch.zeros(shape[0], shape[1] * each, device=self.device)
+        parts = torch.split(self.mask_flat(counts, drop), counts)
+        for own, drawn in zip(padded, parts, strict=True):
+            own[: len(drawn)] = drawn
+        return padded.view(*shape)
 
     def mask_flat(self, counts: Sequence[int], drop: float) -> Float[torch.Tensor, " total"]:
         """Dropout's factors for ``counts[r]`` values of each replica ``r``, laid end to end."""

@@ -1,4 +1,4 @@
-"""A sweep's folder: its plan and its failures. All processes of the sweep find it by GKD_SWEEP."""
+"""A sweep's folder: its plan and its failures. All processes of the sweep read and write it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.identity import identity
 from gkd_runner.results.stored import StoredRun, newest_runs
-
-VARIABLE = "GKD_SWEEP"
 
 logger = logging.getLogger("gkd_runner")
 
@@ -90,10 +88,6 @@ class Sweep:
         """The overrides that distinguish cell ``number``."""
         return self.cells[number].label if number < len(self.cells) else f"cell {number}"
 
-    def end(self) -> None:
-        """Keep processes that start from now on out of the sweep."""
-        os.environ.pop(VARIABLE, None)
-
     def record_failure(self, number: int, config: Config, error: Exception) -> Failure:
         """Write the configuration, the cause and the traceback of a failure."""
         log = self.path / f"failed-{number}.json"
@@ -115,7 +109,7 @@ class Sweep:
 
 
 def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
-    """Create the folder of a sweep that this process and its children belong to."""
+    """Create the folder of a sweep."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     path = output_dir.expanduser().absolute() / "sweeps" / stamp
     while path.exists():  # two sweeps in this second
@@ -125,21 +119,17 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
     plan = {**asdict(sweep), "path": str(path), "command": sys.argv}
     with replacing(path / "plan.json") as part:
         part.write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
-    os.environ[VARIABLE] = str(path)
     return sweep
 
 
-def current() -> Sweep | None:
-    """The sweep that this process belongs to."""
-    path = os.environ.get(VARIABLE)
-    if path is None:
-        return None
-    plan = json.loads((Path(path) / "plan.json").read_text(encoding="utf-8"))
+def read_sweep(path: Path) -> Sweep:
+    """The sweep in folder ``path``, which ``begin`` has created."""
+    plan = json.loads((path / "plan.json").read_text(encoding="utf-8"))
     cells = tuple(
         Planned(**{**cell, "replicas": tuple(Replica(*pair) for pair in cell["replicas"])})
         for cell in plan["cells"]
     )
-    return Sweep(Path(path), plan["started"], cells)
+    return Sweep(path, plan["started"], cells)
 
 
 def read_failures(folder: Path) -> list[Failure]:

@@ -21,18 +21,24 @@ from gkd_runner.results.stored import cell_folder, lock_file, trains_again
 from gkd_runner.runs.display import one_line, stages_hidden
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
+from gkd_runner.sweeps.launching import check_slurm, launching
 from gkd_runner.sweeps.progress import progress
 from gkd_runner.sweeps.report import closing, plan_text
 from gkd_runner.sweeps.survey import Plan, Surveyed, survey
 
 
-def run_sweep(cells: Sequence[Cell], launch: Callable[[], object], *, listed: bool) -> None:
+def run_sweep(cells: Sequence[Cell], launch: Callable[[Path], object], *, listed: bool) -> None:
     """Print the plan, let ``launch`` run the cells, print the results; exit 1 if any cell fails.
+
+    ``launch`` gets the sweep's folder, which each of its processes hands to ``read_sweep``. Raises
+    ``LaunchError`` if the launcher ends before the cells have.
 
     Without ``listed`` a sweeper chooses the cells as it goes, so there is no plan and no table.
     """
-    with _sweep(cells if listed else (), Path(cells[0].config.output_dir)) as (sweep, _):
-        launch()
+    check_slurm(sys.argv)
+    output_dir = Path(cells[0].config.output_dir)
+    with _sweep(cells if listed else (), output_dir) as (sweep, _), launching(sweep.path):
+        launch(sweep.path)
     _exit_unless_done(sweep)
 
 
@@ -58,7 +64,6 @@ def _sweep(cells: Sequence[Cell], output_dir: Path) -> Iterator[tuple[Sweep, Pla
     try:
         yield sweep, plan
     finally:
-        sweep.end()
         console.print(closing(sweep, time.monotonic() - started), crop=False)
 
 

@@ -80,3 +80,15 @@ def test_a_sweep_with_processes_of_its_own_takes_them_along(presses: int, tmp_pa
     check(process, errors, tmp_path / "outputs")
     if presses == 1:  # joblib's own processes print a traceback if pressed while they hand over
         assert "Traceback" not in errors
+
+
+def test_jobs_of_submitit_end_with_their_sweep(tmp_path: Path) -> None:
+    submitit = ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10", "tracker=none")
+    train = ("-m", "gkd_runner.cli.train", *SWEEP, *TRACKED, *submitit)
+    with started(tmp_path, *train) as process:
+        while not list(tmp_path.rglob("metrics.jsonl")) and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)  # to none of the jobs
+        _, errors = process.communicate(timeout=PATIENCE_S)  # ends once all its processes have
+
+    check(process, errors, tmp_path / "outputs")

@@ -42,12 +42,12 @@ FAST_PYTHON = {
 ONLY_COMPOSED = {
     "hydra/launcher=joblib": "starts processes, as tests/sweeps/test_launchers.py does",
     "hydra/launcher=submitit_local": "starts processes, as tests/sweeps/test_launchers.py does",
-    "hydra/launcher=submitit_slurm": "needs a cluster",
+    "hydra/launcher=submitit_slurm": "needs Slurm, as tests/sweeps/test_clusters.py starts it",
 }
 """Commands with one of these words are checked as ``gkd-train`` does before it runs."""
 
 NOT_RUN = {
-    "hydra/launcher=ray": "needs Ray, which is large: tests/sweeps/test_launchers.py composes it",
+    "hydra/launcher=ray": "needs Ray, which is large: tests/sweeps/test_clusters.py starts it",
     "wandb leet": "waits for keys in a terminal",
     "trackio show": "starts a server",
     "python scripts/wandb_dashboard.py": "reads runs from an account; its own tests have a server",

@@ -13,6 +13,7 @@ from gkd_runner.data.synthetic import synthetic
 from gkd_runner.graph.field import receptive_field
 from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
+from gkd_runner.models.streams import Streams
 
 TEACHERS = ["gcn", "sage", "gat"]
 
@@ -63,3 +64,27 @@ def test_a_view_reads_no_node_outside_the_field(teacher: str) -> None:
     changed = as_dense_features(graph)
     changed.features[others] = np.nan
     assert torch.isfinite(model(model.view([changed], CPU, [nodes]))).all()
+
+
+@pytest.mark.parametrize("features", ["sparse", "dense"])
+@pytest.mark.parametrize("teacher", TEACHERS)
+def test_dropout_of_a_replica_does_not_depend_on_the_size_of_other_fields(
+    teacher: str, features: str
+) -> None:
+    graph = synthetic(200, classes=3, features=40, mean_degree=3, seed=3)
+    graph = as_dense_features(graph) if features == "dense" else graph
+    settings = config(f"teacher={teacher}", "teacher.num_layers=3", "teacher.hidden_dim=8").teacher
+    nodes = [np.array([4, 30, 11]), np.array([2, 1, 49])]
+    fields = [receptive_field(graph.adjacency, ids, 3).rows for ids in nodes]
+    assert all(len(a) != len(b) for a, b in zip(fields[0][:-1], fields[1][:-1], strict=True))
+
+    def answered(seeds: list[int]) -> torch.Tensor:
+        model = build_teacher(settings, 40, 3, Initializer(seeds, "teacher initialisation"))
+        view = model.view([graph] * len(seeds), CPU, [nodes[seed] for seed in seeds])
+        streams = Streams(seeds, "teacher dropout", CPU)
+        return torch.stack([model(view, streams) for _ in range(2)])
+
+    together = answered([0, 1])
+    for seed in (0, 1):
+        alone = answered([seed])[:, 0]
+        torch.testing.assert_close(alone, together[:, seed], atol=1e-5, rtol=1e-5)

@@ -234,7 +234,7 @@ def test_coefficients_that_differ_give_the_same_features_at_any_cost(
     operator = dense_symmetric(graph.adjacency, 1.0)
     x = graph.features.toarray()
     rows = torch.from_numpy(coefficients[0] * x + coefficients[1] * (operator @ x)).float()
-    expected = value_and_gradient(DenseInputs(rows.unsqueeze(0)), 1)
+    expected = value_and_gradient(DenseInputs(rows.unsqueeze(0), (len(rows),)), 1)
     for found in forms_of([features], monkeypatch).values():
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.sweeps.folder import begin
 from gkd_runner.sweeps.run import run_cell
 from tests.support import SIZES, SMALL, Done, config, small_graph
+from tests.sweeps.engines import PATIENCE_S, children, until
 
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
@@ -84,10 +86,47 @@ def test_a_cell_that_fails_in_a_process_of_its_own_is_listed_and_the_others_fini
     assert sorted(run["identity"]["method"] for run in results(tmp_path)) == ["mlp"]
 
 
+@pytest.mark.slow
+def test_a_job_that_is_killed_is_told_in_one_line_and_the_others_finish(tmp_path: Path) -> None:
+    many = ("training.max_epochs=600", "training.patience=600")
+    command = ["-m", *LAUNCHERS["submitit_local"], *SMALL, "method=glnn,mlp", "seeds=[0]", *many]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gkd_runner.cli.train", *command], cwd=tmp_path, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        jobs = "outputs/sweeps/*/.submitit/*/*_submitted.pkl"
+        until(lambda: len(list(tmp_path.glob(jobs))) == 2, "two jobs")
+        first = min(int(path.parent.name) for path in tmp_path.glob(jobs))
+        until(lambda: children(first), "the job's own process")
+        os.kill(children(first)[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 1
+    assert f"gkd-train: the launcher ended the sweep: Job {first} " in errors
+    assert "Traceback" not in errors
+    (log,) = tmp_path.glob("outputs/sweeps/*/launcher.log")
+    assert "UncompletedJobError" in log.read_text()
+    assert [run["identity"]["method"] for run in results(tmp_path)] == ["mlp"]
+
+
+@pytest.mark.parametrize("command", ["sbatch", "srun"])
+def test_slurm_without_its_commands_is_refused_before_anything_runs(
+    command: str, tmp_path: Path, gkd_train: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in {"sbatch", "srun", "scancel"} - {command}:
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    done = gkd_train(tmp_path, "-m", "hydra/launcher=submitit_slurm", *SMALL, "method=mlp,glnn")
+
+    assert done.returncode == 1
+    assert f"needs Slurm's command {command}, which is not on the PATH" in done.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_on_error_stop_keeps_cells_of_other_processes_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GKD_SWEEP", "")  # restored afterwards
     settings = config("seeds=[0]", f"output_dir={tmp_path}", "on_error=stop")
     sweep = begin(tmp_path, [])
     sweep.record_failure(0, settings, DataError("nowhere.npz: no such file"))

@@ -205,7 +205,6 @@ def test_on_error_stop_runs_nothing_after_the_first_failure(
 def test_progress_counts_what_was_done_before_and_has_no_estimate_without_a_new_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GKD_SWEEP", "")
     cells = [
         Planned("one", "cora", str(tmp_path), "key", (Replica(0),), done=True, again=False),
         Planned("two", "cora", str(tmp_path), "key", (Replica(0),), done=False, again=False),

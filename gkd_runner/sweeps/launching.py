@@ -1,0 +1,108 @@
+"""What a launcher leaves open: its errors in one line, jobs that outlive this process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gkd_runner.common.errors import GkdError, LaunchError
+
+if TYPE_CHECKING:
+    from submitit import AutoExecutor, Job
+
+LENGTH = 500
+"""Characters of a launcher's error that are shown; its log has all."""
+
+
+def check_slurm(arguments: Sequence[str]) -> None:
+    """Raise ``LaunchError`` if the cells are to run on Slurm, whose commands are missing."""
+    missing = [name for name in ("sbatch", "srun", "scancel") if shutil.which(name) is None]
+    if missing and "hydra/launcher=submitit_slurm" in arguments:
+        raise LaunchError(
+            f"hydra/launcher=submitit_slurm needs Slurm's command {missing[0]}, which is not on the"
+            " PATH; start gkd-train on a machine of the cluster, or use hydra/launcher=joblib"
+        )
+
+
+@contextmanager
+def launching(folder: Path) -> Iterator[None]:
+    """Let a launcher run the cells of the sweep in ``folder``.
+
+    What ends the launcher is raised as ``LaunchError``, in one line; its traceback is in
+    ``launcher.log``. A cell that fails does not end it.
+    """
+    try:
+        with _errors_raised(), _jobs_ended():
+            yield
+    except GkdError:
+        raise
+    except Exception as error:
+        log = folder / "launcher.log"
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        cause = textwrap.shorten(str(error) or type(error).__name__, LENGTH, placeholder=" ...")
+        raise LaunchError(
+            f"the launcher ended the sweep: {cause}; the log is {log};"
+            " the same command continues the sweep"
+        ) from error
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Let Hydra raise an error; else it prints a traceback and exits."""
+    name = "HYDRA_FULL_ERROR"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+@contextmanager
+def _jobs_ended() -> Iterator[None]:
+    """Leave no job of submitit behind: wait for them after an error, cancel them on SIGINT."""
+    if find_spec("submitit") is None:
+        yield
+        return
+    with _submitted() as jobs:
+        try:
+            try:
+                yield
+            except Exception:  # of one job; the launcher does not wait for the others
+                for job in jobs:
+                    job.wait()
+                raise
+        except KeyboardInterrupt:
+            for job in jobs:
+                if not job.paths.result_pickle.exists():
+                    job.cancel(check=False)
+            raise
+
+
+@contextmanager
+def _submitted() -> Iterator[list[Job[Any]]]:
+    """Collect the jobs that Hydra's launchers submit in the block."""
+    import submitit
+
+    jobs: list[Job[Any]] = []
+    submit = submitit.AutoExecutor.map_array
+
+    def submit_and_keep(executor: AutoExecutor, *arguments: Any) -> list[Job[Any]]:
+        submitted = submit(executor, *arguments)
+        jobs.extend(submitted)
+        return submitted
+
+    submitit.AutoExecutor.map_array = submit_and_keep  # type: ignore[method-assign,assignment]
+    try:
+        yield jobs
+    finally:
+        submitit.AutoExecutor.map_array = submit  # type: ignore[method-assign]
