@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
@@ -163,14 +164,21 @@ def all_labels(name: str) -> str:
     return name.partition("-labels")[0]
 
 
+@cache
+def _loaded(path: Path) -> DictConfig:
+    loaded = OmegaConf.load(path)
+    assert isinstance(loaded, DictConfig)
+    return loaded
+
+
 def _changed(config: Config) -> Iterator[tuple[str, Any]]:
     """The options that differ from what the same choices alone give."""
-    root: Any = OmegaConf.load(conf_dir() / "train.yaml")
+    root: Any = _loaded(conf_dir() / "train.yaml").copy()
     for group in ("dataset", "protocol", "setting", "teacher", "student", "method", "preset"):
         name = shipped_name(getattr(config, group).name)
         own_graph = group == "dataset" and config.dataset.family == "custom"
         path = conf_file(group, f"{'custom' if own_graph else name}.yaml")
-        root[group] = OmegaConf.load(path) if path else asdict(getattr(config, group))
+        root[group] = _loaded(path) if path else asdict(getattr(config, group))
     ignored = {"dataset.name", "dataset.path", "protocol.name"}
     for group in COMPARED:
         for name, value in asdict(getattr(config, group)).items():

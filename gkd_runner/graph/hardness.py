@@ -48,6 +48,7 @@ def keep_probability(
     """
     ratio = own.flatten().index_select(0, chunk.receivers)
     ratio.div_(neighbour.flatten().index_select(0, chunk.senders))
+    ratio.clamp_(max=torch.finfo(ratio.dtype).max)  # infinite, it would make a cosine of 0 NaN
     probability = (-alpha * cosines).mul_(ratio).expm1_().neg_()
     return probability.index_fill_(0, chunk.loops, 1.0)
 

@@ -27,7 +27,7 @@ class DenseRows:
 
     def take(self, ids: torch.Tensor) -> torch.Tensor:
         """The rows ``ids`` ``[k]``."""
-        return self.matrix[ids]
+        return self.matrix[ids.to(self.matrix.device)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,9 +115,10 @@ def _pruned(
     """Every row with the balls that may hold a smaller product with it."""
     height, width = BLOCK[rows.device.type]
     balls = Balls.of(columns, width)
-    buffer, pairs = rows.new_empty(height * width * TOGETHER), 0
+    largest = min(height, len(rows)) * min(width * TOGETHER, len(columns))
+    buffer, pairs = rows.new_empty(largest), 0
     for start, block in DenseRows(rows).blocks(height):
-        smallest = block.new_tensor(known)
+        smallest = block.new_full((), known)
         for left, right in _remaining(block, balls, known):
             product = buffer[: len(left) * len(right)].view(len(left), len(right))
             smallest = torch.minimum(smallest, torch.mm(left, right.T, out=product).min())

@@ -130,7 +130,7 @@ class Krd(Method[KrdConfig]):
 def _rounded_up(values: Float[torch.Tensor, "R n"]) -> Float[torch.Tensor, "R n"]:
     """The smallest float32 that are not below; a float32 is below them just if below ``values``."""
     nearest = values.float()
-    above = torch.nextafter(nearest, nearest.new_tensor(torch.inf))
+    above = torch.nextafter(nearest, nearest.new_full((), torch.inf))
     return torch.where(nearest < values, above, nearest)
 
 

@@ -295,7 +295,9 @@ class Gat(Teacher[GraphBatch]):
     ) -> View[GraphBatch]:
         rows = [o.features.rows(f.rows[0]) for o, f in zip(operands, fields, strict=True)]
         blocks = _blocks(self, fields, 0, device)
-        return View(row_inputs(rows, device, width), blocks, _field_rows(fields))
+        # dropout draws a number for each value of the form, so its choice must be repeatable
+        inputs = row_inputs(rows, device, width if self.drop == 0 else None)
+        return View(inputs, blocks, _field_rows(fields))
 
     def block(
         self, blocks: Sequence[sp.csr_array], own: Sequence[IntArray], device: torch.device

@@ -52,7 +52,7 @@ Facts = dict[str, dict[str, Any]]
 def start_up(facts: Facts) -> dict[str, Block]:
     """Questions that need no training, and whether they import torch."""
     return {
-        name: _block(name, facts, ["-c", START % module], arguments)
+        name: command_block(name, facts, ["-c", START % module], arguments)
         for name, (module, *arguments) in START_UP.items()
     }
 
@@ -60,7 +60,7 @@ def start_up(facts: Facts) -> dict[str, Block]:
 def jobs(facts: Facts) -> dict[str, Block]:
     """Whole jobs with W&B offline, in fresh folders."""
     return {
-        name: _block(name, facts, ["-m", "bench.job"], [*more, *WANDB], trains=True)
+        name: command_block(name, facts, ["-m", "bench.job"], [*more, *WANDB], trains=True)
         for name, more in JOBS.items()
     }
 
@@ -73,7 +73,7 @@ def tracked(facts: Facts) -> dict[str, Block]:
         for tracker, options in {"none": ("tracker=none",), "wandb offline": WANDB}.items():
             name = f"tracker={tracker}, {epochs} epochs"
             arguments = [*TRACKED, *length, *options]
-            blocks[name] = _block(name, facts, ["-m", "bench.job"], arguments, trains=True)
+            blocks[name] = command_block(name, facts, ["-m", "bench.job"], arguments, trains=True)
     return blocks
 
 
@@ -84,7 +84,7 @@ COMMANDS: dict[str, Callable[[Facts], dict[str, Block]]] = {
 }
 
 
-def _block(
+def command_block(
     name: str,
     facts: Facts,
     program: Sequence[str],
@@ -92,6 +92,11 @@ def _block(
     *,
     trains: bool = False,
 ) -> Block:
+    """Runs Python with a program and its arguments, and keeps what it tells in ``facts[name]``.
+
+    A program that ``trains`` gets an output folder of its own.
+    """
+
     def block() -> list[Sample]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "facts.json"

@@ -12,6 +12,7 @@ from bench import memory
 from bench.clock import Spread
 from bench.measure import Wanted, recorded
 from bench.results import OURS, Key, Line, Results
+from bench.shapes import SHAPES
 
 TEACHER = "sage"
 """The teacher that is trained on drawn neighbours (Hamilton et al., 2017)."""
@@ -29,6 +30,8 @@ BATCH = 4096
 """Where the nodes grow."""
 
 MEMORY = "memory"
+AXES = ("batch size (98,000 nodes)", "nodes (50 neighbours each, batches of 4,096)")
+"""What grows while memory is measured."""
 
 
 def whole(name: str, wanted: Wanted, results: Results, console: Console) -> None:
@@ -40,8 +43,9 @@ def whole(name: str, wanted: Wanted, results: Results, console: Console) -> None
 
 def growing(wanted: Wanted, results: Results, console: Console) -> None:
     """Peak memory against the size of a batch, and against the number of nodes."""
-    points = [("batch size", batch, batch, SCALE) for batch in BATCHES]
-    points += [("nodes", round(2_449_029 * scale), BATCH, scale) for scale in SCALES]
+    nodes = SHAPES["ogbn-products"].nodes
+    points = [(AXES[0], batch, batch, SCALE) for batch in BATCHES]
+    points += [(AXES[1], round(nodes * scale), BATCH, scale) for scale in SCALES]
     for axis, value, batch, scale in points:
         options = (*wanted.options, f"training.batch_size={batch}")
         here = replace(wanted, scale=scale, options=options)

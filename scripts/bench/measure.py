@@ -19,6 +19,7 @@ from bench.floor import Floor, student_floor, teacher_floor
 from bench.plain.train import plain_block, plain_student_training, plain_teacher_training
 from bench.results import OURS, REFERENCE, Key, Line, Results
 from bench.workloads import Workload
+from gkd_runner.common.errors import GkdError
 from gkd_runner.training.stage import Trained
 
 FLOOR = "floor"
@@ -187,8 +188,17 @@ class Measuring:
             yield
 
 
-LACKING = (ImportError, AttributeError, TypeError, MemoryError, subprocess.CalledProcessError)
-"""Errors of a part that this version of the package, or this machine, cannot run."""
+LACKING = (
+    ImportError,
+    AttributeError,
+    TypeError,
+    MemoryError,
+    GkdError,
+    subprocess.CalledProcessError,
+)
+"""Errors of a part that this version of the package, or this machine, cannot run: the others go on,
+and the table names the part with the reason.
+"""
 
 
 @contextmanager

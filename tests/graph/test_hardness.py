@@ -71,6 +71,15 @@ def test_probabilities_lie_in_the_unit_interval_and_self_loops_are_certain() -> 
     assert (found[graph.loops] == 1).all()
 
 
+def test_an_edge_without_similarity_is_dropped_however_certain_its_neighbour_is() -> None:
+    graph = looped_batch([random_graph(15, random_features(15, 3))])
+    (chunk,) = edge_chunks(graph)
+    own, neighbour = torch.ones(1, 15), torch.full((1, 15), 1e-44)
+    found = keep_probability(chunk, torch.zeros(graph.num_edges), own, neighbour, 5.0)
+    is_loop = graph.senders == graph.receivers
+    torch.testing.assert_close(found, is_loop.float())
+
+
 @pytest.mark.parametrize("max_epochs", [2, 25, 500])
 def test_alpha_is_annealed_by_a_factor_of_one_hundred(max_epochs: int) -> None:
     values = [annealed(5.0, epoch, max_epochs) for epoch in range(1, max_epochs + 1)]

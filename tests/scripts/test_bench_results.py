@@ -1,10 +1,13 @@
 """What the benchmark writes, and how two results compare."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
+from bench.choices import choices
 from bench.cli import main, parser
 from bench.clock import Effort, Enough, EpochClock, Sample, Spread, alternate
+from bench.commands import command_block
 from bench.compare import compare, round_ratio
 from bench.measure import added
 from bench.page import markdown, write_page
@@ -132,6 +135,35 @@ def test_a_run_has_all_that_was_asked_for(tmp_path, capsys):
     main(["--show", str(file), "--compare", str(file)])
     assert "1.00" in capsys.readouterr().out
     assert "| teacher gcn |" in markdown(found)
+
+
+@pytest.mark.slow
+def test_commands_tell_whether_they_import_torch(tmp_path):
+    main(["start-up", "--rounds", "1", "--json", str(tmp_path / "found.json")])
+    found = load(tmp_path / "found.json")
+    assert found.skipped == []
+    told = found.workloads["start-up"]
+    assert set(told) == {"gkd-train --help", "gkd-train --cfg job", "gkd-tables --help"}
+    assert not any(facts["imports_torch"] for facts in told.values())
+
+
+@pytest.mark.slow
+def test_a_job_tells_its_share_of_training(tmp_path):
+    options = ["seeds=[0]", "training.max_epochs=2", "tracker=none"]
+    facts = {}
+    block = command_block("job", facts, ["-m", "bench.job"], options, trains=True)
+    (sample,) = block()
+    assert 0 < facts["job"]["training_share"] < 1
+    assert facts["job"]["training_cpu_seconds"] < sample.cpu
+
+
+@pytest.mark.slow
+def test_every_choice_is_beside_an_alternative():
+    beside_dgl = ("neighbour sums", "dot products")
+    for what, blocks in choices(CPU).items():
+        if not what.startswith(beside_dgl) or find_spec("dgl"):
+            assert len(blocks) == 2, what
+        assert all(sample.cpu >= 0 for block in blocks.values() for sample in block())
 
 
 def test_figures_replace_those_between_the_marks_of_a_page(tmp_path):

@@ -1,11 +1,14 @@
 """Cost against size."""
 
 import pytest
+from bench.cli import main
 from bench.clock import Sample
-from bench.results import Key, Line, Results
+from bench.large import AXES as MEMORY_AXES
+from bench.large import MEMORY
+from bench.results import OURS, Key, Line, Results, load
 from bench.scaling import AXES, Size, curves, exponent
-from bench.scaling_plot import save_figure
-from bench.shapes import SHAPES, Shape, shaped_graph
+from bench.scaling_plot import panels, save_figure
+from bench.shapes import SHAPES, Shape, kept_graph, shaped_graph
 
 
 def grown(axis, part, power, fixed=0.0):
@@ -36,6 +39,33 @@ def test_the_figure_has_a_panel_per_measured_axis(tmp_path):
     drawn = (tmp_path / "scaling.svg").read_text()
     assert drawn.startswith("<?xml")
     assert len(drawn) > 10_000
+
+
+def test_memory_has_a_panel_of_its_own():
+    lines = []
+    for size, peak in ((1_000, 2**30), (10_000, 2**31), (100_000, 2**32)):
+        key = Key(f"{MEMORY}: {MEMORY_AXES[0]}", "teacher sage", str(size))
+        lines.append(Line(key, "process", peak_bytes=peak))
+    (panel,) = panels(Results("", {}, {}, lines))
+    assert panel.parts == {"teacher sage": [(1e3, 1024.0), (1e4, 2048.0), (1e5, 4096.0)]}
+
+
+@pytest.mark.slow
+def test_a_large_graph_is_measured_stage_by_stage(tmp_path):
+    small = ["--scale", "0.002", "--option", "teacher.hidden_dim=8", "--threads", "1"]
+    main(["products-shape", *small, "--json", str(tmp_path / "found.json")])
+    found = load(tmp_path / "found.json")
+    assert found.skipped == []
+    for stage in ("teacher sage", "student glnn", "student hgmd-weight", "student infgrand"):
+        line = found.find("products-shape, scale 0.002", stage, OURS)
+        assert line.peak_bytes > line.start_bytes
+        assert line.cpu.median > 0
+
+
+def test_a_graph_that_was_kept_is_the_one_that_was_made(tmp_path):
+    shape = Shape(200, 600, 8, 4, None, (50, 20, 100))
+    made, kept = (kept_graph("small", shape, tmp_path) for _ in range(2))
+    assert kept.fingerprint == made.fingerprint
 
 
 def test_a_made_up_graph_has_its_shape():
