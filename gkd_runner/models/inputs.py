@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from functools import cache
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,19 +21,9 @@ from torch import Tensor
 from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.matrix import SparseMatrix, to_device
+from gkd_runner.models.forms import DECISIONS, SPARSE, Choice
 from gkd_runner.models.layers import dropout
 from gkd_runner.models.streams import Streams
-
-UNCERTAIN = {"cpu": (3.0, 40.0), "cuda": (3.0, 400.0)}
-"""Ratios of dense to stored values between which both forms are timed.
-
-A stored value costs 4 to 25 times as much as a dense one on two CPU cores, by the size of the
-matrices (``make bench`` times both forms). Outside of these limits the count decides, so that two
-runs can differ by rounding only where the forms are equally fast.
-"""
-
-CLOSE = 2.0
-"""Forms whose times differ by less than this factor are timed a second time."""
 
 ROWS_PER_BLOCK = 1024
 """Number of rows whose gradients are multiplied at once on a CPU, so that they stay in its cache.
@@ -197,32 +188,6 @@ def _sparse(features: Sequence[Features], device: torch.device) -> SparseInputs:
     return SparseInputs(to_device(blocks, device, step), tuple(int(b.nnz) for b in blocks))
 
 
-class Choice(NamedTuple):
-    """A decision between a sparse and a dense form; equal ones are decided alike."""
-
-    device: str
-    threads: int
-    replicas: int
-    rows: int
-    columns: int
-    ratio: int
-    width: int | None
-
-    @staticmethod
-    def of(
-        features: Sequence[Features], stored: int, device: torch.device, width: int | None
-    ) -> Choice:
-        """The choice for features whose sparse form stores that many values.
-
-        Rows are rounded to a power of two, so that seeds with about equal receptive fields share
-        one decision.
-        """
-        n, d = features[0].shape
-        ratio = round(n * d / max(stored, 1))
-        threads = torch.get_num_threads()
-        return Choice(device.type, threads, len(features), n.bit_length(), d, ratio, width)
-
-
 def _stored(features: Features) -> int:
     base = features.base
     return int(base.size if isinstance(base, np.ndarray) else base.nnz)
@@ -230,26 +195,19 @@ def _stored(features: Features) -> int:
 
 SparseT = TypeVar("SparseT", bound=Inputs)
 DenseT = TypeVar("DenseT", bound=Inputs)
-_SPARSE_IS_FASTER: dict[Choice, bool] = {}
 
 
 def _cheapest(
     choice: Choice, sparse: Callable[[], SparseT], dense: Callable[[], DenseT]
 ) -> SparseT | DenseT:
-    """The cheaper form: by count where that is clear or nothing is trained, else by timing both."""
-    low, high = UNCERTAIN[choice.device]
-    untimed = choice.width is None or torch.is_inference_mode_enabled()  # has no backward pass
-    if untimed or not low < choice.ratio < high:
-        return sparse() if choice.ratio > low else dense()
-    if choice in _SPARSE_IS_FASTER:
-        return sparse() if _SPARSE_IS_FASTER[choice] else dense()
-    as_sparse, as_dense = sparse(), dense()
-    times = _seconds(as_sparse, choice), _seconds(as_dense, choice)
-    if max(times) < CLOSE * min(times):
-        times = _seconds(as_sparse, choice), _seconds(as_dense, choice)
-    faster = times[0] < times[1]
-    _SPARSE_IS_FASTER[choice] = faster
-    return as_sparse if faster else as_dense
+    """The cheaper form: by count where that is clear, else by timing both once."""
+    sparse, dense = cache(sparse), cache(dense)
+
+    def seconds(form: str) -> float:
+        return _seconds(sparse() if form == SPARSE else dense(), choice)
+
+    form = choice.by_count or DECISIONS.form(choice, seconds)
+    return sparse() if form == SPARSE else dense()
 
 
 @torch.enable_grad()

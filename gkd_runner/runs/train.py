@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -15,6 +16,7 @@ from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData, canonical
 from gkd_runner.data.protocols import make_task, replicas_of
 from gkd_runner.data.task import Replica
+from gkd_runner.models.forms import DECISIONS
 from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
 from gkd_runner.results.scores import RunResult
@@ -38,6 +40,8 @@ def train(config: Config, graph: GraphData | None = None) -> RunResult:
             file. Its name replaces the dataset's, unless that was given.
     """
     device = choose_device(config.device)
+    if config.cache != "off":
+        DECISIONS.remember_in(Path(config.cache_dir).expanduser() / "first-layers.json")
     if graph is None:
         graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     else:

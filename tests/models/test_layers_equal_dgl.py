@@ -17,7 +17,7 @@ from gkd_runner.data.task import once_per_object
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.matrix import to_device
 from gkd_runner.graph.operators import symmetric
-from gkd_runner.models import inputs
+from gkd_runner.models.forms import UNCERTAIN
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.inputs import (
     DenseInputs,
@@ -205,7 +205,7 @@ def forms_of(
     """What the inputs compute where the count always decides for one form."""
     forms = {}
     for decided in (SPARSE, DENSE):
-        monkeypatch.setitem(inputs.UNCERTAIN, "cpu", decided)
+        monkeypatch.setitem(UNCERTAIN, "cpu", decided)
         made = make_inputs(features, CPU)
         forms[type(made)] = value_and_gradient(made, len(features))
     return forms
@@ -262,7 +262,7 @@ def test_dense_bases_can_be_kept_factored_too(replicas: str) -> None:
 def test_inputs_equal_a_dense_product(
     decided: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(inputs.UNCERTAIN, "cpu", decided)
+    monkeypatch.setitem(UNCERTAIN, "cpu", decided)
     graphs = graphs_of("two graphs", "sparse")
     made = make_inputs([Features(g.features) for g in graphs], CPU)
     assert isinstance(made, SparseInputs if decided == SPARSE else DenseInputs)

@@ -9,7 +9,7 @@ from support import CPU, random_features
 from torch import Tensor
 
 from gkd_runner.graph.features import Features
-from gkd_runner.models import inputs
+from gkd_runner.models.forms import UNCERTAIN
 from gkd_runner.models.inputs import DenseInputs, SparseInputs, row_inputs
 from gkd_runner.models.layers import Initializer, activate, dropout
 from gkd_runner.models.streams import Streams, keep_scale
@@ -138,7 +138,7 @@ def test_without_streams_nothing_is_dropped() -> None:
 def test_dropout_of_sparse_inputs_drops_stored_values_and_keeps_zeros(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(inputs.UNCERTAIN, "cpu", (0.0, 0.0))
+    monkeypatch.setitem(UNCERTAIN, "cpu", (0.0, 0.0))
     blocks = [random_features(20, 30, density=0.3, seed=seed) for seed in (0, 1)]
     made = row_inputs([Features(block) for block in blocks], CPU)
     assert isinstance(made, SparseInputs)

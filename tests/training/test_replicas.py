@@ -11,7 +11,7 @@ from support import LIVELY, config, small_tasks, students, teachers
 
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
-from gkd_runner.models import inputs
+from gkd_runner.models import forms, inputs
 from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
 
@@ -115,10 +115,10 @@ def test_the_draws_of_dropout_do_not_depend_on_measured_times(
 ) -> None:
     settings = config("teacher=gat", "teacher.dropout=0.3", "training.max_epochs=3")
     tasks = small_tasks(settings, [0])
-    monkeypatch.setitem(inputs.UNCERTAIN, "cpu", (3.0, math.inf))
+    monkeypatch.setitem(forms.UNCERTAIN, "cpu", (3.0, math.inf))
     taught = []
     for seconds in (iter([1.0, 9.0]), iter([9.0, 1.0])):
-        monkeypatch.setattr(inputs, "_SPARSE_IS_FASTER", {})
+        monkeypatch.setattr(inputs, "DECISIONS", forms.Decisions())
         monkeypatch.setattr(inputs, "_seconds", lambda *_, times=seconds: next(times))
         taught += teachers(settings, tasks)
     assert_same(*taught)
