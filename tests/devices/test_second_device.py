@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from second_device import DeviceTensor, MixedDevicesError, SecondDevice, second_device
+from support import CPU, LIVELY, config, random_features, random_graph, silent, small_graph
 from torch import Tensor
 
 from gkd_runner.common.seeding import stream_seed
@@ -28,7 +29,6 @@ from gkd_runner.training import student, teacher
 from gkd_runner.training.fit import Fitted, OnEpochs, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
-from tests.support import CPU, LIVELY, config, random_features, random_graph, silent, small_graph
 
 GPU = torch.device("cuda")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from support import small_run
+
 from gkd_runner.exporting.export import Exported, Options, export_run
-from tests.support import small_run
 
 
 def run_of(folder: Path, method: str, *overrides: str) -> Path:

@@ -13,6 +13,7 @@ import pytest
 from exporting.folders import exported, run_of
 from safetensors.numpy import load_file
 from scipy.special import softmax
+from support import LIVELY, called
 
 import gkd_runner
 from gkd_runner.cli.export import main
@@ -26,7 +27,6 @@ from gkd_runner.methods import METHODS
 from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.runs.reload import reload_student
-from tests.support import LIVELY, called
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from support import LIVELY, config, small_graph
 
 from gkd_runner.exporting.onnx_model import IR_VERSION, OPSET, onnx_model
 from gkd_runner.methods import METHODS, build_method
@@ -17,7 +18,6 @@ from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.options.schema import Config
 from gkd_runner.predict.layers import Layer, layers_of
-from tests.support import LIVELY, config, small_graph
 
 CPU = torch.device("cpu")
 CLASSES = ("one", "two", "drei", "四")

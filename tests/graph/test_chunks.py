@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support import looped_batch, random_features, random_graph
 from torch import Tensor
 
 from gkd_runner.graph import chunks
 from gkd_runner.graph.batch import GraphBatch
 from gkd_runner.graph.chunks import EdgeChunk, edge_chunks, per_edge
-from tests.support import looped_batch, random_features, random_graph
 
 
 def batch(replicas: int = 2) -> GraphBatch:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from support import CPU, dense, dense_symmetric, random_features, random_graph
 
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.matrix import to_device
 from gkd_runner.graph.operators import sage_mean, symmetric
-from tests.support import CPU, dense, dense_symmetric, random_features, random_graph
 
 COEFFICIENTS = [(1.0,), (0.5, 0.5), (0.0, 0.0, 1.0), (0.25, -1.0, 0.0, 2.0)]
 BASES = {"sparse": 0.2, "dense": 1.0}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
+from support import edges_with_loops, looped_batch, random_features, random_graph
 from torch import Tensor
 
 from gkd_runner.graph.chunks import edge_chunks
 from gkd_runner.graph.hardness import annealed, edge_cosines, hardness, keep_probability
-from tests.support import edges_with_loops, looped_batch, random_features, random_graph
 
 
 def predictions(replicas: int, nodes: int = 15, classes: int = 4, seed: int = 0) -> Tensor:

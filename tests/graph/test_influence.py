@@ -7,6 +7,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from support import (
+    config,
+    dense,
+    dense_influence,
+    dense_symmetric,
+    no_answer,
+    random_features,
+    random_graph,
+)
 
 from gkd_runner.common.progress import progress_to
 from gkd_runner.data.graph import GraphData, Split
@@ -17,15 +26,6 @@ from gkd_runner.graph.influence import influence
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.methods.base import Classroom
 from gkd_runner.methods.infgrand import InfGraND
-from tests.support import (
-    config,
-    dense,
-    dense_influence,
-    dense_symmetric,
-    no_answer,
-    random_features,
-    random_graph,
-)
 
 NODES = 30
 KINDS: dict[str, dict[str, Any]] = {

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from dgl_oracle import DglKernels
+from support import CPU, dense, looped_batch, random_features, random_graph
 from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
@@ -14,7 +15,6 @@ from gkd_runner.graph import kernels
 from gkd_runner.graph.batch import GraphBatch, batch_blocks, batch_graphs
 from gkd_runner.graph.operators import with_self_loops
 from gkd_runner.graph.ops import edge_softmax, gather
-from tests.support import CPU, dense, looped_batch, random_features, random_graph
 
 if sys.version_info >= (3, 13):
     pytest.skip("DGL has no wheels for this Python", allow_module_level=True)

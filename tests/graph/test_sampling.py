@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support import dense, random_features, random_graph
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.graph import sampling
 from gkd_runner.graph.field import Field
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.graph.sampling import NeighbourSampler
-from tests.support import dense, random_features, random_graph
 
 NODES = 40
 GRAPH = random_graph(NODES, random_features(NODES, 3))

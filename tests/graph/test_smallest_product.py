@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from support import CPU, silent
 
 from gkd_runner.graph import smallest_product as module
 from gkd_runner.graph.row_blocks import DenseRows, Rows, SparseRows
@@ -17,7 +18,6 @@ from gkd_runner.graph.smallest_product import (
     smallest_from_above,
     smallest_product,
 )
-from tests.support import CPU, silent
 
 HEIGHT, WIDTH = 24, 8
 SIZES = (1, 2, 7, 8, 9, 23, 24, 25, 47, 48, 49, 100)

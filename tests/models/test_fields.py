@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from support import CPU, as_dense_features, config
 
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.graph.field import receptive_field
 from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.streams import Streams
-from tests.support import CPU, as_dense_features, config
 
 TEACHERS = ["gcn", "sage", "gat"]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from dgl_oracle import import_dgl
+from support import CPU, as_dense_features, config, dense_symmetric
 from torch import Tensor
 
 from gkd_runner.data.graph import GraphData
@@ -27,7 +28,6 @@ from gkd_runner.models.inputs import (
     row_inputs,
 )
 from gkd_runner.models.layers import Initializer
-from tests.support import CPU, as_dense_features, config, dense_symmetric
 
 if sys.version_info >= (3, 13):
     pytest.skip("DGL has no wheels for this Python", allow_module_level=True)

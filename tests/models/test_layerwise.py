@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support import CPU, as_dense_features, config
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
@@ -12,7 +13,6 @@ from gkd_runner.graph.sampling import NeighbourSampler
 from gkd_runner.models.gnn import Teacher, build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.layerwise import layerwise
-from tests.support import CPU, as_dense_features, config
 
 NODES = 50
 NODE_IDS = np.array([3, 17, 49])

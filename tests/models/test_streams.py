@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from support import CPU, random_features
 from torch import Tensor
 
 from gkd_runner.graph.features import Features
@@ -12,7 +13,6 @@ from gkd_runner.models import inputs
 from gkd_runner.models.inputs import DenseInputs, SparseInputs, row_inputs
 from gkd_runner.models.layers import Initializer, activate, dropout
 from gkd_runner.models.streams import Streams, keep_scale
-from tests.support import CPU, random_features
 
 NAME = "student dropout"
 COMPANY = [11, 3, 0, 8, 2**40]

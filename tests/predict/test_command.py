@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from exporting.folders import exported
+from support import Done, called, config, dense, small_graph
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.npz import save_npz
@@ -21,7 +22,6 @@ from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.ids import NodeIndex
 from gkd_runner.predict.requests import neighbour_lists, read_features, read_ids, read_pairs
 from gkd_runner.runs.train import train
-from tests.support import Done, called, config, dense, small_graph
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exporting.folders import exported
+from support import called, config
 
 from gkd_runner.cli.predict import main
 from gkd_runner.data.importing.load import load_graph
@@ -17,7 +18,6 @@ from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.requests import read_features, read_pairs
 from gkd_runner.runs.reload import reload_student
 from gkd_runner.runs.train import train
-from tests.support import called, config
 
 FEATURES = ("age", "visits", "score")
 

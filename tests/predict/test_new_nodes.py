@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from support import dense, random_features, random_graph
 
 from gkd_runner.data.datasets import row_normalized as of_training
 from gkd_runner.data.graph import GraphData
@@ -21,7 +22,6 @@ from gkd_runner.predict.new_nodes import (
     exact_features,
     row_normalized,
 )
-from tests.support import dense, random_features, random_graph
 
 N, NEW = 60, 5
 POOLINGS = ("mean", "max", "min")

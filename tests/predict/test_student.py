@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from exporting.folders import exported
+from support import config, dense, small_graph
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import save_npz
@@ -22,7 +23,6 @@ from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.predict.folder import PredictError
 from gkd_runner.runs.reload import _student, reload_student
 from gkd_runner.runs.train import train
-from tests.support import config, dense, small_graph
 
 CLASSES = ("red", "green", "blue", "grau")
 NEW = 4

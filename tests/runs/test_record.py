@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import config, small_graph
 
 from gkd_runner.results.key import config_key
 from gkd_runner.runs.record import Record
 from gkd_runner.training.fit import Epoch
-from tests.support import config, small_graph
 
 CPU = torch.device("cpu")
 

@@ -10,8 +10,7 @@ from bench.forms import Dense, Factored, Sparse
 from bench.needed import receptive_field, row_pass, teacher_pass
 from bench.plain.models import operator
 from bench.workloads import Workload
-
-from tests.support import CPU, dense_symmetric, random_features, random_graph
+from support import CPU, dense_symmetric, random_features, random_graph
 
 PATH = 9
 

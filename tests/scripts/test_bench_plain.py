@@ -3,11 +3,11 @@
 import pytest
 import torch
 from bench.plain.train import plain_student_training, plain_teacher_training
+from support import CPU, config, small_graph, small_tasks, students, teachers
 
 from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
-from tests.support import CPU, config, small_graph, small_tasks, students, teachers
 
 EPOCHS = 6
 NOTHING_RANDOM = (

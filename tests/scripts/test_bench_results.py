@@ -13,8 +13,7 @@ from bench.measure import added
 from bench.page import markdown, write_page
 from bench.results import OURS, REFERENCE, Key, Line, Results, load, merged
 from bench.threads import asked_threads
-
-from tests.support import CPU
+from support import CPU
 
 
 def line(part, cpu, contender=OURS, peak=None):

@@ -8,11 +8,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
+from support import config, small_graph, small_tasks, students, teachers
 
 from gkd_runner.methods import METHODS, build_method
 from gkd_runner.serving import latency
 from gkd_runner.serving.latency import measure_latency, student_server, teacher_server
-from tests.support import config, small_graph, small_tasks, students, teachers
 
 
 @pytest.mark.parametrize("method", ["glnn", "infgrand"])

@@ -7,6 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support import (
+    CPU,
+    as_dense_features,
+    config,
+    dense,
+    random_features,
+    random_graph,
+    small_graph,
+)
 
 from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.features import Features
@@ -19,15 +28,6 @@ from gkd_runner.options.schema import Config
 from gkd_runner.serving import neighbourhood as gathering
 from gkd_runner.serving import propagation
 from gkd_runner.serving.servers import make_servers
-from tests.support import (
-    CPU,
-    as_dense_features,
-    config,
-    dense,
-    random_features,
-    random_graph,
-    small_graph,
-)
 
 GRAPHS = {
     "sparse features": small_graph(),

@@ -5,10 +5,10 @@ import time
 
 import pytest
 import torch
+from support import CPU
 
 from gkd_runner.serving import timing
 from gkd_runner.serving.timing import clock, measure, peak_bytes
-from tests.support import CPU
 
 
 def test_the_peak_is_what_is_held_at_once_and_not_the_sum() -> None:

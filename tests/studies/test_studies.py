@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from reporting.study_lines import inference_row
+from support import SMALL
 
 from gkd_runner.cli.study import main
 from gkd_runner.serving import timing
 from gkd_runner.studies import inference, influence
 from gkd_runner.studies.wording import gaps
-from tests.support import SMALL
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
 INFERENCE_COLUMNS = (

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from reporting.study_lines import all_studies
 from rich.console import Console
+from support import CPU, SMALL, config
 
 from gkd_runner.cli.study import main
 from gkd_runner.nodes.quarters import QUARTERS
@@ -22,7 +23,6 @@ from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
 from gkd_runner.studies import ablation, extraction, find_study, hardness, scarcity
 from gkd_runner.studies.sweep import TEACHER
-from tests.support import CPU, SMALL, config
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
 CASES = {"ablation": 9 + 1, "scarcity": 4 * 3, "hardness": 3 + 2 * 4}

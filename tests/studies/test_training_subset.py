@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import config, dense_influence, dense_symmetric, small_graph, small_tasks
 
 from gkd_runner.data.task import Task
 from gkd_runner.graph.influence import node_influence
 from gkd_runner.studies.training_subset import SUBSETS, TrainingSubset
-from tests.support import config, dense_influence, dense_symmetric, small_graph, small_tasks
 
 
 def task_and_influence(setting: str) -> tuple[Task, np.ndarray]:

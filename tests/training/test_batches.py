@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import CPU, config, small_tasks, students, teachers
 from torch import Tensor
 
 from gkd_runner.common.errors import ConfigError
@@ -23,7 +24,6 @@ from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
 from gkd_runner.training.student import StudentLesson
 from gkd_runner.training.student_data import StudentData
-from tests.support import CPU, config, small_tasks, students, teachers
 
 SEEDS = (0, 1)
 SMALL = ("teacher.hidden_dim=16", "student.hidden_dim=16", "training.max_epochs=4")

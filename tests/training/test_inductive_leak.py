@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from support import LIVELY, config, small_graph, small_tasks, students, teachers
 
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
 from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
-from tests.support import LIVELY, config, small_graph, small_tasks, students, teachers
 
 SEEDS = [0, 1]
 TEACHERS = ["gcn", "sage", "gat"]

@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from support import LIVELY, config, small_tasks, students, teachers
 
 from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS
 from gkd_runner.models import inputs
 from gkd_runner.options.schema import Config
 from gkd_runner.training.stage import Trained
-from tests.support import LIVELY, config, small_tasks, students, teachers
 
 SEEDS = [0, 1, 2]
 SETTINGS = ["transductive", "inductive"]
