@@ -38,6 +38,7 @@ from tests.methods.losses import (
     two_graphs,
 )
 from tests.support import (
+    CPU,
     config,
     dense_symmetric,
     random_features,
