@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import curve_fit
-from support import CPU
 from torch import Tensor
 
 from gkd_runner.common.probabilities import negative_entropy
