@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gkd_runner.graph.features import Features
-from gkd_runner.models.gnn import Operand, Teacher
 from gkd_runner.models.inputs import row_inputs
+from gkd_runner.models.teacher import Operand, Teacher
 
 ROWS_AT_ONCE = 8192
 """Nodes of a chunk. Their neighbours are read with them: 400,000 edges at a mean degree of 50."""

@@ -1,4 +1,4 @@
-"""GNNs on gathered neighbourhoods, equal to those of ``models/gnn.py`` on the whole graph."""
+"""GNNs on gathered neighbourhoods, equal to those of ``models/`` on the whole graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gkd_runner.models.gnn import Gat
+from gkd_runner.models.gat import Gat
 from gkd_runner.serving.matrices import (
     SPARSE_COST,
     DenseMatrix,

@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gkd_runner.graph.features import Features
-from gkd_runner.models.gnn import Convolutional, Gat
+from gkd_runner.models.convolutional import Convolutional
+from gkd_runner.models.gat import Gat
 from gkd_runner.models.mlp import Mlp
 
 SPARSE_COST = {"cpu": 4.0, "cuda": 30.0}

@@ -15,7 +15,9 @@ from gkd_runner.data.graph import GraphData
 from gkd_runner.graph.features import Features
 from gkd_runner.graph.operators import symmetric, with_self_loops
 from gkd_runner.methods.infgrand import InfGraND, InfgrandConfig
-from gkd_runner.models.gnn import Convolutional, Gat, build_teacher
+from gkd_runner.models.convolutional import Convolutional
+from gkd_runner.models.gat import Gat
+from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import build_student
 from gkd_runner.options.schema import Config

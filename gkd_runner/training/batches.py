@@ -15,7 +15,7 @@ from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.field import Field, receptive_field
 from gkd_runner.graph.sampling import NeighbourSampler
 from gkd_runner.methods.objective import LabelTarget
-from gkd_runner.models.gnn import Operand, Teacher, View
+from gkd_runner.models.teacher import Operand, Teacher, View
 from gkd_runner.options.schema import TrainingConfig
 from gkd_runner.training.stage import label_target, labels_of, own_rows
 

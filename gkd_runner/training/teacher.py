@@ -12,10 +12,11 @@ from torch import Tensor
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import cross_entropy
-from gkd_runner.models.gnn import Teacher, build_teacher
+from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.layerwise import layerwise
 from gkd_runner.models.streams import Streams
+from gkd_runner.models.teacher import Teacher
 from gkd_runner.options.schema import TeacherConfig, TrainingConfig
 from gkd_runner.training.batches import (
     Neighbourhoods,

@@ -18,7 +18,7 @@ from gkd_runner.graph.features import Features
 from gkd_runner.graph.matrix import to_device
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.models.forms import UNCERTAIN
-from gkd_runner.models.gnn import Teacher, build_teacher
+from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.inputs import (
     DenseInputs,
     Inputs,
@@ -28,6 +28,7 @@ from gkd_runner.models.inputs import (
     row_inputs,
 )
 from gkd_runner.models.layers import Initializer
+from gkd_runner.models.teacher import Teacher
 
 if sys.version_info >= (3, 13):
     pytest.skip("DGL has no wheels for this Python", allow_module_level=True)

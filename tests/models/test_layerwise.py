@@ -10,9 +10,10 @@ from support import CPU, as_dense_features, config
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.synthetic import synthetic
 from gkd_runner.graph.sampling import NeighbourSampler
-from gkd_runner.models.gnn import Teacher, build_teacher
+from gkd_runner.models.gnn import build_teacher
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.layerwise import layerwise
+from gkd_runner.models.teacher import Teacher
 
 NODES = 50
 NODE_IDS = np.array([3, 17, 49])
