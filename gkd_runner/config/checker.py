@@ -21,7 +21,7 @@ OWN_FILES = {
     "dataset": " (your own graph: make my.npz with gkd-import, then dataset=my.npz)",
     "teacher": " (a teacher from elsewhere: teacher=my-logits.npz)",
 }
-"""What the message about an unknown choice says on files of one's own, by group."""
+"""The part of the message about an unknown choice that tells of files, by group."""
 
 
 class Checker:

@@ -200,5 +200,5 @@ class Method(ABC, Generic[ConfigT]):
         return {}
 
     def facts(self, replica: int) -> Mapping[str, Any]:
-        """What ``prepare`` found out, for ``method_facts`` in ``result.json``: JSON values."""
+        """JSON values that ``prepare`` found out, for ``method_facts`` in ``result.json``."""
         return {}

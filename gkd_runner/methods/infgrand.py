@@ -125,7 +125,7 @@ class InfGraND(Method[InfgrandConfig]):
         return classroom.aggregator(classroom.probabilities(config.tau))(weights, self._scale())
 
     def _scale(self) -> Float[torch.Tensor, "R _"]:
-        """What the edge weights of a node are multiplied by, so that all edges average them."""
+        """The factor of the edge weights of each node that turns their sum into a mean over edges."""
         graph = self.classroom.graph
         if self.config.edge_average == "degree":
             return 1 / (graph.degrees.view(graph.replicas, -1) * graph.nodes)

@@ -43,7 +43,7 @@ class Operand:
 
 @dataclass(frozen=True, eq=False)
 class View(Generic[BlockT]):
-    """What a teacher reads to answer for some nodes of each replica, on the device.
+    """All that a teacher reads to answer for some nodes of each replica, on the device.
 
     ``inputs`` are what its first weights are applied to; ``blocks`` carry the messages of the
     layers that aggregate, one for each. ``rows[k - 1]`` has the number of nodes of each replica
@@ -86,7 +86,7 @@ class Teacher(nn.Module, ABC, Generic[BlockT]):
 
     @abstractmethod
     def whole_view(self, operands: Sequence[Operand], device: torch.device) -> View[BlockT]:
-        """What all nodes of each replica's graph need."""
+        """The view of all nodes of each replica's graph."""
 
     @abstractmethod
     def field_view(
@@ -96,7 +96,7 @@ class Teacher(nn.Module, ABC, Generic[BlockT]):
         device: torch.device,
         width: int | None = None,
     ) -> View[BlockT]:
-        """What the last nodes of one field per replica need.
+        """The view of the last nodes of one field per replica.
 
         With ``width`` (of the first layer's output) the forms of its inputs may be timed.
         """

@@ -47,7 +47,7 @@ def full_batch(
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhoods:
-    """What a teacher's mini-batches read: each replica's operand, and how fields are drawn."""
+    """The source of a teacher's mini-batches: each replica's operand, and how fields are drawn."""
 
     model: Teacher[Any]
     tasks: Sequence[Task]

@@ -23,7 +23,7 @@ logger = logging.getLogger("gkd_runner")
 
 
 def shaping_options(source: SourceConfig, graph: GraphData) -> dict[str, Any]:
-    """What shapes the teachers of ``source`` beside task and training, for a key.
+    """The facts beside task and training that shape the teachers of ``source``, for a key.
 
     The content of a file stands for its path. Ids and names of the graph count, as rows and columns
     are matched with them.
@@ -96,7 +96,7 @@ class TeacherFile:
 
 
 def doubts(tasks: Sequence[Task], teachers: Sequence[Trained]) -> list[str]:
-    """What looks wrong about precomputed teachers, and what cannot be checked, as sentences."""
+    """Sentences on what looks wrong about precomputed teachers, and on what cannot be checked."""
     return [*_useless(tasks, teachers), *_unseen(tasks), *_shared(tasks, teachers)]
 
 
