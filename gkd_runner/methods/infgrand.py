@@ -125,7 +125,7 @@ class InfGraND(Method[InfgrandConfig]):
         return classroom.aggregator(classroom.probabilities(config.tau))(weights, self._scale())
 
     def _scale(self) -> Float[torch.Tensor, "R _"]:
-        """The factor of the edge weights of each node that turns their sum into a mean over edges."""
+        """The factor that turns the sum of weighted edges into a mean, for each node or replica."""
         graph = self.classroom.graph
         if self.config.edge_average == "degree":
             return 1 / (graph.degrees.view(graph.replicas, -1) * graph.nodes)
