@@ -83,8 +83,7 @@ def _mini_batches(config: Config) -> list[str]:
         mistakes.append(f"{given}, but teacher={teacher.name} reads no neighbours; leave it out")
     elif len(fan_outs) != teacher.num_layers:
         mistakes.append(
-            f"{given} has not one number for each layer of the teacher, of which there are"
-            f" teacher.num_layers={teacher.num_layers}"
+            f"{given}, but teacher.num_layers={teacher.num_layers}; give one number for each layer"
         )
     return mistakes
 

@@ -138,7 +138,7 @@ def test_a_seed_trains_alike_whichever_seeds_it_trains_with(sampled: bool) -> No
         (["training.fan_outs=[5,10]"], "without training.batch_size"),
         (
             ["training.fan_outs=[5]", "training.batch_size=10"],
-            r"fan_outs=\[5\] has not one number for each.*teacher.num_layers=2",
+            r"fan_outs=\[5\], but teacher.num_layers=2; give one number for each layer",
         ),
         (["training.batch_size=0"], "training.batch_size=0"),
         (["training.fan_outs=[5,0]", "training.batch_size=10"], "training.fan_outs"),
