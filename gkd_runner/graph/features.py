@@ -8,7 +8,7 @@ propagates the product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
@@ -50,16 +50,6 @@ class Features:
             weights.append(weights[-1] @ self.operator)
         terms = [c * weight for c, weight in zip(self.coefficients, weights, strict=True) if c]
         return Features(_tidy(reduce(add, terms) @ self.base))
-
-    def factored_rows(self, ids: IntArray) -> Features:
-        """The features of the nodes ``ids``, not multiplied out: for ``operator @ base`` alone."""
-        assert self.operator is not None
-        assert self.coefficients == (0.0, 1.0)
-        wanted = self.operator[ids]
-        read, columns = np.unique(wanted.indices, return_inverse=True)
-        shape = (len(ids), len(read))
-        operator = sp.csr_array((wanted.data, columns, wanted.indptr), shape=shape)
-        return replace(self, base=self.base[read], operator=operator)
 
     def multiplied_out(self) -> Features:
         """These features without an operator, multiplied out hop by hop."""

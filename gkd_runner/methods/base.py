@@ -153,7 +153,7 @@ class Method(ABC, Generic[ConfigT]):
     """True if ``soft_target`` needs the student's logits of the previous epoch."""
 
     asks_teacher = False
-    """Whether ``prepare`` calls ``classroom.ask``, which needs a teacher that is trained here."""
+    """True if ``prepare`` calls ``classroom.ask``, which needs a teacher that is trained here."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

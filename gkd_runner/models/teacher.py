@@ -119,7 +119,7 @@ class Teacher(nn.Module, ABC, Generic[BlockT]):
 
     @abstractmethod
     def finish(self, layer: int, z: Float[Tensor, "R n d"]) -> Float[Tensor, "R n h"]:
-        """What ``layer`` (from 0) does with each node at its end, without dropout."""
+        """Apply the end of ``layer`` (from 0), which treats each node alone; without dropout."""
 
     @abstractmethod
     def forward(self, view: View[BlockT], streams: Streams | None = None) -> Float[Tensor, "R n C"]:

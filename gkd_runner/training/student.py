@@ -48,7 +48,7 @@ class StudentLesson:
         train = label_target(data.tasks, "train", data.device)
         train = replace(train, weights=method.label_weights(train.rows))
         val = label_target(data.tasks, "val", data.device)
-        self._distils = self._lam < 1
+        self._distils = method.config.uses_teacher
         self._batches = data.batches(train, self._distils)
         self._watches = self._distils and method.watches_student
         self._val_inputs = data.everything if self._watches else data.part("val")

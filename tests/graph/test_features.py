@@ -99,11 +99,3 @@ def test_matrices_on_the_device_are_padded_and_stacked_along_the_diagonal() -> N
     upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
     (gradient,) = torch.autograd.grad((out * upstream).sum(), x)
     np.testing.assert_allclose(gradient.numpy(), expected.T @ upstream.numpy(), atol=1e-5)
-
-
-def test_factored_rows_are_rows_of_the_product() -> None:
-    graph = made_up("sparse")
-    whole = Features(graph.features, symmetric(graph.adjacency), (0.0, 1.0))
-    rows = whole.factored_rows(np.array([7, 2, 11]))
-    assert rows.shape == (3, graph.num_features)
-    np.testing.assert_allclose(rows.dense(), whole.dense()[[7, 2, 11]], atol=1e-6)
