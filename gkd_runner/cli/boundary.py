@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from gkd_runner.common.errors import explain
+from gkd_runner.common.errors import GkdError, explain
+from gkd_runner.common.processes import leave_to_first, started
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +58,8 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
             if interrupts.happened:
                 interrupts.ignore()
                 then = "; the same command goes on from here" if resumes else ""
-                print(f"{name}: interrupted{then}", file=sys.stderr)
+                if started().first:
+                    print(f"{name}: interrupted{then}", file=sys.stderr)
                 sys.exit(INTERRUPTED)
             return result
 
@@ -75,6 +77,8 @@ def failures_told(name: str, *, trains: bool = True) -> Iterator[None]:
         text = explain(failure, trains=trains)
         if text is None:
             raise
+        if isinstance(failure, GkdError):
+            leave_to_first()
         sys.exit(f"{name}: {text}")
 
 

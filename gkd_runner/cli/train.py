@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gkd_runner.cli.boundary import command, failures_told, one_interrupt
+from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.processes import connected, started
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -16,18 +18,22 @@ NAME = "gkd-train"
 
 
 def run(composed: DictConfig) -> float:
-    """Hydra's task function; returns the mean validation accuracy, what a search maximises."""
+    """Hydra's task function; returns the mean validation accuracy, what a search maximises.
+
+    Under torchrun only the first process has a result.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     from gkd_runner.common.console import make_console, show_log
     from gkd_runner.config.typed import to_config
     from gkd_runner.runs.display import report
-    from gkd_runner.runs.train import train
+    from gkd_runner.runs.environment import choose_device
+    from gkd_runner.runs.train import follow, train
     from gkd_runner.sweeps.folder import read_sweep
     from gkd_runner.sweeps.run import run_cell
 
-    show_log()
+    show_log(errors_alone=not started().first)
     settings = HydraConfig.get()
     os.chdir(settings.runtime.cwd)  # Ray's processes start elsewhere
     config = to_config(composed)
@@ -35,7 +41,12 @@ def run(composed: DictConfig) -> float:
         with one_interrupt():
             return run_cell(read_sweep(Path(settings.sweep.dir)), settings.job.num, config)
     with failures_told(NAME):  # here, as Hydra would show a traceback
-        result = train(config)
+        _check_batches(config.training.batch_size)
+        with connected(choose_device(config.device)) as processes:
+            if not processes.first:
+                follow(config, processes)
+                return float("nan")
+            result = train(config, processes=processes)
     make_console().print(report(result), crop=False)
     return result.val_accuracy
 
@@ -54,6 +65,11 @@ def main() -> None:
     # argparse wants all overrides in one run, so flags that take no value go first
     arguments = sorted(sys.argv[1:], key=lambda text: text not in ("-m", "--multirun"))
     cells = check_command_line(arguments)
+    if cells and started().size > 1:
+        raise ConfigError(
+            ["-m under torchrun: torchrun divides one job among its processes, and -m runs several"
+             " jobs; leave out -m, or start the sweep without torchrun"]
+        )  # fmt: skip
     launched = any(text.startswith(PREFIXES) for text in arguments)  # or searched by a sweeper
     # Hydra, which runs all but a sweep in this process, reads the arguments once more
     sys.argv[1:] = written_out(arguments) if launched or not cells else arguments
@@ -73,6 +89,17 @@ def main() -> None:
         run_sweep(cells, launch, listed=not chooses_sweeper(sys.argv))
     else:
         run_all(cells)
+
+
+def _check_batches(batch_size: int | None) -> None:
+    """Refuse a full batch under torchrun."""
+    processes = started().size
+    if processes > 1 and batch_size is None:
+        raise ConfigError(
+            [f"training.batch_size=null under torchrun: a full batch cannot be divided among"
+             f" {processes} processes; give training.batch_size=..., or start gkd-train without"
+             " torchrun"]
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

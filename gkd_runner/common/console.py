@@ -22,12 +22,12 @@ def make_console(*, stderr: bool = False) -> Console:
     )
 
 
-def show_log() -> None:
+def show_log(*, errors_alone: bool = False) -> None:
     """Send the package's log to stderr, warnings in colour on a terminal."""
     handler = RichHandler(console=make_console(stderr=True), show_time=False, show_path=False)
     logger = logging.getLogger("gkd_runner")
     logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.ERROR if errors_alone else logging.INFO)
 
 
 def plain_table(caption: str | None = None) -> Table:

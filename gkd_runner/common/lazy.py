@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["pd", "sp", "special", "torch"]
+__all__ = ["distributed", "pd", "sp", "special", "torch"]
 
 
 class _Lazy(ModuleType):
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import scipy.sparse as sp
     import torch
+    import torch.distributed as distributed
     from scipy import special
 else:
     pd = _Lazy("pandas")
     sp = _Lazy("scipy.sparse")
     special = _Lazy("scipy.special")
     torch = _Lazy("torch")
+    distributed = _Lazy("torch.distributed")

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
@@ -38,10 +39,18 @@ from gkd_runner.training.stage import Trained
 class Job:
     """Context of one job; closes record and tracker, as failed if the block raises."""
 
-    def __init__(self, config: Config, graph: GraphData, device: torch.device, key: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        graph: GraphData,
+        device: torch.device,
+        key: str,
+        processes: ProcessGroup = ALONE,
+    ) -> None:
         self._config, self._graph, self._device, self._key = config, graph, device, key
         self.replicas = replicas_at_once(config, device)
-        self._environment = describe_environment(device)  # now: the checkout may change meanwhile
+        # now, as the checkout may change meanwhile
+        self._environment = describe_environment(device) | {"processes": processes.size}
         self._seconds: dict[str, float] = {}
         self._resources = ExitStack()
 

@@ -10,6 +10,7 @@ import torch
 
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.common.locks import held
+from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.config.rules import check_together
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.datasets import load_dataset, treated
@@ -23,11 +24,14 @@ from gkd_runner.results.scores import RunResult
 from gkd_runner.results.stored import cell_folder, lock_file, merged, newest_runs, trains_again
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.job import Job
+from gkd_runner.training.shared import receive_soft_labels, send_soft_labels
 from gkd_runner.training.soft_labels import make_soft_labels
 from gkd_runner.training.student import train_all_students
 
 
-def train(config: Config, graph: GraphData | None = None) -> RunResult:
+def train(
+    config: Config, graph: GraphData | None = None, processes: ProcessGroup = ALONE
+) -> RunResult:
     """Run one job: train (or fetch) a teacher per replica, distil a student from each, record it.
 
     Replicas that an earlier run of the same key has finished are read from disk, unless
@@ -38,6 +42,8 @@ def train(config: Config, graph: GraphData | None = None) -> RunResult:
         config: the configuration.
         graph: a graph in memory, for a configuration with ``dataset=custom``, which then reads no
             file. Its name replaces the dataset's, unless that was given.
+        processes: those that divide the mini-batches of students. This one is the first, and the
+            others ``follow`` it.
     """
     device = choose_device(config.device)
     if config.cache != "off":
@@ -53,9 +59,10 @@ def train(config: Config, graph: GraphData | None = None) -> RunResult:
         done = {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
         left = [replica for replica in replicas if replica not in done]
         fresh = [
-            distil(replace(config, seeds=seeds, splits=[split]), graph, device, key)
+            distil(replace(config, seeds=seeds, splits=[split]), graph, device, key, processes)
             for split, seeds in by_split(left).items()
         ]
+        processes.share()
         return merged(config, replicas, done, fresh)
 
 
@@ -82,16 +89,40 @@ def by_split(replicas: Iterable[Replica]) -> dict[int, list[int]]:
     return seeds
 
 
-def distil(config: Config, graph: GraphData, device: torch.device, key: str) -> RunResult:
+def distil(
+    config: Config,
+    graph: GraphData,
+    device: torch.device,
+    key: str,
+    processes: ProcessGroup = ALONE,
+) -> RunResult:
     """Train the teacher and the student of every seed on the only one of ``config.splits``."""
     assert config.splits is not None
     (split,) = config.splits
     tasks = [make_task(graph, config, seed, split) for seed in config.seeds]
-    with Job(config, graph, device, key) as job:
+    with Job(config, graph, device, key, processes) as job:
+        processes.share({"seeds": config.seeds, "splits": [split], "replicas": job.replicas})
         with job.stage("teacher") as on_epochs:
             soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs)
+        send_soft_labels(soft_labels, processes)
         with job.stage("student") as on_epochs:
             students = train_all_students(
-                tasks, soft_labels, config, device, job.replicas, on_epochs
+                tasks, soft_labels, config, device, job.replicas, on_epochs, processes
             )
         return job.finish(tasks, soft_labels, students)
+
+
+def follow(config: Config, processes: ProcessGroup) -> None:
+    """Train the students of the first process's ``train`` with it; write and return nothing."""
+    device = choose_device(config.device)
+    while job := processes.share():
+        own = replace(config, seeds=job["seeds"], splits=job["splits"])
+        graph = load_dataset(config.dataset, config.protocol, config.data_dir)
+        tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
+        soft_labels = receive_soft_labels(len(tasks), processes)
+        replicas = job["replicas"]
+        train_all_students(tasks, soft_labels, own, device, replicas, _silent, processes)
+
+
+def _silent(*_: object) -> None:
+    """Record no epoch: the first process does."""

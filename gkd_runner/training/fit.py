@@ -11,11 +11,12 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from gkd_runner.common.errors import TrainingError
 from gkd_runner.common.memory import keep_freed_memory
+from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.options.schema import StudentConfig, TeacherConfig, TrainingConfig
+from gkd_runner.training.adam import Adam
 
 
 class Validation(NamedTuple):
@@ -95,17 +96,24 @@ OnEpochs = Callable[[Sequence[int], int, Sequence[Epoch | None]], None]
 """Called with seeds, epoch, and each seed's record (``None`` once it has stopped)."""
 
 
-def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnEpochs) -> Fitted:
+def fit(
+    lesson: Lesson,
+    schedule: Schedule,
+    seeds: Sequence[int],
+    on_epochs: OnEpochs,
+    processes: ProcessGroup = ALONE,
+) -> Fitted:
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
     Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
     stops after ``patience`` epochs without a better or equal one. A stopped replica keeps its best
-    state while the others go on. Raises ``TrainingError`` when a loss is not finite.
+    state while the others go on. Losses and gradients are summed over the processes, and the first
+    process's validation counts for all. Raises ``TrainingError`` when a loss is not finite.
     """
     started = time.perf_counter()
     keep_freed_memory()
     parameters = list(lesson.model.parameters())
-    optimizer = Adam(parameters, schedule)
+    optimizer = Adam(parameters, schedule.learning_rate, schedule.weight_decay, processes)
     stopping = [Stopping(schedule.patience) for _ in seeds]
     best = [parameter.detach().clone() for parameter in parameters]
     history: list[list[Epoch]] = [[] for _ in seeds]
@@ -115,7 +123,8 @@ def fit(lesson: Lesson, schedule: Schedule, seeds: Sequence[int], on_epochs: OnE
             validation = lesson.validate()
         logged = lesson.logged()
         rows = [loss, validation.loss, validation.accuracy, *logged.values()]
-        columns = torch.stack([row.double() for row in rows]).T.tolist()  # the one copy to the host
+        table = _agreed(torch.stack([row.double() for row in rows]), processes)
+        columns = table.T.tolist()  # the one copy to the host
         records = [
             _record(epoch, logged, column) if stop.running else None
             for stop, column in zip(stopping, columns, strict=True)
@@ -157,41 +166,6 @@ class Stopping:
         return False
 
 
-class Adam:
-    """Adam with L2 penalty.
-
-    ``torch.optim.Adam`` imports torch's compiler, which takes 1.3 to 1.8 CPU seconds.
-    """
-
-    def __init__(self, parameters: list[nn.Parameter], schedule: Schedule) -> None:
-        self._parameters: list[Tensor] = [*parameters]
-        self._schedule = schedule
-        self._means = [torch.zeros_like(p) for p in parameters]
-        self._squares = [torch.zeros_like(p) for p in parameters]
-        self._steps = [torch.zeros((), device=p.device) for p in parameters]
-
-    def step(self, loss: Float[Tensor, " R"]) -> None:
-        """Descend along the gradient of ``loss``."""
-        gradients = torch.autograd.grad(loss.sum(), self._parameters)
-        with torch.no_grad():
-            adam(
-                self._parameters,
-                [gradient.contiguous() for gradient in gradients],  # fused=True reads memory
-                self._means,
-                self._squares,
-                [],
-                self._steps,
-                fused=True,
-                amsgrad=False,
-                beta1=0.9,
-                beta2=0.999,
-                lr=self._schedule.learning_rate,
-                weight_decay=self._schedule.weight_decay,
-                eps=1e-8,
-                maximize=False,
-            )
-
-
 def _steps(lesson: Lesson, optimizer: Adam, epoch: int) -> Float[Tensor, " R"]:
     """Take the steps of one epoch; return its mean loss."""
     means = []
@@ -199,6 +173,13 @@ def _steps(lesson: Lesson, optimizer: Adam, epoch: int) -> Float[Tensor, " R"]:
         optimizer.step(loss)
         means.append(share * loss.detach())
     return torch.stack(means).sum(0)
+
+
+def _agreed(table: Float[Tensor, "k R"], processes: ProcessGroup) -> Float[Tensor, "k R"]:
+    """The sum of the processes' losses (row 0), and all other rows of the first process."""
+    if not processes.first:
+        table[1:] = 0
+    return processes.add([table])[0]
 
 
 def _record(epoch: int, logged: Iterable[str], column: Sequence[float]) -> Epoch:

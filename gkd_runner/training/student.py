@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
@@ -18,6 +19,7 @@ from gkd_runner.methods.objective import SoftTarget, cross_entropy, distillation
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
+from gkd_runner.models.windows import WindowStreams
 from gkd_runner.options.schema import Config
 from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
@@ -64,7 +66,10 @@ class StudentLesson:
             yield BatchLoss(self._loss(batch, target), batch.share)
 
     def _loss(self, batch: StudentBatch, target: SoftTarget | None) -> Float[Tensor, " R"]:
-        logits = self.model(batch.inputs, self._streams)
+        streams = self._streams
+        if batch.window is not None:
+            streams = WindowStreams(streams, batch.window)
+        logits = self.model(batch.inputs, streams)
         total: Tensor = logits.new_zeros(logits.shape[0])
         if self._lam > 0:
             total = total + self._lam * cross_entropy(logits, batch.labels)
@@ -89,8 +94,9 @@ def train_all_students(
     device: torch.device,
     replicas: int,
     on_epochs: OnEpochs,
+    processes: ProcessGroup = ALONE,
 ) -> list[Trained]:
-    """Train every seed's student, ``replicas`` at once."""
+    """Train every seed's student, ``replicas`` at once; only the first process gets them."""
     trained: list[Trained] = []
     for chunk in chunks(list(zip(tasks, soft_labels, strict=True)), replicas):
         trained += train_students(
@@ -99,6 +105,7 @@ def train_all_students(
             config,
             device,
             on_epochs,
+            processes,
         )
     return trained
 
@@ -109,8 +116,12 @@ def train_students(
     config: Config,
     device: torch.device,
     on_epochs: OnEpochs,
+    processes: ProcessGroup = ALONE,
 ) -> list[Trained]:
-    """Train one student per task, all at once, on the soft labels of its teacher."""
+    """Train one student per task, all at once, on the soft labels of its teacher.
+
+    The processes divide each mini-batch; only the first gets the students.
+    """
     seeds = [task.seed for task in tasks]
     method = build_method(config.method)
     graphs = [task.training_graph for task in tasks]
@@ -126,11 +137,13 @@ def train_students(
     init = Initializer(seeds, "student initialisation")
     model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
-    data = StudentData.of(
-        tasks, method, device, model.weights[0].shape[2], config.training.batch_size
-    )
+    width, batch_size = model.weights[0].shape[2], config.training.batch_size
+    data = StudentData.of(tasks, method, device, width, batch_size, processes)
     lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
-    fitted = fit(lesson, Schedule.of("student", config.student, config.training), seeds, on_epochs)
+    schedule = Schedule.of("student", config.student, config.training)
+    fitted = fit(lesson, schedule, seeds, on_epochs, processes)
+    if not processes.first:
+        return []
     with torch.no_grad():
         observed = answers(model, data.everything)
         hidden = observed[:, :0]

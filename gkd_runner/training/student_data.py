@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gkd_runner.common.processes import ALONE, ProcessGroup, Window
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import IntArray
 from gkd_runner.data.task import Task, once_per_object
@@ -30,19 +31,23 @@ ROWS_AT_ONCE = 8192
 class StudentBatch(NamedTuple):
     """The inputs of some nodes of each replica, their labels, and their share of all nodes.
 
-    ``rows`` ``[R, b]`` are the rows of the soft target that belong to them; ``None`` for all.
+    ``rows`` ``[R, b]`` are the rows of the soft target that belong to them; ``None`` for all. With
+    a ``window`` these are one process's nodes of a batch, whose share it is.
     """
 
     inputs: Inputs
     labels: LabelTarget
     rows: Int[Tensor, "R b"] | None
     share: float
+    window: Window | None = None
 
     def of(self, target: SoftTarget) -> SoftTarget:
         """The batch's part of a soft target, as an estimate of the whole."""
         if self.rows is None:
             return target
-        return SoftTarget(take_rows(target.mass, self.rows) / self.share, target.constant)
+        mass = take_rows(target.mass, self.rows) / self.share
+        part = 1.0 if self.window is None else self.window.share
+        return SoftTarget(mass, part * target.constant)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,8 @@ class StudentData:
     """The students' features, for one chunk of replicas.
 
     ``width`` is the number of outputs of the students' first layer. With ``batch_size`` the
-    features stay on the host, and the device gets those of some nodes at a time.
+    features stay on the host, and the device gets those of some nodes at a time. The ``processes``
+    divide each batch.
     """
 
     tasks: Sequence[Task]
@@ -58,6 +64,7 @@ class StudentData:
     device: torch.device
     width: int
     batch_size: int | None = None
+    processes: ProcessGroup = ALONE
 
     @staticmethod
     def of(
@@ -66,12 +73,13 @@ class StudentData:
         device: torch.device,
         width: int,
         batch_size: int | None,
+        processes: ProcessGroup = ALONE,
     ) -> StudentData:
         """The features that ``method`` reads of the training graphs."""
         features = once_per_object([task.training_graph for task in tasks], method.features)
         if batch_size is not None:
             features = once_per_object(features, Features.multiplied_out)
-        return StudentData(tasks, features, device, width, batch_size)
+        return StudentData(tasks, features, device, width, batch_size, processes)
 
     @cached_property
     def observed(self) -> Inputs:
@@ -163,9 +171,15 @@ class StudentBatches:
         total = len(self.nodes[0])
         orders = [order.permutation(total) for order in self.orders]
         for part in pieces(total, self.data.batch_size):
-            yield self._batch([order[part] for order in orders], (part.stop - part.start) / total)
+            positions = [order[part] for order in orders]
+            window = self.data.processes.window(part.stop - part.start)
+            if window is not None:
+                positions = [own[window.start : window.stop] for own in positions]
+            yield self._batch(positions, (part.stop - part.start) / total, window)
 
-    def _batch(self, positions: Sequence[IntArray], share: float) -> StudentBatch:
+    def _batch(
+        self, positions: Sequence[IntArray], share: float, window: Window | None
+    ) -> StudentBatch:
         features, device = self.data.features, self.data.device
         rows = [
             f.rows(ids[own]) for f, ids, own in zip(features, self.nodes, positions, strict=True)
@@ -177,7 +191,7 @@ class StudentBatches:
             self.weights.gather(1, index) / share,
         )
         inputs = row_inputs(rows, device)
-        return StudentBatch(inputs, labels, index if self.distils else None, share)
+        return StudentBatch(inputs, labels, index if self.distils else None, share, window)
 
 
 def answers(model: Mlp, inputs: Iterable[Inputs]) -> Float[Tensor, "R n C"]:

@@ -1,0 +1,118 @@
+"""Several processes divide a batch; what they add up to is what one process computes."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+import torch
+from support import CPU, as_dense_features, config, small_graph, small_tasks
+from torch import Tensor
+
+from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.processes import ALONE, ProcessGroup, connected, started
+from gkd_runner.data.graph import GraphData
+from gkd_runner.methods import METHODS, build_method
+from gkd_runner.methods.base import Classroom
+from gkd_runner.models.layers import Initializer
+from gkd_runner.models.mlp import Mlp
+from gkd_runner.models.streams import Streams
+from gkd_runner.models.windows import WindowStreams
+from gkd_runner.training.student import StudentLesson
+from gkd_runner.training.student_data import StudentData
+
+SEEDS = (0, 1)
+GRAPHS = {"sparse features": small_graph(), "dense features": as_dense_features(small_graph())}
+
+
+@pytest.mark.parametrize(("rows", "size"), [(10, 3), (7, 7), (1, 2), (2, 5), (8, 1)])
+def test_processes_divide_a_batch_without_gaps_and_evenly(rows: int, size: int) -> None:
+    windows = [ProcessGroup(rank, size).window(rows) for rank in range(size)]
+    if size == 1:
+        assert windows == [None]
+        return
+    own = [range(window.start, window.stop) for window in windows if window]
+    assert list(chain(*own)) == list(range(rows))
+    assert max(map(len, own)) - min(map(len, own)) <= 1
+    assert sum(window.share for window in windows if window) == pytest.approx(1)
+
+
+def epoch_of(
+    method_name: str, graph: GraphData, batch_size: int, processes: ProcessGroup
+) -> list[tuple[Tensor, ...]]:
+    """Each step's loss and gradient, in the second epoch, as one of the processes has them."""
+    lam = 0.4 if METHODS[method_name].distils else 1
+    settings = config(f"method={method_name}", f"method.lam={lam}", "setting=inductive")
+    tasks = small_tasks(settings, SEEDS, graph)
+    method = build_method(settings.method)
+    n, classes = len(tasks[0].observed), graph.num_classes
+    logits = torch.randn(len(tasks), n, classes, generator=torch.Generator().manual_seed(0))
+    method.prepare(Classroom(tasks, logits, 10, lambda replica, graph: logits[replica] * 1.5))
+    sizes = [graph.num_features, 7, 5, classes]  # odd: words are drawn in fours
+    model = Mlp(0.5, sizes, Initializer(SEEDS, "student initialisation"))
+    data = StudentData.of(tasks, method, CPU, 7, batch_size, processes)
+    lesson = StudentLesson(model, method, data, Streams(SEEDS, "student dropout", CPU))
+    with torch.no_grad():
+        for _ in lesson.losses(1):
+            pass
+        lesson.validate()
+    return [
+        (share * loss.detach(), *torch.autograd.grad(loss.sum(), list(model.parameters())))
+        for loss, share in lesson.losses(2)
+    ]
+
+
+def assert_sums(method: str, graph: GraphData, batch_size: int, size: int) -> None:
+    whole = epoch_of(method, graph, batch_size, ALONE)
+    parts = [epoch_of(method, graph, batch_size, ProcessGroup(rank, size)) for rank in range(size)]
+    for step, expected in enumerate(whole):
+        summed = tuple(sum(own) for own in zip(*(part[step] for part in parts), strict=True))
+        torch.testing.assert_close(summed, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_losses_and_gradients_of_all_processes_sum_to_those_of_one(method: str) -> None:
+    assert_sums(method, small_graph(), batch_size=47, size=3)
+
+
+@pytest.mark.parametrize("features", GRAPHS)
+def test_a_batch_of_a_single_row_leaves_a_process_without_rows(features: str) -> None:
+    observed = len(small_tasks(config("setting=inductive"), SEEDS)[0].observed)
+    size = observed - 1
+    assert ProcessGroup(0, 2).window(observed % size) == (0, 0, 1)
+    assert_sums("glnn", GRAPHS[features], size, size=2)
+
+
+def test_dropout_of_some_rows_is_that_of_the_whole_batch() -> None:
+    shape = (2, 9, 5)
+    whole = Streams(SEEDS, "a", CPU)
+    expected = [whole.mask(shape, 0.3), whole.mask(shape, 0.5)]
+    for processes in (ProcessGroup(0, 2), ProcessGroup(1, 2)):
+        streams = Streams(SEEDS, "a", CPU)
+        for mask, drop in zip(expected, (0.3, 0.5), strict=True):
+            window = processes.window(9)
+            assert window is not None
+            own = WindowStreams(streams, window).mask((2, window.stop - window.start, 5), drop)
+            assert torch.equal(own, mask[:, window.start : window.stop])
+
+
+def test_a_job_in_one_process_sends_nothing() -> None:
+    tensor = torch.arange(3.0)
+    assert ALONE.add([tensor])[0] is tensor
+    assert ALONE.broadcast(tensor) is tensor
+    assert ALONE.share({"seeds": [1]}) == {"seeds": [1]}
+    assert ALONE.first
+
+
+def test_processes_are_those_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert started() == ALONE
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert started() == ProcessGroup(1, 2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with (
+        pytest.raises(ConfigError, match=r"process 2 .* sees 1; use torchrun --nproc-per-node 1"),
+        connected(torch.device("cuda")),
+    ):
+        raise AssertionError("two processes have shared a GPU")
