@@ -150,10 +150,16 @@ def _connected() -> Iterator[None]:
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # this process ends by itself
+        if started().first:
+            _close_in_peace()
         raise TrainingError(f"{ENDED} ({on_one_line(str(error))})") from error
 
 
 def _ended(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _close_in_peace()
     raise TrainingError(ENDED)
+
+
+def _close_in_peace() -> None:
+    """Ignore torchrun's SIGTERM while the run is closed; SIGKILL follows after half a minute."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
