@@ -11,28 +11,56 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gkd_runner.common.seeding import stream_seed
-from gkd_runner.models.streams import Streams, keep_scale
+from gkd_runner.models.streams import VALUES_AT_ONCE, Streams, keep_scale
 
 
 class _Activation(torch.autograd.Function):
-    """``relu(z + bias)`` times dropout's factors; the result tells the gradient what was kept."""
+    """``relu(z + bias)`` times dropout's factors, in the memory of ``z``.
+
+    The result tells the gradient what was kept. On a CPU some rows at a time take all steps.
+    """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-        out = torch.add(z, bias).relu_()
-        if mask is not None:
-            out *= mask
-        ctx.save_for_backward(out)
-        ctx.scale = scale
-        return out
+    def forward(
+        ctx: Any,
+        z: Tensor,
+        bias: Tensor,
+        drop: float,
+        streams: Streams | None,
+        rows: Sequence[int] | None,
+    ) -> Tensor:
+        if z.device.type == "cpu":
+            for replica, (own, shift) in enumerate(zip(z, bias, strict=True)):
+                drawn = len(own) if rows is None else rows[replica]
+                own[drawn:] = 0
+                for part in own[:drawn].split(_rows_at_once(own)):
+                    part.add_(shift).relu_()
+                    if streams is not None:
+                        part *= streams.fill_mask(torch.empty(part.shape), replica, drop)
+        else:
+            z.add_(bias).relu_()
+            if streams is not None:
+                z *= streams.mask(z.shape, drop, rows)
+        ctx.save_for_backward(z)
+        ctx.scale = 1.0 if streams is None else keep_scale(drop)
+        return z
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        """The gradient takes the memory of the result, which the layers above no longer need."""
         (out,) = ctx.saved_tensors
-        grad = torch.ops.aten.threshold_backward(grad, out, 0)
-        if ctx.scale != 1:
-            grad *= ctx.scale
-        return grad, grad.sum(1, keepdim=True), None, None
+        step = _rows_at_once(out[0]) if out.device.type == "cpu" else out.shape[1]
+        of_bias = grad.new_zeros(len(out), 1, out.shape[2])
+        for arriving, leaving in zip(grad.split(step, 1), out.split(step, 1), strict=True):
+            torch.ops.aten.threshold_backward(arriving, leaving, 0, grad_input=leaving)
+            leaving *= ctx.scale
+            of_bias += leaving.sum(1, keepdim=True)
+        return out, of_bias, None, None, None
+
+
+def _rows_at_once(own: Float[Tensor, "n h"]) -> int:
+    """Number of rows that stay in a CPU's cache; a multiple of 4, as random words come in fours."""
+    return max(VALUES_AT_ONCE // own.shape[1] // 4 * 4, 4)
 
 
 def activate(
@@ -44,12 +72,11 @@ def activate(
 ) -> Float[Tensor, "R n h"]:
     """``dropout(relu(z + bias))`` with each replica's own mask; without streams, no dropout.
 
-    ``rows`` has the number of nodes of each replica where some are padded.
+    The result takes the memory of ``z``. ``rows`` has the number of nodes of each replica where
+    some are padded; the padding becomes 0.
     """
-    mask, scale = None, 1.0
-    if streams is not None and drop > 0:
-        mask, scale = streams.mask(z.shape, drop, rows), keep_scale(drop)
-    out: Tensor = _Activation.apply(z, bias, mask, scale)  # type: ignore[no-untyped-call]
+    drawing = streams if drop > 0 else None
+    out: Tensor = _Activation.apply(z, bias, drop, drawing, rows)  # type: ignore[no-untyped-call]
     return out
 
 

@@ -26,7 +26,7 @@ def streams(*seeds: int, name: str = NAME) -> Streams:
 def every_word(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the stream give each 16-bit word once, in order."""
     words = torch.arange(-(2**15), 2**15).to(torch.int16)
-    monkeypatch.setattr(streams, "words", lambda counts: words)
+    monkeypatch.setattr(streams, "_words", lambda replica, count: words)
 
 
 @pytest.mark.parametrize("place", range(len(COMPANY)))
