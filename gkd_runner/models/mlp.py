@@ -27,6 +27,11 @@ class Mlp(nn.Module):
             self.weights.append(init.uniform(fan_in, fan_out, bound=bound))
             self.biases.append(init.uniform(1, fan_out, bound=bound))
 
+    @property
+    def hidden_widths(self) -> list[int]:
+        """The number of outputs of each layer but the last."""
+        return [bias.shape[2] for bias in self.biases[:-1]]
+
     def forward(self, inputs: Inputs, streams: Streams | None = None) -> Float[Tensor, "R n C"]:
         """Logits; with ``streams``, with dropout."""
         z: Tensor = inputs.matmul(self.weights[0])

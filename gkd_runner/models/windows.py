@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 import torch
+from jaxtyping import Int16
 from torch import Tensor
 
 from gkd_runner.common.processes import Window
@@ -13,22 +13,27 @@ from gkd_runner.models.streams import Streams
 
 
 class WindowStreams(Streams):
-    """Draws for whole batches from ``streams``, and keeps what is drawn for a window of rows.
+    """The random words of one pass of a window of rows through layers of these ``widths``.
 
-    So the streams of all processes stay in step, whichever rows each of them has.
+    All words of the whole batch are drawn from ``streams``, and those of the window are kept. So
+    the streams of all processes stay in step, whichever rows each of them has.
     """
 
-    def __init__(self, streams: Streams, window: Window) -> None:
-        vars(self).update(vars(streams))  # the same generators
-        self._window = window
-        self._each = 1
+    def __init__(self, streams: Streams, window: Window, widths: Sequence[int]) -> None:
+        self.device, self._on_host = streams.device, streams._on_host
+        drawn = [_kept(streams, window, width) for width in widths]
+        self._left = list(torch.cat(drawn, dim=1))
 
-    def mask(self, shape: Sequence[int], drop: float, rows: Sequence[int] | None = None) -> Tensor:
-        """As ``Streams.mask``, for the ``shape[1]`` rows of the window."""
-        self._each = prod(shape[2:])
-        return super().mask(shape, drop, rows)
+    @property
+    def replicas(self) -> int:
+        return len(self._left)
 
-    def words(self, counts: Sequence[int]) -> Tensor:
-        """The window's words of each replica; ``counts`` are theirs."""
-        start, stop, total = (rows * self._each for rows in self._window)
-        return torch.cat([self._words(r, total)[start:stop] for r in range(len(counts))])
+    def _words(self, replica: int, count: int) -> Int16[Tensor, " count"]:
+        words, self._left[replica] = torch.tensor_split(self._left[replica], [count])
+        return words
+
+
+def _kept(streams: Streams, window: Window, width: int) -> Int16[Tensor, "R k"]:
+    """The window's words of a layer, for each replica."""
+    start, stop, total = (rows * width for rows in window)
+    return streams.words([total] * streams.replicas).view(-1, total)[:, start:stop]

@@ -68,7 +68,7 @@ class StudentLesson:
     def _loss(self, batch: StudentBatch, target: SoftTarget | None) -> Float[Tensor, " R"]:
         streams = self._streams
         if batch.window is not None:
-            streams = WindowStreams(streams, batch.window)
+            streams = WindowStreams(streams, batch.window, self.model.hidden_widths)
         logits = self.model(batch.inputs, streams)
         total: Tensor = logits.new_zeros(logits.shape[0])
         if self._lam > 0:

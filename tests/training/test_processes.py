@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 
 import pytest
@@ -14,9 +15,9 @@ from gkd_runner.common.processes import ALONE, ProcessGroup, connected, started
 from gkd_runner.data.graph import GraphData
 from gkd_runner.methods import METHODS, build_method
 from gkd_runner.methods.base import Classroom
-from gkd_runner.models.layers import Initializer
+from gkd_runner.models.layers import Initializer, activate
 from gkd_runner.models.mlp import Mlp
-from gkd_runner.models.streams import Streams
+from gkd_runner.models.streams import VALUES_AT_ONCE, Streams
 from gkd_runner.models.windows import WindowStreams
 from gkd_runner.training.student import StudentLesson
 from gkd_runner.training.student_data import StudentData
@@ -83,17 +84,41 @@ def test_a_batch_of_a_single_row_leaves_a_process_without_rows(features: str) ->
     assert_sums("glnn", GRAPHS[features], size, size=2)
 
 
-def test_dropout_of_some_rows_is_that_of_the_whole_batch() -> None:
-    shape = (2, 9, 5)
-    whole = Streams(SEEDS, "a", CPU)
-    expected = [whole.mask(shape, 0.3), whole.mask(shape, 0.5)]
-    for processes in (ProcessGroup(0, 2), ProcessGroup(1, 2)):
-        streams = Streams(SEEDS, "a", CPU)
-        for mask, drop in zip(expected, (0.3, 0.5), strict=True):
-            window = processes.window(9)
-            assert window is not None
-            own = WindowStreams(streams, window).mask((2, window.stop - window.start, 5), drop)
-            assert torch.equal(own, mask[:, window.start : window.stop])
+def activated(rows: int, width: int, streams: Streams) -> Tensor:
+    return activate(torch.ones(len(SEEDS), rows, width), torch.zeros(2, 1, width), 0.3, streams)
+
+
+def masked(rows: int, width: int, streams: Streams) -> Tensor:
+    return streams.mask((len(SEEDS), rows, width), 0.3)
+
+
+def streams_of_a_gpu() -> Streams:
+    """Streams that draw from torch's generators."""
+    streams = Streams(SEEDS, "a", CPU)
+    streams._on_host, streams._host = False, []
+    streams._device = [torch.Generator().manual_seed(seed) for seed in SEEDS]
+    return streams
+
+
+@pytest.mark.parametrize("draw", [activated, masked])
+@pytest.mark.parametrize("start", [lambda: Streams(SEEDS, "a", CPU), streams_of_a_gpu])
+@pytest.mark.parametrize("rows", [9, 2 * VALUES_AT_ONCE // 33 + 3], ids=["few", "many"])
+def test_dropout_of_some_rows_is_that_of_the_whole_batch(
+    rows: int, start: Callable[[], Streams], draw: Callable[[int, int, Streams], Tensor]
+) -> None:
+    widths, passes = (33, 7), 2
+    whole = start()
+    expected = iter([draw(rows, width, whole) for width in widths * passes])
+    windows = [ProcessGroup(rank, 2).window(rows) for rank in range(2)]
+    streams = [start() for _ in windows]
+    for _ in range(passes):
+        own = [WindowStreams(*each, widths) for each in zip(streams, windows, strict=True)]
+        for width in widths:
+            parts = [
+                draw(window.stop - window.start, width, draws)
+                for draws, window in zip(own, windows, strict=True)
+            ]
+            assert torch.equal(torch.cat(parts, dim=1), next(expected))
 
 
 def test_a_job_in_one_process_sends_nothing() -> None:
