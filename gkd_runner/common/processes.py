@@ -24,9 +24,13 @@ LONGEST_WAIT = timedelta(days=30)
 FIRST_TELLS_S = 20.0
 """Time in which the first process meets a failure that another one has met."""
 
-ENDED = (
+LOST = (
     "another process of this job has ended or cannot be reached; its own message or torchrun's"
     " report says why"
+)
+ENDED = (
+    "torchrun ends this job, as it was told to or as another process of it has ended; its report"
+    " says why"
 )
 
 
@@ -152,7 +156,7 @@ def _connected() -> Iterator[None]:
             raise
         if started().first:
             _close_in_peace()
-        raise TrainingError(f"{ENDED} ({on_one_line(str(error))})") from error
+        raise TrainingError(f"{LOST} ({on_one_line(str(error))})") from error
 
 
 def _ended(*_: object) -> None:

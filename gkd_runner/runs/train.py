@@ -62,7 +62,7 @@ def train(
             distil(replace(config, seeds=seeds, splits=[split]), graph, device, key, processes)
             for split, seeds in by_split(left).items()
         ]
-        processes.share()
+        processes.share(None)  # no further job
         return merged(config, replicas, done, fresh)
 
 
@@ -114,10 +114,10 @@ def distil(
 
 def follow(config: Config, processes: ProcessGroup) -> None:
     """Train the students of the first process's ``train`` with it; write and return nothing."""
-    device = choose_device(config.device)
+    device, graph = choose_device(config.device), None
     while job := processes.share():
         own = replace(config, seeds=job["seeds"], splits=job["splits"])
-        graph = load_dataset(config.dataset, config.protocol, config.data_dir)
+        graph = graph or load_dataset(config.dataset, config.protocol, config.data_dir)
         tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
         soft_labels = receive_soft_labels(len(tasks), processes)
         replicas = job["replicas"]
