@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "outputs/README.md", "examples/outside-method/README.md"]
 PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 
-_PROGRAMS = r"(?:gkd-[a-z-]+|make|pip|python|wandb|trackio)"
+_PROGRAMS = r"(?:gkd-[a-z-]+|make|pip|python|torchrun|wandb|trackio)"
 _SETTING = r"(?:[A-Z_]+=\S+ )*"
 _LINE = re.compile(rf"{_SETTING}(?:\.venv/bin/)?{_PROGRAMS}(?: |$)")
 _SPAN = re.compile(rf"{_SETTING}(?:\.venv/bin/)?{_PROGRAMS} (?!\.\.\.)")
@@ -22,7 +22,10 @@ _INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 @dataclass(frozen=True)
 class Step:
-    """A command (``words``, without settings of the environment) or a block of Python."""
+    """A command (``words``, without settings of the environment) or a block of Python.
+
+    What torchrun starts is run in one process here; tests/cli/test_torchrun.py starts several.
+    """
 
     text: str
     python: bool = False
@@ -32,6 +35,8 @@ class Step:
         words = shlex.split(self.text, comments=True)
         while re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words.pop(0)
+        if words[0] == "torchrun":
+            words = ["gkd-train", *words[words.index("gkd_runner.cli.train") + 1 :]]
         return [words[0].removeprefix(".venv/bin/"), *words[1:]]
 
     @property
