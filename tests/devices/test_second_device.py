@@ -188,7 +188,7 @@ def test_a_run_on_a_gpu_trains_all_seeds_at_once(
     stages = []
 
     def started(*arguments: Any) -> Fitted:
-        _, schedule, seeds, _ = arguments
+        _, schedule, seeds, *_ = arguments
         stages.append((schedule.stage, list(seeds)))
         return fit(*arguments)
 
