@@ -21,7 +21,7 @@ from gkd_runner.graph.field import Field
 from gkd_runner.graph.matrix import SparseMatrix, to_device
 from gkd_runner.graph.operators import sage_mean, symmetric
 from gkd_runner.models.inputs import make_inputs
-from gkd_runner.models.layers import Initializer, activate
+from gkd_runner.models.layers import Initializer, activate, linear
 from gkd_runner.models.streams import Streams
 from gkd_runner.models.teacher import (
     RELU_GAIN,
@@ -129,5 +129,5 @@ def _convolve(
     before = edges * fan_in + targets * fan_in * fan_out
     after = sources * fan_in * fan_out + edges * fan_out
     if before < after:
-        return matrix(h.flatten(0, 1)).view(replicas, -1, fan_in) @ weight
-    return matrix((h @ weight).flatten(0, 1)).view(replicas, -1, fan_out)
+        return linear(matrix(h.flatten(0, 1)).view(replicas, -1, fan_in), weight)
+    return matrix(linear(h, weight).flatten(0, 1)).view(replicas, -1, fan_out)

@@ -18,7 +18,7 @@ from gkd_runner.graph.field import Field
 from gkd_runner.graph.operators import with_self_loops
 from gkd_runner.graph.ops import edge_softmax, gather
 from gkd_runner.models.inputs import RawInputs, row_inputs
-from gkd_runner.models.layers import Initializer, activate
+from gkd_runner.models.layers import Initializer, activate, linear
 from gkd_runner.models.streams import Streams
 from gkd_runner.models.teacher import (
     RELU_GAIN,
@@ -92,7 +92,7 @@ class Gat(Teacher[GraphBatch]):
         z = self.aggregate(0, inputs.matmul(self.weights[0]), first, streams)
         for layer, block in enumerate(others, 1):
             h = activate(z, self.biases[layer - 1], self.drop, streams, view.rows[layer - 1])
-            z = self.aggregate(layer, h @ self.weights[layer], block, streams)
+            z = self.aggregate(layer, linear(h, self.weights[layer]), block, streams)
         return self.finish(len(others), z)
 
     def finish(self, layer: int, z: Tensor) -> Tensor:

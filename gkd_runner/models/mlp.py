@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gkd_runner.models.inputs import Inputs
-from gkd_runner.models.layers import Initializer, activate
+from gkd_runner.models.layers import Initializer, activate, linear
 from gkd_runner.models.streams import Streams
 from gkd_runner.options.schema import StudentConfig
 
@@ -36,7 +36,7 @@ class Mlp(nn.Module):
         """Logits; with ``streams``, with dropout."""
         z: Tensor = inputs.matmul(self.weights[0])
         for bias, weight in zip(self.biases[:-1], self.weights[1:], strict=True):
-            z = activate(z, bias, self.drop, streams) @ weight
+            z = linear(activate(z, bias, self.drop, streams), weight)
         logits: Tensor = z + self.biases[-1]
         return logits
 

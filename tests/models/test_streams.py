@@ -11,8 +11,8 @@ from torch import Tensor
 from gkd_runner.graph.features import Features
 from gkd_runner.models.forms import UNCERTAIN
 from gkd_runner.models.inputs import DenseInputs, SparseInputs, row_inputs
-from gkd_runner.models.layers import Initializer, activate, dropout
-from gkd_runner.models.streams import Streams, keep_scale
+from gkd_runner.models.layers import Initializer, activate, dropout, linear
+from gkd_runner.models.streams import VALUES_AT_ONCE, Streams, keep_scale
 
 NAME = "student dropout"
 COMPANY = [11, 3, 0, 8, 2**40]
@@ -26,7 +26,13 @@ def streams(*seeds: int, name: str = NAME) -> Streams:
 def every_word(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the stream give each 16-bit word once, in order."""
     words = torch.arange(-(2**15), 2**15).to(torch.int16)
-    monkeypatch.setattr(streams, "_words", lambda replica, count: words)
+
+    def drawn(replica: int, count: int) -> torch.Tensor:
+        nonlocal words
+        own, words = words[:count], words[count:]
+        return own
+
+    monkeypatch.setattr(streams, "_words", drawn)
 
 
 @pytest.mark.parametrize("place", range(len(COMPANY)))
@@ -116,22 +122,41 @@ def mask(shape: tuple[int, ...], drop: float, *seeds: int) -> Tensor:
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.3, 0.8])
-def test_an_activation_equals_a_masked_relu_forward_and_backward(drop: float) -> None:
+@pytest.mark.parametrize("nodes", [9, 2 * VALUES_AT_ONCE // 5 + 3])
+def test_an_activation_equals_a_masked_relu_forward_and_backward(drop: float, nodes: int) -> None:
+    shape = (2, nodes, 5)
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(2, 9, 5, generator=generator).requires_grad_()
+    z = torch.randn(*shape, generator=generator).requires_grad_()
     bias = torch.randn(2, 1, 5, generator=generator).requires_grad_()
-    upstream = torch.randn(2, 9, 5, generator=generator)
-    expected = torch.relu(z + bias) * mask((2, 9, 5), drop, 0, 1)
-    found = activate(z, bias, drop, streams(0, 1))
+    upstream = torch.randn(*shape, generator=generator)
+    expected = torch.relu(z + bias) * mask(shape, drop, 0, 1)
+    found = activate(z + 0, bias, drop, streams(0, 1))
     torch.testing.assert_close(found, expected)
     ours, theirs = (torch.autograd.grad((y * upstream).sum(), (z, bias)) for y in (found, expected))
-    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
+
+
+def test_the_padding_of_an_activation_becomes_zero_and_draws_nothing() -> None:
+    z, bias = torch.ones(2, 9, 5), torch.ones(2, 1, 5)
+    padded = activate(z.clone(), bias, 0.5, streams(0, 1), rows=(9, 4))
+    assert torch.equal(padded[0], activate(z[:1].clone(), bias[:1], 0.5, streams(0))[0])
+    alone = activate(z[1:, :4].clone(), bias[1:], 0.5, streams(1))[0]
+    assert torch.equal(padded[1], torch.cat([alone, torch.zeros(5, 5)]))
+
+
+@pytest.mark.parametrize("width", [3, 8])
+def test_the_gradients_of_a_linear_layer(width: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 6, 5, dtype=torch.float64, generator=generator).requires_grad_()
+    weight = torch.randn(2, 5, width, dtype=torch.float64, generator=generator).requires_grad_()
+    assert torch.autograd.gradcheck(linear, (x, weight))  # type: ignore[no-untyped-call]
 
 
 def test_without_streams_nothing_is_dropped() -> None:
     z, bias = torch.randn(2, 1, 9, 5, generator=torch.Generator().manual_seed(0))
     bias = bias[:, :1]
-    assert torch.equal(activate(z, bias, 0.5, None), torch.relu(z + bias))
+    expected = torch.relu(z + bias)
+    assert torch.equal(activate(z.clone(), bias, 0.5, None), expected)
     assert dropout(z, 0.5, None) is z
 
 
