@@ -50,9 +50,9 @@ def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
 
     In gkd-runner's own layout, each missing reverse edge, duplicate or self-loop is an error, or
     mended with ``repair``. In other layouts, such as the heterophily suite's, these are always
-    mended. Warns of edge weights, which are dropped, and of arrays that nothing is read from.
-    Raises ``DataError`` for anything that is missing, malformed or out of range, and for pickled
-    objects.
+    mended. Large dense features may be mapped from the file, as ``read_archive`` says. Warns of
+    edge weights, which are dropped, and of arrays that nothing is read from. Raises ``DataError``
+    for anything that is missing, malformed or out of range, and for pickled objects.
     """
     path = Path(path)
     archive = read_archive(path)
