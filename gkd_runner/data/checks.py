@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split
+from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split, in_pieces
 
 logger = logging.getLogger("gkd_runner")
 
@@ -62,7 +62,7 @@ def _shapes(graph: GraphData) -> list[str]:
 def _values(graph: GraphData) -> list[str]:
     problems = []
     stored = graph.features.data if sp.issparse(graph.features) else graph.features
-    bad = int(np.size(stored) - np.isfinite(stored).sum())
+    bad = sum(int((~np.isfinite(part)).sum()) for part in in_pieces(np.asarray(stored)))
     if bad:
         problems.append(f"features hold {bad} values that are NaN or infinite")
     lowest = int(graph.labels.min())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,8 @@ Ids = npt.NDArray[Any]
 """int64 or text (beartype takes no text for ``NDArray[np.str_]``, as the width is not given)."""
 
 UNKNOWN_LABEL = -1
+
+_PIECE = 2**22  # values
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +42,9 @@ class GraphData:
     """An undirected graph with node features and labels.
 
     ``adjacency`` is ``[n, n]`` CSR float32 with ones, symmetric, without self-loops or
-    duplicates; ``features`` is ``[n, d]`` float32, CSR if the file stores CSR, else dense;
-    ``labels`` is ``[n]`` int64, -1 where unknown. ``splits`` are the graph's own, if it has any.
+    duplicates; ``features`` is ``[n, d]`` float32, CSR if the file stores CSR, else dense,
+    or a read-only map of the file (``is_mapped``); ``labels`` is ``[n]`` int64, -1 where unknown.
+    ``splits`` are the graph's own, if it has any.
 
     ``node_ids`` ``[n]`` are the ids of the nodes in their source, integers or text; ``None`` if
     these are 0 to n - 1. ``class_names`` are the names of classes 0, 1, and so on; empty if the
@@ -158,7 +161,18 @@ def hash_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         if array.dtype.kind in "iu":
-            array = array.astype(np.int64)
+            array = array.astype(np.int64, copy=False)
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        digest.update(array.tobytes())
+        digest.update(array.data)
     return digest.hexdigest()
+
+
+def is_mapped(features: sp.csr_array | FloatArray) -> bool:
+    """True for dense features that lie in a file, whose rows are read when they are used."""
+    return isinstance(features, np.ndarray) and not features.flags.writeable
+
+
+def in_pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Consecutive rows of ``array``, so that what is computed of a mapped one stays small."""
+    rows = max(1, _PIECE * len(array) // max(1, array.size))
+    return (array[start : start + rows] for start in range(0, len(array), rows))

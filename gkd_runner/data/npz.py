@@ -24,7 +24,7 @@ from gkd_runner.common.errors import DataError
 from gkd_runner.common.files import replacing
 from gkd_runner.data.checks import check_graph, without_defects
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
-from gkd_runner.data.importing.archive import Archive, read_archive
+from gkd_runner.data.importing.archive import MAPPED_FROM, Archive, read_archive
 from gkd_runner.data.importing.arrays import from_arrays
 from gkd_runner.data.importing.assemble import assemble
 from gkd_runner.data.importing.raw import Findings, Imported
@@ -50,9 +50,9 @@ def load_npz(path: Path | str, name: str, *, repair: bool = False) -> GraphData:
 
     In gkd-runner's own layout, each missing reverse edge, duplicate or self-loop is an error, or
     mended with ``repair``. In other layouts, such as the heterophily suite's, these are always
-    mended. Warns of edge weights, which are dropped, and of arrays that nothing is read from.
-    Raises ``DataError`` for anything that is missing, malformed or out of range, and for pickled
-    objects.
+    mended. Large dense features may be mapped from the file, as ``read_archive`` says. Warns of
+    edge weights, which are dropped, and of arrays that nothing is read from. Raises ``DataError``
+    for anything that is missing, malformed or out of range, and for pickled objects.
     """
     path = Path(path)
     archive = read_archive(path)
@@ -123,8 +123,9 @@ def _findings(archive: Archive) -> Findings:
 
 
 def save_npz(graph: GraphData, path: Path | str) -> None:
-    """Write ``graph`` atomically to a compressed file that ``load_npz`` reads.
+    """Write ``graph`` atomically to a file that ``load_npz`` reads.
 
+    The file is compressed, unless its features are large and dense, so that they can be mapped.
     Equal graphs give equal bytes. Raises ``OSError`` when ``path`` cannot be written, and
     ``DataError`` for labels that are not integers or features that float32 cannot hold.
 
@@ -147,8 +148,9 @@ def save_npz(graph: GraphData, path: Path | str) -> None:
         arrays = _arrays_of(graph)
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: not written: {error}") from error
+    mapped = _DENSE_FEATURES in arrays and arrays[_DENSE_FEATURES].nbytes >= MAPPED_FROM
     with replacing(path) as part, part.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+        (np.savez if mapped else np.savez_compressed)(stream, **arrays)
 
 
 def _arrays_of(graph: GraphData) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Features:
         for _ in range(self.hops):
             weights.append(weights[-1] @ self.operator)
         terms = [c * weight for c, weight in zip(self.coefficients, weights, strict=True) if c]
-        return Features(_tidy(reduce(add, terms) @ self.base))
+        return Features(_tidy(product(reduce(add, terms), self.base)))
 
     def multiplied_out(self) -> Features:
         """These features without an operator, multiplied out hop by hop."""
@@ -58,15 +58,20 @@ class Features:
         hop: Any = self.base
         total: Any = None
         for k, coefficient in enumerate(self.coefficients):
-            hop = self.operator @ hop if k else hop
+            hop = product(self.operator, hop) if k else hop
             if coefficient:
                 total = coefficient * hop if total is None else total + coefficient * hop
         return Features(_tidy(total))
 
     def dense(self) -> FloatArray:
-        """The ``[n, d]`` float32 array."""
+        """The ``[n, d]`` float32 array; a copy of a mapped one, as torch needs it."""
         base: Any = self.multiplied_out().base
-        return np.asarray(base.toarray() if sp.issparse(base) else base, dtype=np.float32)
+        return np.require(base.toarray() if sp.issparse(base) else base, np.float32, ["A", "W"])
+
+
+def product(operator: sp.csr_array, x: Any) -> Any:
+    """``operator @ x``; a mapped ``x`` may have to be read, as SciPy takes no unaligned numbers."""
+    return operator @ (x if sp.issparse(x) else np.require(x, requirements=["A"]))
 
 
 def _tidy(matrix: Any) -> sp.csr_array | FloatArray:

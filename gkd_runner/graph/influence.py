@@ -26,6 +26,7 @@ import numpy.typing as npt
 from gkd_runner.common.lazy import sp, torch
 from gkd_runner.common.progress import tell_progress
 from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.graph.features import product
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.graph.row_blocks import DenseRows, Rows, SparseRows
 from gkd_runner.graph.smallest_product import STARTS, smallest_from_above, smallest_product
@@ -84,7 +85,7 @@ def influence(
     """
     n = features.shape[0]
     columns = n if columns is None else columns
-    unit, once = _unit_rows(features), operator @ features
+    unit, once = _unit_rows(features), product(operator, features)
     total = np.zeros(features.shape[1], dtype=np.float64)
     for start, block in _propagated(operator, once):
         wanted = block[: max(columns - start, 0)]

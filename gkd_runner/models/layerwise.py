@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gkd_runner.data.graph import FloatArray
 from gkd_runner.graph.features import Features
 from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.teacher import Operand, Teacher
@@ -23,8 +24,8 @@ from gkd_runner.models.teacher import Operand, Teacher
 ROWS_AT_ONCE = 8192
 """Nodes of a chunk. Their neighbours are read with them: 400,000 edges at a mean degree of 50."""
 
-State: TypeAlias = Tensor | sp.csr_array
-"""The representations of all nodes on the host, ``[n, d]``; raw features may be sparse."""
+State: TypeAlias = Tensor | FloatArray | sp.csr_array
+"""The representations of all nodes on the host, ``[n, d]``; features are as in ``GraphData``."""
 
 
 @torch.no_grad()
@@ -33,10 +34,9 @@ def layerwise(
 ) -> Float[Tensor, "n C"]:
     """Logits of all nodes, without dropout, on the host; ``model`` has a single replica."""
     steps = _Pass(model, operand, device, rows)
-    features = operand.graph.features
-    h: State = torch.from_numpy(features) if isinstance(features, np.ndarray) else features
+    h: State = operand.graph.features
     for layer in range(len(model.weights)):
-        if isinstance(h, Tensor) and model.aggregates_first(layer):
+        if not sp.issparse(h) and model.aggregates_first(layer):
             h = steps.aggregated_and_projected(layer, h)
         else:
             h = steps.projected(layer, h)
@@ -68,20 +68,21 @@ class _Pass:
     def aggregated(self, layer: int, h: Tensor) -> Tensor:
         return self._by_rows(lambda part: self.model.finish(layer, self._sum(layer, h, part)))
 
-    def aggregated_and_projected(self, layer: int, h: Tensor) -> Tensor:
+    def aggregated_and_projected(self, layer: int, h: Tensor | FloatArray) -> Tensor:
         weight = self.model.weights[layer]
         return self._by_rows(
             lambda part: self.model.finish(layer, self._sum(layer, h, part) @ weight)
         )
 
-    def _sum(self, layer: int, h: Tensor, part: slice) -> Float[Tensor, "1 k d"]:
+    def _sum(self, layer: int, h: Tensor | FloatArray, part: slice) -> Float[Tensor, "1 k d"]:
         """The aggregate of the neighbours of some consecutive nodes."""
         wanted = self.operand.operator[part]
         read, columns = np.unique(wanted.indices, return_inverse=True)
         shape = (wanted.shape[0], len(read))
         block = sp.csr_array((wanted.data, columns, wanted.indptr), shape=shape)
         own = np.searchsorted(read, np.arange(part.start, part.stop))
-        sources = h[torch.from_numpy(read)].to(self.device).unsqueeze(0)
+        rows = torch.from_numpy(h[read]) if isinstance(h, np.ndarray) else h[torch.from_numpy(read)]
+        sources = rows.to(self.device).unsqueeze(0)
         on_device = self.model.block([block], [own], self.device)
         summed: Tensor = self.model.aggregate(layer, sources, on_device)
         return summed

@@ -30,7 +30,6 @@ from gkd_runner.data.npz import read_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
-from gkd_runner.models.inputs import row_inputs
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.options.schema import Config
@@ -40,7 +39,7 @@ from gkd_runner.results.stored import StoredRun, output_dir_of, read_run
 from gkd_runner.runs.record import GRAPH_FILE
 from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
 from gkd_runner.training.soft_labels import SoftLabels
-from gkd_runner.training.student_data import StudentData
+from gkd_runner.training.student_data import StudentData, answers
 
 CPU = torch.device("cpu")
 TOLERANCE = 0.005
@@ -255,14 +254,11 @@ def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> 
     """Evaluate as in training: hidden nodes get features of the whole graph."""
     method = build_method(config.method)
     model = _student(config, task, state)
-    features = method.features(task.training_graph)
-    data = StudentData([task], [features], CPU, model.weights[0].shape[2])
+    width = model.weights[0].shape[2]
+    data = StudentData.of([task], method, CPU, width, config.training.batch_size)
     with torch.no_grad():
-        observed = model(data.observed)
-        hidden = observed[:, :0]
-        if len(task.hidden):
-            rows = method.features(task.graph).rows(task.hidden)
-            hidden = model(row_inputs([rows], CPU))
+        observed = answers(model, data.everything)
+        hidden = answers(model, data.hidden(method)) if len(task.hidden) else observed[:, :0]
     return Logits(observed[0].numpy(), hidden[0].numpy())
 
 

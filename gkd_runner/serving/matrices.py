@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gkd_runner.data.graph import FloatArray, is_mapped
 from gkd_runner.graph.features import Features
 from gkd_runner.models.convolutional import Convolutional
 from gkd_runner.models.gat import Gat
@@ -83,7 +84,20 @@ class DenseMatrix:
         return self.x.T @ x
 
 
+@dataclass(frozen=True, eq=False)
+class MappedMatrix:
+    """A dense matrix ``[n, m]`` in a file, of which rows are read when they are taken."""
+
+    x: FloatArray
+    device: torch.device
+
+    def take(self, ids: Int[Tensor, " k"]) -> DenseMatrix:
+        return DenseMatrix(torch.from_numpy(self.x[ids.numpy(force=True)]).to(self.device))
+
+
 Matrix = SparseMatrix | DenseMatrix
+RowSource = Matrix | MappedMatrix
+"""A matrix of which requests take rows."""
 
 Layer = tuple[Tensor, Tensor]
 """Weight ``[i, o]`` and bias ``[1, o]``."""
@@ -98,9 +112,11 @@ def layers_of(model: Mlp | Convolutional | Gat) -> list[Layer]:
     return [(weight.detach()[0], bias.detach()[0]) for weight, bias in pairs]
 
 
-def feature_matrix(features: Features, device: torch.device) -> Matrix:
+def feature_matrix(features: Features, device: torch.device) -> RowSource:
     """The features multiplied out; sparse if the models keep them sparse too."""
     base = features.multiplied_out().base
+    if isinstance(base, np.ndarray) and is_mapped(base):
+        return MappedMatrix(base, device)
     n, d = features.shape
     if not isinstance(base, np.ndarray) and SPARSE_COST[device.type] * base.nnz < n * d:
         return SparseMatrix.of(base, device)

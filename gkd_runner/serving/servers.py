@@ -25,7 +25,7 @@ from gkd_runner.serving.gathered import attended, attentions_of, convolved
 from gkd_runner.serving.matrices import (
     DenseMatrix,
     Layer,
-    Matrix,
+    RowSource,
     SparseMatrix,
     feature_matrix,
     layers_of,
@@ -69,7 +69,7 @@ def fresh_student(config: Config, graph: GraphData, device: torch.device) -> lis
 
 
 def serve_fresh_teacher(
-    config: Config, graph: GraphData, raw: Matrix, device: torch.device
+    config: Config, graph: GraphData, raw: RowSource, device: torch.device
 ) -> Server:
     """A server of an untrained teacher, on the ``raw`` features of all nodes."""
     init = Initializer(config.seeds[:1], "teacher initialisation")
@@ -78,7 +78,7 @@ def serve_fresh_teacher(
 
 
 def serve_teacher(
-    teacher: Convolutional | Gat, depth: int, graph: GraphData, raw: Matrix, device: torch.device
+    teacher: Convolutional | Gat, depth: int, graph: GraphData, raw: RowSource, device: torch.device
 ) -> Server:
     """A server that gathers as many hops as the teacher has layers, and runs on these alone."""
     if isinstance(teacher, Convolutional):
@@ -95,7 +95,7 @@ def serve_teacher(
     return answer
 
 
-def serve_student(layers: Sequence[Layer], rows: Matrix) -> Server:
+def serve_student(layers: Sequence[Layer], rows: RowSource) -> Server:
     """A server that looks up the nodes' features, raw or propagated beforehand."""
 
     def answer(nodes: Int[Tensor, " k"]) -> Answer:
@@ -119,7 +119,7 @@ def serve_on_request(
     layers: Sequence[Layer],
     method: InfgrandConfig,
     graph: GraphData,
-    raw: Matrix,
+    raw: RowSource,
     device: torch.device,
 ) -> Server:
     """A server that gathers P hops and propagates raw features over them."""

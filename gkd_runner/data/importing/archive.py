@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,13 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.importing.arrays import is_read
+from gkd_runner.data.importing.arrays import FEATURES, is_read
 from gkd_runner.data.importing.kinds import PICKLE_SUFFIXES, hint
 
 OPTIONAL = ("node_ids", "class_names", "feature_names")
 """Arrays that may hold pickled objects, as in some published files; these are not read then."""
+
+MAPPED_FROM = 2**28
+"""Bytes of features that are mapped from the file, if it allows; smaller ones are read."""
+
+_BLOCK = 2**20  # bytes that are read at once to check a mapped array
+_SIZES = struct.Struct("<26xHH")  # of name and extra field, in a zip member's local header
 
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
@@ -60,6 +69,10 @@ class Archive(NamedTuple):
 def read_archive(path: Path) -> Archive:
     """The arrays of ``path`` that gkd-runner understands.
 
+    Large features that the file holds as they would lie in memory (``numpy.savez``, float32, in C
+    order) are read-only maps of the file. Their numbers may be unaligned, which NumPy can handle,
+    and torch and SciPy cannot.
+
     Raises:
         DataError: for a file that is missing, damaged or of another kind, and for pickled
             objects where numbers are needed; the message says how to convert such a file.
@@ -102,7 +115,8 @@ class _PickledError(Exception):
 
 def _member(archive: Any, name: str, path: Path) -> npt.NDArray[Any]:
     try:
-        array = archive[name]
+        array = _mapped(archive.zip, name, path) if name in FEATURES else None
+        array = archive[name] if array is None else array
     except _UNREADABLE as error:
         if "allow_pickle" in str(error):
             raise _PickledError from error
@@ -110,6 +124,28 @@ def _member(archive: Any, name: str, path: Path) -> npt.NDArray[Any]:
     if not isinstance(array, np.ndarray):  # NumPy returns bytes for other members
         raise DataError(f"{path}: the array {name} is damaged")
     return array
+
+
+def _mapped(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[Any] | None:
+    """The array as a map of the file once its checksum is right; ``None`` if it is to be read."""
+    info = next((info for info in archive.infolist() if info.filename == f"{name}.npy"), None)
+    if not info or info.compress_type != zipfile.ZIP_STORED or info.file_size < MAPPED_FROM:
+        return None
+    with archive.open(info) as member:
+        if npy.read_magic(member) != (1, 0):
+            return None
+        shape, in_columns, dtype = npy.read_array_header_1_0(member)
+        start = member.tell()
+        whole = start + math.prod(shape) * dtype.itemsize == info.file_size
+        if in_columns or dtype != np.dtype("<f4") or not whole:
+            return None
+        while member.read(_BLOCK):  # the last block raises BadZipFile if the checksum is wrong
+            pass
+    with path.open("rb") as stream:
+        stream.seek(info.header_offset)
+        header = stream.read(_SIZES.size)
+    start += info.header_offset + _SIZES.size + sum(_SIZES.unpack(header))
+    return np.asarray(np.memmap(path, dtype, "r", start, shape))
 
 
 def _check_kind(path: Path) -> None:

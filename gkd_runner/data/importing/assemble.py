@@ -10,7 +10,16 @@ import scipy.sparse as sp
 
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import check_graph
-from gkd_runner.data.graph import UNKNOWN_LABEL, FloatArray, GraphData, Ids, IntArray, Split
+from gkd_runner.data.graph import (
+    UNKNOWN_LABEL,
+    FloatArray,
+    GraphData,
+    Ids,
+    IntArray,
+    Split,
+    in_pieces,
+    is_mapped,
+)
 from gkd_runner.data.importing.classes import read_classes
 from gkd_runner.data.importing.raw import Array, Imported, RawGraph
 
@@ -53,7 +62,7 @@ def assemble(raw: RawGraph, name: str) -> Imported:
         two_way=edges.two_way,
         one_way=edges.one_way,
         unlabelled=int((labels == UNKNOWN_LABEL).sum()),
-        featureless=int((np.asarray(abs(features).sum(axis=1)).ravel() == 0).sum()),
+        featureless=_featureless(features),
         isolated=int((np.diff(edges.adjacency.indptr) == 0).sum()),
         unsplit=_total(raw.splits) - _total(splits),
     )
@@ -95,11 +104,23 @@ def canonical_features(features: Array | sp.csr_array, where: str) -> sp.csr_arr
     with np.errstate(over="ignore"):  # an infinite value is refused with the other checks
         if 2 * nonzero >= matrix.shape[0] * matrix.shape[1]:
             dense = matrix.toarray() if sp.issparse(matrix) else matrix
-            return np.ascontiguousarray(dense, dtype=np.float32) + np.float32(0)  # -0.0 is 0.0
+            dense = np.ascontiguousarray(dense, dtype=np.float32)
+            kept = is_mapped(dense) and not any(map(_has_negative_zeros, in_pieces(dense)))
+            return dense if kept else dense + np.float32(0)  # -0.0 becomes 0.0
         sparse = sp.csr_array(matrix, dtype=np.float32)
     sparse.sum_duplicates()
     sparse.eliminate_zeros()
     return sparse
+
+
+def _has_negative_zeros(values: FloatArray) -> bool:
+    return bool((np.signbit(values) & (values == 0)).any())
+
+
+def _featureless(features: sp.csr_array | FloatArray) -> int:
+    if not isinstance(features, np.ndarray):
+        return int((np.diff(features.indptr) == 0).sum())  # it stores no zeros
+    return sum(int((~part.any(axis=1)).sum()) for part in in_pieces(features))
 
 
 def _check_shapes(raw: RawGraph, nodes: int) -> None:
