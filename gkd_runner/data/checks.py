@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import scipy.sparse as sp
 
+from gkd_runner.common.arrays import sorted_unique
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split, in_pieces
 
@@ -122,7 +123,7 @@ def _names(graph: GraphData) -> list[str]:
     problems = []
     if len(graph.ids) != graph.num_nodes:
         problems.append(f"{len(graph.ids)} node ids, but there are {graph.num_nodes} labels")
-    elif repeated := graph.num_nodes - len(np.unique(graph.ids)):
+    elif repeated := graph.num_nodes - len(sorted_unique(graph.ids)):
         problems.append(f"{repeated} node ids are not unique")
     if graph.class_names and len(graph.class_names) < graph.num_classes:
         problems.append(f"{len(graph.class_names)} class names for {graph.num_classes} classes")
@@ -147,7 +148,7 @@ def _split(graph: GraphData, split: Split) -> list[str]:
         elif (unlabelled := int((graph.labels[ids] == UNKNOWN_LABEL).sum())) > 0:
             problems.append(f"{name} split holds {unlabelled} nodes without a label")
     ids = np.concatenate(list(parts.values()))
-    repeated = len(ids) - len(np.unique(ids))
+    repeated = len(ids) - len(sorted_unique(ids))
     if repeated:
         problems.append(f"{repeated} nodes stand in a split twice or in two splits")
     return problems

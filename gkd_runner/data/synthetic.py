@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gkd_runner.common.arrays import sorted_unique
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.graph import GraphData, IntArray
 
@@ -124,7 +125,10 @@ def _adjacency(
         source, target = draw(edges - len(keys))
         proper = source != target
         low, high = np.minimum(source, target)[proper], np.maximum(source, target)[proper]
-        keys = np.unique(np.concatenate([keys, low * nodes + high]))
+        drawn = sorted_unique(low * nodes + high)
+        places = np.searchsorted(keys, drawn)
+        new = np.searchsorted(keys, drawn, side="right") == places
+        keys = np.insert(keys, places[new], drawn[new])
         if len(keys) == edges:
             break
     low, high = (ends.astype(np.int32) for ends in np.divmod(keys, nodes))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from gkd_runner.common.arrays import sorted_unique
 from gkd_runner.common.errors import DataError
 from gkd_runner.data.checks import check_graph
 from gkd_runner.data.graph import (
@@ -73,9 +74,9 @@ def canonical_edges(edges: IntArray, nodes: int) -> Edges:
     """The undirected graph of ``edges`` (``[m, 2]``, in any direction and order)."""
     ends = edges.astype(np.int64, copy=False)
     proper = ends[ends[:, 0] != ends[:, 1]]
-    listed = np.unique(proper[:, 0] * nodes + proper[:, 1])
+    listed = sorted_unique(proper[:, 0] * nodes + proper[:, 1])
     row, column = np.divmod(listed, nodes)
-    pairs = np.unique(np.minimum(row, column) * nodes + np.maximum(row, column))
+    pairs = sorted_unique(np.minimum(row, column) * nodes + np.maximum(row, column))
     low, high = np.divmod(pairs, nodes)
     ones = np.ones(2 * len(pairs), dtype=np.float32)
     both = (np.concatenate([low, high]), np.concatenate([high, low]))
