@@ -49,12 +49,15 @@ class _Activation(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         """The gradient takes the memory of the result, which the layers above no longer need."""
         (out,) = ctx.saved_tensors
-        step = _rows_at_once(out[0]) if out.device.type == "cpu" else out.shape[1]
         of_bias = grad.new_zeros(len(out), 1, out.shape[2])
-        for arriving, leaving in zip(*(torch.split(t, step, 1) for t in (grad, out)), strict=True):
-            torch.ops.aten.threshold_backward(arriving, leaving, 0, grad_input=leaving)
-            leaving *= ctx.scale
-            of_bias += leaving.sum(1, keepdim=True)
+        on_host = out.device.type == "cpu"
+        replicas = zip(grad, out, of_bias, strict=True) if on_host else [(grad, out, of_bias)]
+        for arriving, leaving, total in replicas:
+            step = _rows_at_once(leaving) if on_host else out.shape[1]
+            parts = zip(*(torch.split(rows, step, -2) for rows in (arriving, leaving)), strict=True)
+            for part, kept in parts:
+                kept.sign_().mul_(part).mul_(ctx.scale)
+                total += kept.sum(-2, keepdim=True)
         return out, of_bias, None, None, None
 
 
