@@ -40,9 +40,9 @@ _HOMES = {
 }
 
 
-# Torch reads it at its first allocation. Large tensors in huge pages cost fewer page faults, and fit
-# into memory that others left (Coauthor Physics, GCN and InfGraND: 2.9 s per epoch of the student
-# instead of 4.2, and 2.1 GB instead of 2.8).
+# Torch reads it at its first allocation. Large tensors in huge pages cost fewer page faults, and
+# fit into memory that others left (Coauthor Physics, GCN and InfGraND: 2.9 s per epoch of the
+# student instead of 4.2, and 2.1 GB instead of 2.8).
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
