@@ -29,7 +29,7 @@ def send_soft_labels(soft_labels: Sequence[SoftLabels], processes: ProcessGroup)
 
 
 def receive_soft_labels(seeds: int, processes: ProcessGroup) -> list[SoftLabels]:
-    """What ``send_soft_labels`` of the first process sends for so many seeds."""
+    """Receive the soft labels of so many seeds from ``send_soft_labels``."""
     return [_received(processes) for _ in range(seeds)]
 
 
