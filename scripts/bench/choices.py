@@ -87,7 +87,7 @@ def dropout(nodes: int, width: int, device: torch.device) -> Choices:
     streams = Streams([0], "student dropout", device)
     runs = {
         "F.dropout(F.relu)": lambda: F.dropout(F.relu(x + bias), 0.5),
-        "models.layers.activate": lambda: activate(x, bias, 0.5, streams),
+        "models.layers.activate": lambda: activate(x.clone(), bias, 0.5, streams),
     }
     return {f"bias, ReLU and dropout, {nodes:,} x {width}, forward": _blocks(runs, device)}
 

@@ -126,14 +126,14 @@ def mask(shape: tuple[int, ...], drop: float, *seeds: int) -> Tensor:
 def test_an_activation_equals_a_masked_relu_forward_and_backward(drop: float, nodes: int) -> None:
     shape = (2, nodes, 5)
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(*shape, generator=generator).requires_grad_()
-    bias = torch.randn(2, 1, 5, generator=generator).requires_grad_()
-    upstream = torch.randn(*shape, generator=generator)
+    z = torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
+    bias = torch.randn(2, 1, 5, dtype=torch.float64, generator=generator).requires_grad_()
+    upstream = torch.randn(*shape, dtype=torch.float64, generator=generator)
     expected = torch.relu(z + bias) * mask(shape, drop, 0, 1)
     found = activate(z + 0, bias, drop, streams(0, 1))
     torch.testing.assert_close(found, expected)
     ours, theirs = (torch.autograd.grad((y * upstream).sum(), (z, bias)) for y in (found, expected))
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_the_padding_of_an_activation_becomes_zero_and_draws_nothing() -> None:
