@@ -86,12 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name not in NAMED:
             made.error(f"{name!r} is not one of {', '.join(NAMED)}")
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    results = merged(given.show) if given.show else measured(names, given, console)
+    runs = [load(path) for path in given.show] if given.show else [measured(names, given, console)]
+    results = merged(runs)
     if given.json:
         results.save(given.json)
-    show(results, console)
+    for run in runs:
+        show(run, console)
     if given.page:
-        write_page(results, given.page)
+        write_page(runs, given.page)
     if given.figure:
         save_figure(results, given.figure)
     if given.compare:

@@ -97,9 +97,8 @@ def load(path: Path) -> Results:
     return Results(lines=lines, skipped=skipped, **data)
 
 
-def merged(paths: Sequence[Path]) -> Results:
-    """The lines of several files; of equal ones, the last. The machine is that of the last."""
-    every = [load(path) for path in paths]
+def merged(every: Sequence[Results]) -> Results:
+    """The lines of several runs; of equal ones, the last. The machine is that of the last."""
     lines = {line.key: line for results in every for line in results.lines}
     workloads: dict[str, dict[str, Any]] = {}
     for results in every:

@@ -173,7 +173,7 @@ def test_figures_replace_those_between_the_marks_of_a_page(tmp_path):
     made = results()
     made.machine = {**machine, "load_before": 0.0, "started": "today"}
     for _ in range(2):
-        write_page(made, page)
+        write_page([made], page)
     text = page.read_text()
     assert text.startswith("before\n<!-- figures: command -->\n\nMeasured on: a CPU")
     assert text.endswith("<!-- end of figures -->\nafter\n")
@@ -181,7 +181,7 @@ def test_figures_replace_those_between_the_marks_of_a_page(tmp_path):
     assert "old" not in text
     page.write_text("nothing")
     with pytest.raises(ValueError, match="has no lines"):
-        write_page(made, page)
+        write_page([made], page)
 
 
 def test_merged_results_have_the_last_of_equal_lines(tmp_path):
@@ -189,7 +189,7 @@ def test_merged_results_have_the_last_of_equal_lines(tmp_path):
     second = results(line("teacher gcn", 0.2))
     for name, each in (("a.json", first), ("b.json", second)):
         each.save(tmp_path / name)
-    both = merged([tmp_path / "a.json", tmp_path / "b.json"])
+    both = merged([load(tmp_path / name) for name in ("a.json", "b.json")])
     assert both.find("cora", "teacher gcn", OURS) == second.lines[0]
     assert both.find("cora", "student krd", OURS) == first.lines[1]
 
