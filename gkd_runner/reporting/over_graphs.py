@@ -9,7 +9,7 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
-from gkd_runner.results.over_graphs import ALL, OverGraphs, over_graphs
+from gkd_runner.results.over_graphs import ALL, OverGraphs, several_graphs
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -21,7 +21,7 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
     """A row per method, in blocks: over all settings, and in each."""
     here = comparison.selected
     here = here[(here[GROUP] == [group[name] for name in GROUP]).all(axis=1)]
-    compared = [each for each in over_graphs(here) if len(each.cells.graphs) > 1]
+    compared = several_graphs(here)
     present = {method for each in compared for method in each.cells.methods}
     bases = [name for name in references() if name in present]
     columns = ["rank", "accuracy", *(name for base in [*bases, OTHER] for name in _columns(base))]
@@ -57,12 +57,23 @@ def _few(compared: Sequence[OverGraphs]) -> str:
 
 def heading(each: OverGraphs, comparison: Comparison) -> str:
     """The setting, what is compared and what was left out."""
-    cells, setting = each.cells, each.names["setting"]
-    over = "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
-    counts = f"{len(cells.graphs)} graphs, {len(cells.cells)} cells, {cells.units} pairs"
+    cells = each.cells
     left_out = [f"{name} (in {count} cells)" for name, count in cells.left_out.items()]
     left_out += [f"{cells.incomplete} cells without all methods"] if cells.incomplete else []
-    return "; ".join([over, counts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
+    parts = [over_text(each, comparison), counts_text(each)]
+    return "; ".join([*parts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
+
+
+def over_text(each: OverGraphs, comparison: Comparison) -> str:
+    """``all settings``, or the setting."""
+    setting = each.names["setting"]
+    return "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
+
+
+def counts_text(each: OverGraphs) -> str:
+    """``6 graphs, 24 cells, 120 pairs``."""
+    cells = each.cells
+    return f"{len(cells.graphs)} graphs, {len(cells.cells)} cells, {cells.units} pairs"
 
 
 def _rows(each: OverGraphs, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,8 +87,8 @@ def _rows(each: OverGraphs, bases: Sequence[str]) -> Iterator[tuple[str, dict[st
 
 
 def p_text(p: float) -> str:
-    """``0.012``, or ``<0.001``."""
-    return f"{p:.3f}" if p >= 0.001 else "<0.001"
+    """``0.0498``, or ``<0.0001``."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
 def _columns(base: str) -> tuple[str, str]:

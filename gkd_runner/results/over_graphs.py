@@ -94,3 +94,8 @@ def over_graphs(
             cells = shared_cells(here, chosen)
             if len(cells.methods) > 1 and cells.cells:
                 yield OverGraphs(names | {"setting": setting}, cells)
+
+
+def several_graphs(selected: pd.DataFrame) -> list[OverGraphs]:
+    """What ``over_graphs`` gives, where there is more than one graph."""
+    return [each for each in over_graphs(selected) if len(each.cells.graphs) > 1]
