@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 
 from gkd_runner.common.files import replacing
 from gkd_runner.methods import METHODS
-from gkd_runner.reporting.over_graphs import counts_text, over_text, p_text
+from gkd_runner.reporting.methods_table import counts_text, over_text, p_text
 from gkd_runner.reporting.text import group_title
 from gkd_runner.results.compare import Comparison
 from gkd_runner.results.frame import ReportError
-from gkd_runner.results.over_graphs import OverGraphs, several_graphs
+from gkd_runner.results.method_comparison import MethodComparison, several_graphs
 from gkd_runner.results.selection import GROUP
 
 GREY = "#666666"
@@ -60,7 +60,7 @@ def save_figures(comparison: Comparison, folder: Path) -> list[Path]:
     return paths
 
 
-def figures(each: OverGraphs, comparison: Comparison) -> Iterator[tuple[str, Figure]]:
+def figures(each: MethodComparison, comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     """The kind of each figure, and the figure; ranks only where they were tested."""
     title = f"{over_text(each, comparison)}; {counts_text(each)}\n{group_title(each.names)}"
     if each.ranking.groups:
@@ -68,7 +68,7 @@ def figures(each: OverGraphs, comparison: Comparison) -> Iterator[tuple[str, Fig
     yield "profile", profile_figure(each, title)
 
 
-def ranks_figure(each: OverGraphs, title: str) -> Figure:
+def ranks_figure(each: MethodComparison, title: str) -> Figure:
     """The critical-difference diagram: a bar joins methods that are not told apart."""
     tests = each.ranking
     names, alike = list(tests.ranks), [set(group) for group in tests.groups]
@@ -101,7 +101,7 @@ def ranks_figure(each: OverGraphs, title: str) -> Figure:
     return canvas
 
 
-def profile_figure(each: OverGraphs, title: str) -> Figure:
+def profile_figure(each: MethodComparison, title: str) -> Figure:
     """The performance profile, with some intervals side by side: bands would hide each other."""
     canvas = Figure(figsize=(7, 3.8), layout="constrained")
     panel = canvas.subplots()
@@ -132,6 +132,6 @@ def _colour(method: str) -> str:
     return METHODS[method].colour if method in METHODS else GREY
 
 
-def _name(each: OverGraphs) -> str:
+def _name(each: MethodComparison) -> str:
     names = "-".join(each.names[name] for name in (*GROUP, "setting"))
     return re.sub(r"[^\w.-]", "-", names)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
-from gkd_runner.reporting.over_graphs import methods_table
+from gkd_runner.reporting.methods_table import methods_table
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (

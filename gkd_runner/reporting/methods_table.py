@@ -9,7 +9,7 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
-from gkd_runner.results.over_graphs import ALL, OverGraphs, several_graphs
+from gkd_runner.results.method_comparison import ALL, MethodComparison, several_graphs
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -29,7 +29,7 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
         {"block": heading(each, comparison), "label": label, "column": column, **cell}
         for each in compared
         for label, row in _rows(each, bases)
-        for column, cell in (dict.fromkeys(columns, {}) | row).items()
+        for column, cell in ({name: {} for name in columns} | row).items()
     )
     return make_table(TITLE, CAPTION + _few(compared), cells, columns)
 
@@ -49,13 +49,13 @@ CAPTION = (
 )
 
 
-def _few(compared: Sequence[OverGraphs]) -> str:
+def _few(compared: Sequence[MethodComparison]) -> str:
     if all(len(each.cells.graphs) >= FEWEST_GRAPHS for each in compared):
         return ""
     return f" Fewer than {FEWEST_GRAPHS} graphs have neither tests nor intervals."
 
 
-def heading(each: OverGraphs, comparison: Comparison) -> str:
+def heading(each: MethodComparison, comparison: Comparison) -> str:
     """The setting, what is compared and what was left out."""
     cells = each.cells
     left_out = [f"{name} (in {count} cells)" for name, count in cells.left_out.items()]
@@ -64,19 +64,19 @@ def heading(each: OverGraphs, comparison: Comparison) -> str:
     return "; ".join([*parts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
 
 
-def over_text(each: OverGraphs, comparison: Comparison) -> str:
+def over_text(each: MethodComparison, comparison: Comparison) -> str:
     """``all settings``, or the setting."""
     setting = each.names["setting"]
     return "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
 
 
-def counts_text(each: OverGraphs) -> str:
+def counts_text(each: MethodComparison) -> str:
     """``6 graphs, 24 cells, 120 pairs``."""
     cells = each.cells
     return f"{len(cells.graphs)} graphs, {len(cells.cells)} cells, {cells.units} pairs"
 
 
-def _rows(each: OverGraphs, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(each: MethodComparison, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The label and cells of each method, and below them the tests of the ranks."""
     for method in each.cells.methods:
         yield method, _cells(each, method, bases)
@@ -95,7 +95,7 @@ def _columns(base: str) -> tuple[str, str]:
     return f"- {base}", f"> {base}"
 
 
-def _cells(each: OverGraphs, method: str, bases: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _cells(each: MethodComparison, method: str, bases: Sequence[str]) -> dict[str, dict[str, Any]]:
     other = each.best_other(method)
     against = {base: each.versus[method, base] for base in bases if (method, base) in each.versus}
     best = next(iter(each.means)) == method and each.versus[method, other].sign > 0
