@@ -58,8 +58,8 @@ def _few(compared: Sequence[MethodComparison]) -> str:
 def heading(each: MethodComparison, comparison: Comparison) -> str:
     """The setting, what is compared and what was left out."""
     cells = each.cells
-    left_out = [f"{name} (in {count} cells)" for name, count in cells.left_out.items()]
-    left_out += [f"{cells.incomplete} cells without all methods"] if cells.incomplete else []
+    left_out = [f"{name} (ran in {_counted(count)})" for name, count in cells.left_out.items()]
+    left_out += [f"{_counted(cells.incomplete)} without all methods"] if cells.incomplete else []
     parts = [over_text(each, comparison), counts_text(each)]
     return "; ".join([*parts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
 
@@ -73,7 +73,11 @@ def over_text(each: MethodComparison, comparison: Comparison) -> str:
 def counts_text(each: MethodComparison) -> str:
     """``6 graphs, 24 cells, 120 pairs``."""
     cells = each.cells
-    return f"{len(cells.graphs)} graphs, {len(cells.cells)} cells, {cells.units} pairs"
+    return f"{len(cells.graphs)} graphs, {_counted(len(cells.cells))}, {cells.units} pairs"
+
+
+def _counted(cells: int) -> str:
+    return f"{cells} cell{'' if cells == 1 else 's'}"
 
 
 def _rows(each: MethodComparison, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,8 +9,8 @@ sqrt(G / (G - 1)): resampling G graphs underestimates their variance by (G - 1) 
 Tibshirani, An Introduction to the Bootstrap, 1993, chapters 12.2 and 17.6.) Graphs with unequal
 numbers of cells count as G = 1 / sum(w^2) graphs, where w are their shares of the cells.
 
-Coverage and median width of 95% intervals for 6 graphs with 2 cells of 5 seeds each, by the standard
-deviation between graphs, where that between seeds is 1 (``scripts/interval_coverage.py
+Coverage and median width of 95% intervals for 6 graphs with 2 cells of 5 seeds each, by the
+standard deviation between graphs, where that between seeds is 1 (``scripts/interval_coverage.py
 --repetitions 1000``):
 
 | interval | 0 | 1 | 3 | 1, exponential |
@@ -23,10 +23,10 @@ deviation between graphs, where that between seeds is 1 (``scripts/interval_cove
 | t of graph means, no resampling | 94% (0.63) | 95% (2.06) | 96% (5.94) | 91% (1.79) |
 | percentiles over runs alone | 92% (0.44) | 39% (0.44) | 14% (0.44) | 39% (0.44) |
 
-With 3 graphs this one covers 95% or more of each column (``--graphs 3``), percentiles over graphs and
-runs 76 to 97%. Where graphs agree it is too wide by up to sqrt(2), as graph means hold the chance of
-their runs already: it errs on the safe side. Bootstrap-t has not that fault, but no bounds where few
-graphs differ, as for a probability of 1 on five of six graphs.
+With 3 graphs this one covers 95% or more of each column (``--graphs 3``), percentiles over graphs
+and runs 76 to 97%. Where graphs agree it is too wide by up to sqrt(2), as graph means hold the
+chance of their runs already: it errs on the safe side. Bootstrap-t has not that fault, but no
+bounds where few graphs differ, as for a probability of 1 on five of six graphs.
 """
 
 from __future__ import annotations

@@ -103,8 +103,8 @@ def test_what_is_left_out_stands_in_the_heading() -> None:
 
     assert found is not None
     assert found.cells.index[0][1] == (
-        "transductive; 4 graphs, 4 cells, 12 pairs; left out: krd (in 1 cells), 1 cells without all"
-        " methods"
+        "transductive; 4 graphs, 4 cells, 12 pairs;"
+        " left out: krd (ran in 1 cell), 1 cell without all methods"
     )
 
 
