@@ -169,7 +169,10 @@ class Method(ABC, Generic[ConfigT]):
 
     @property
     def variants(self) -> Sequence[Method[ConfigT]]:
-        """The methods of which a student each is trained; the best on validation is kept."""
+        """The methods of which a student each is trained; validation decides which is kept.
+
+        The first is kept unless another is clearly better.
+        """
         return (self,)
 
     def chosen(self, facts: Mapping[str, Any]) -> Method[ConfigT]:

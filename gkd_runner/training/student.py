@@ -122,8 +122,8 @@ def train_students(
 ) -> list[Trained]:
     """Train one student per task, all at once, on the soft labels of its teacher.
 
-    Of a method with variants each is trained, and the best of each task is kept. The processes
-    divide each mini-batch; only the first gets the students.
+    Of a method with variants each is trained, and one is kept for each task (``best_variant``). The
+    processes divide each mini-batch; only the first gets the students.
     """
     method = build_method(config.method)
     if len(method.variants) == 1:
@@ -134,7 +134,9 @@ def train_students(
         alone = replace(config, method=variant.config)
         trained.append(train_students(tasks, soft_labels, alone, device, _silent, processes))
     tell_progress("variants", 1.0)
-    best = [best_variant(of_task) for of_task in zip(*trained, strict=True)]
+    if not processes.first:
+        return []
+    best = [best_variant(task, own) for task, *own in zip(tasks, *trained, strict=True)]
     replay([task.seed for task in tasks], [student.history for student in best], on_epochs)
     return best
 
