@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.results.scores import Scores, SeedResult, StageResult
+from gkd_runner.options.schema import METRICS
+from gkd_runner.results.scores import SeedResult, StageResult
 from gkd_runner.results.warnings import warnings_of
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ IDENTITY = {
 
 @dataclass(frozen=True)
 class StageMetrics:
-    """The names of one stage's metrics. Accuracies are in [0, 1].
+    """The names of one stage's metrics. Scores are in [0, 1].
 
-    ``epoch`` to ``val_accuracy`` are logged each epoch; their summary is the selected epoch's. The
-    others are known at the end: test accuracies come from the restored best state alone.
+    ``epoch`` to ``val_accuracy`` are logged each epoch, and so is the metric that selects
+    (``val_macro_f1`` or ``val_roc_auc``); their summary is the selected epoch's. The others are
+    known at the end: test scores come from the restored best state alone. Those by other metrics
+    are called as the accuracies are: ``test_macro_f1``, ``test_hidden_roc_auc`` and so on.
     """
 
     epoch: str
@@ -87,7 +90,7 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
 
     Args:
         result: the seed's result.
-        selected: the epoch with the best validation accuracy of each stage that was trained.
+        selected: the epoch with the best validation score of each stage that was trained.
     """
     diagnostics = result.diagnostics
     values = {
@@ -114,8 +117,14 @@ def _stage(stage: str, result: StageResult, selected: Epoch | None) -> dict[str,
         names.epochs: result.epochs,
         names.seconds: result.seconds,
     } if selected else {}  # fmt: skip
-    return of_training | _accuracies(names, result.scores)
+    return of_training | _scores(stage, result)
 
 
-def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:
-    return {getattr(names, f"{part}_accuracy"): getattr(scores, part) for part in scores.parts}
+def _scores(stage: str, result: StageResult) -> dict[str, float | None]:
+    """Every metric over the parts that an accuracy is over."""
+    return {
+        f"{stage}/{part}_{metric}": getattr(scores, part)
+        for metric in METRICS
+        if (scores := result.of(metric))
+        for part in result.scores.parts
+    }
