@@ -32,19 +32,26 @@ IDENTITY = {
 class StageMetrics:
     """The names of one stage's metrics. Scores are in [0, 1].
 
-    ``epoch`` to ``val_accuracy`` are logged each epoch, and so is the metric that selects
-    (``val_macro_f1`` or ``val_roc_auc``); their summary is the selected epoch's. The others are
-    known at the end: test scores come from the restored best state alone. Those by other metrics
-    are called as the accuracies are: ``test_macro_f1``, ``test_hidden_roc_auc`` and so on.
+    ``epoch`` to ``val_accuracy`` are logged each epoch, and so are ``val_macro_f1`` or
+    ``val_roc_auc`` where the metric selects; their summary is the selected epoch's. The others are
+    known at the end: test scores come from the restored best state alone.
     """
 
     epoch: str
     loss: str
     val_loss: str
     val_accuracy: str
+    val_macro_f1: str
+    val_roc_auc: str
     test_accuracy: str
     test_observed_accuracy: str
     test_hidden_accuracy: str
+    test_macro_f1: str
+    test_observed_macro_f1: str
+    test_hidden_macro_f1: str
+    test_roc_auc: str
+    test_observed_roc_auc: str
+    test_hidden_roc_auc: str
     best_epoch: str
     epochs: str
     seconds: str
@@ -52,7 +59,8 @@ class StageMetrics:
     @property
     def curves(self) -> tuple[str, ...]:
         """Metrics that are drawn over ``epoch``."""
-        return (self.loss, self.val_loss, self.val_accuracy)
+        scores = (self.val_accuracy, self.val_macro_f1, self.val_roc_auc)
+        return (self.loss, self.val_loss, *scores)
 
 
 def _of_stage(stage: str) -> StageMetrics:
@@ -117,13 +125,13 @@ def _stage(stage: str, result: StageResult, selected: Epoch | None) -> dict[str,
         names.epochs: result.epochs,
         names.seconds: result.seconds,
     } if selected else {}  # fmt: skip
-    return of_training | _scores(stage, result)
+    return of_training | _scores(names, result)
 
 
-def _scores(stage: str, result: StageResult) -> dict[str, float | None]:
+def _scores(names: StageMetrics, result: StageResult) -> dict[str, float | None]:
     """Every metric over the parts that an accuracy is over."""
     return {
-        f"{stage}/{part}_{metric}": getattr(scores, part)
+        getattr(names, f"{part}_{metric}"): getattr(scores, part)
         for metric in METRICS
         if (scores := result.of(metric))
         for part in result.scores.parts
