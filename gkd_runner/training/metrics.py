@@ -15,7 +15,7 @@ Metric = Callable[[Float[Tensor, "R k C"], Int[Tensor, "R k"]], Float[Tensor, " 
 
 
 def selecting(
-    select_by: str, parts: Sequence[tuple[Float[Tensor, "R k C"], Int[Tensor, "R k"]]]
+    select_by: str, parts: Sequence[tuple[Float[Tensor, "R _ C"], Int[Tensor, "R _"]]]
 ) -> dict[str, Float[Tensor, " R"]]:
     """The metric ``select_by``, by its name, of nodes in parts; nothing if it is accuracy.
 
