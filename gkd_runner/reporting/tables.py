@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
+from gkd_runner.reporting.methods_table import methods_table
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
@@ -92,6 +93,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         )
         made = (
             _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
+            methods_table(comparison, group),
             _differences(blocks, comparison),
             verdict_table([v for v in judged if all(v.names[n] == group[n] for n in GROUP)]),
             average_gains(comparison, group) if in_papers else None,
