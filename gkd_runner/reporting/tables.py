@@ -17,6 +17,7 @@ from gkd_runner.reporting.text import (
     Facts,
     gap_text,
     group_title,
+    metric_title,
     notes_on,
     own_teacher,
     replicas_text,
@@ -26,6 +27,7 @@ from gkd_runner.reporting.text import (
 )
 from gkd_runner.reporting.verdicts import verdict_table
 from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import (
     DATASETS,
     GROUP,
@@ -37,6 +39,12 @@ from gkd_runner.results.selection import (
 )
 from gkd_runner.results.verdict import verdicts
 from gkd_runner.results.verdict_text import NODES, nodes_text
+
+LACKING = {
+    "macro_f1": " Runs of earlier versions have none.",
+    "roc_auc": " Graphs of more than two classes and runs of earlier versions have none.",
+}
+"""Why a metric may be missing."""
 
 Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""
@@ -75,6 +83,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
     ``failed`` has the names of the configurations of which a run failed.
     """
     of_groups, judged = {}, verdicts(comparison)
+    in_papers = comparison.metric == "accuracy"  # the only metric that they publish
     for names, summary in comparison.summary.groupby(level=GROUP, sort=False):
         group = dict(zip(GROUP, names, strict=True))
         same = (failed["protocol"] == group["protocol"]) & (failed["preset"] == group["preset"])
@@ -87,8 +96,8 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
             methods_table(comparison, group),
             _differences(blocks, comparison),
             verdict_table([v for v in judged if all(v.names[n] == group[n] for n in GROUP)]),
-            average_gains(comparison, group),
-            single_accuracies(comparison, group),
+            average_gains(comparison, group) if in_papers else None,
+            single_accuracies(comparison, group) if in_papers else None,
         )
         of_groups[group_title(group)] = [table for table in made if table]
     return of_groups
@@ -108,15 +117,16 @@ def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame)
 def _accuracies(
     blocks: list[Block], comparison: Comparison, failures: set[Configuration]
 ) -> Table | None:
+    name = METRIC_NAMES[comparison.metric]
     caption = (
-        "Test accuracy in %, mean ± population std over splits and seeds (their number where it"
+        f"Test {name} in %, mean ± population std over splits and seeds (their number where it"
         " differs). The best method is bold and the second underlined, unless a paired t test"
         " cannot tell them from the next (p >= 0.05). The last row counts the nodes that one"
-        " accuracy is over."
+        f" {name} is over.{LACKING.get(comparison.metric, '')}"
     )
     shown = comparison.summary.to_dict("index")
     cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
-    return make_table("Accuracy", caption, cells, blocks[0].datasets)
+    return make_table(metric_title(comparison.metric), caption, cells, blocks[0].datasets)
 
 
 def _accuracy_cells(
@@ -170,8 +180,11 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
+    metric = comparison.metric
+    of_metric = "" if metric == "accuracy" else f" of {METRIC_NAMES[metric]}"
     caption = (
-        "Difference in points, paired over the same seeds, or over splits (each the mean of its"
+        f"Difference{of_metric} in points,"
+        " paired over the same seeds, or over splits (each the mean of its"
         " seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
         f" t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
     )

@@ -8,6 +8,7 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_text import (
     REASONS,
@@ -29,7 +30,8 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
         f" interval to {base}. The last column compares times to answer for one node on the CPU,"
         " where they were measured; * where a paired t test has p < 0.05."
     )
-    columns = ("verdict", "best", "accuracy", "nodes", f"- {base}", "- teacher", "- next", "faster")
+    metric = METRIC_NAMES[verdicts[0].metric] if verdicts else ""
+    columns = ("verdict", "best", metric, "nodes", f"- {base}", "- teacher", "- next", "faster")
     cells = (
         {"block": _block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
         for verdict in verdicts

@@ -82,8 +82,8 @@ def shared_cells(selected: pd.DataFrame, methods: Iterable[str] | None = None) -
     largest (the larger number if two are equal). Raises ``ReportError`` for a method without a run.
     """
     unit = [*PLACE, "seed", "split", "split_hash"]
-    shown = selected.dropna(subset="student_accuracy")
-    wide = shown.set_index([*unit, "method"])["student_accuracy"].unstack("method")
+    shown = selected.dropna(subset="student_score")
+    wide = shown.set_index([*unit, "method"])["student_score"].unstack("method")
     ran = wide.notna().groupby(level=PLACE, sort=False).any()  # cells x methods
     chosen = _largest(wide, ran) if methods is None else checked(methods, ran.columns)
     complete = wide[chosen].dropna()

@@ -114,7 +114,7 @@ def compare_methods(
         settings = in_order(rows["setting"], SETTINGS)
         for setting in [ALL, *settings] if len(settings) > 1 else settings:
             here = rows if setting == ALL else rows[rows["setting"] == setting]
-            present = set(here.dropna(subset="student_accuracy")["method"])
+            present = set(here.dropna(subset="student_score")["method"])
             if chosen is not None and not present.issuperset(chosen):
                 continue
             cells = shared_cells(here, chosen)

@@ -2,64 +2,71 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import torch
 
+from gkd_runner.common.seeding import generator
 from gkd_runner.data.task import Task
 from gkd_runner.training.fit import Epoch, OnEpochs
+from gkd_runner.training.metrics import score
 from gkd_runner.training.stage import Trained
 
-Hits = npt.NDArray[np.bool_]
+RESAMPLES = 200
+"""Bootstrap samples of a standard error, which they give to 5%."""
 
 
-def best_variant(task: Task, students: Sequence[Trained]) -> Trained:
+def best_variant(task: Task, students: Sequence[Trained], select_by: str = "accuracy") -> Trained:
     """The student to keep: the first, unless another is better by more than one standard error.
 
-    Accuracies are those of the validation nodes, and the standard error is that of their paired
-    difference. Of several that are better by that much the best is kept, and of equal ones the one
-    with the smallest validation loss. Its facts list all of them, and its seconds are those of all.
-    Breiman et al. (1984) prefer the simplest tree by the same rule.
+    Each stands for its own best epoch on the validation nodes, and ``select_by`` names the metric.
+    Of several that are better by that much the best is kept, and of equal ones the one with the
+    smallest validation loss. Its facts list all of them, and its seconds are those of all.
+    Breiman et al. (1984) choose the simplest of several trees by the same rule.
     """
     first, *others = students
-    hits = [_hits(task, student) for student in students]
-    ahead = [
-        student
-        for student, own in zip(others, hits[1:], strict=True)
-        if own.mean() - hits[0].mean() > standard_error(own, hits[0])
-    ]
-    best = max(ahead, key=_rank, default=first)
-    facts = {**best.facts, "variants": [_facts(student) for student in students]}
+    ahead = []
+    for student in others:
+        gain = _chosen_epoch(student).val(select_by) - _chosen_epoch(first).val(select_by)
+        if gain > 0 and gain > standard_error(task, student, first, select_by):
+            ahead.append(student)
+    best = max(ahead, key=lambda student: _rank(student, select_by), default=first)
+    facts = {**best.facts, "variants": [_facts(student, select_by) for student in students]}
     return replace(best, facts=facts, seconds=sum(student.seconds for student in students))
 
 
-def standard_error(ours: Hits, theirs: Hits) -> float:
-    """Standard error of the difference of two accuracies on the same nodes."""
-    apart = ours.astype(np.float64) - theirs
-    return float(apart.std() / math.sqrt(len(apart)))
+def standard_error(task: Task, ours: Trained, theirs: Trained, select_by: str) -> float:
+    """Standard error of the difference of two students' scores, by resampled validation nodes.
 
-
-def _hits(task: Task, student: Trained) -> Hits:
+    Samples in which the metric is not defined, as only one class occurs, do not count.
+    """
     val = task.seen.val
-    predicted = student.observed_logits[val].argmax(1)
-    return np.asarray(predicted == task.training_graph.labels[val])
+    pair = np.stack([student.observed_logits[val] for student in (ours, theirs)])
+    logits = torch.from_numpy(pair)
+    classes = torch.from_numpy(task.training_graph.labels[val]).expand(2, -1)
+    draws = generator(task.seed, "resampled validation nodes")
+    differences = []
+    for _ in range(RESAMPLES):
+        drawn = torch.from_numpy(draws.integers(len(val), size=len(val)))
+        ahead, behind = score(select_by, logits[:, drawn], classes[:, drawn]).tolist()
+        differences.append(ahead - behind)
+    return float(np.nanstd(differences))
 
 
-def _rank(student: Trained) -> tuple[float, float]:
+def _rank(student: Trained, select_by: str) -> tuple[float, float]:
     chosen = _chosen_epoch(student)
-    return chosen.val_accuracy, -chosen.val_loss
+    return chosen.val(select_by), -chosen.val_loss
 
 
-def _facts(student: Trained) -> dict[str, Any]:
+def _facts(student: Trained, select_by: str) -> dict[str, Any]:
     chosen = _chosen_epoch(student)
     return {
         **student.facts,
         "best_epoch": student.best_epoch,
-        "val_accuracy": chosen.val_accuracy,
+        f"val_{select_by}": chosen.val(select_by),
         "val_loss": chosen.val_loss,
     }
 

@@ -46,14 +46,17 @@ TASK = Task(
 ALONE = ("method=adaprop", "method.further_hops=[]", "method.further_lams=[]")
 
 
-def student(name: str, right: Sequence[bool], val_loss: float = 1.0) -> Trained:
+def student(
+    name: str, right: Sequence[bool], val_loss: float = 1.0, score: float | None = None
+) -> Trained:
     """A student that answers these validation nodes of ``TASK`` rightly at its second epoch."""
     wrong = 1 - TASK.training_graph.labels[TASK.seen.val]
     classes = np.where(right, TASK.training_graph.labels[TASK.seen.val], wrong)
     logits = np.zeros((len(TASK.observed), 2), dtype=np.float32)
     logits[TASK.seen.val, classes] = 1.0
     epochs = [0.1, float(np.mean(right)), 0.2]
-    history = [Epoch(n, 1.0, val_loss, value) for n, value in enumerate(epochs, 1)]
+    logged = (("val_macro_f1", score),) if score is not None else ()
+    history = [Epoch(n, 1.0, val_loss, value, logged) for n, value in enumerate(epochs, 1)]
     return Trained(0, {}, logits, logits[:0], 2, history, 2.0, {"name": name})
 
 
@@ -82,11 +85,22 @@ def test_the_first_is_kept_unless_another_is_better_by_more_than_one_standard_er
     assert kept(student("a", right(70)), student("b", mirrored)).facts["name"] == "a"
 
 
-def test_the_standard_error_is_that_of_paired_differences() -> None:
-    ours, theirs = np.array(right(80)), np.array(right(72)[::-1])
-    apart = ours.astype(float) - theirs.astype(float)
-    assert standard_error(ours, theirs) == pytest.approx(apart.std() / 10)
-    assert standard_error(ours, ours) == 0
+@pytest.mark.parametrize("select_by", ["accuracy", "macro_f1", "roc_auc"])
+def test_the_standard_error_is_that_of_paired_differences(select_by: str) -> None:
+    ours, theirs = student("a", right(80)), student("b", right(72)[::-1])
+    error = standard_error(TASK, ours, theirs, select_by)
+    apart = np.array(right(80)) - np.array(right(72)[::-1]).astype(float)
+    if select_by == "accuracy":
+        assert error == pytest.approx(apart.std() / 10, rel=0.15)
+    assert 0.02 < error < 0.15
+    assert standard_error(TASK, ours, ours, select_by) == 0
+
+
+def test_another_metric_may_keep_another_student() -> None:
+    labels = TASK.training_graph.labels[TASK.seen.val]
+    all_zero = student("a", list(labels == 0), score=0.3)
+    fair = student("b", right(60), score=0.6)
+    assert best_variant(TASK, [all_zero, fair], "macro_f1").facts["name"] == "b"
 
 
 def test_of_several_clearly_better_ones_the_best_is_kept() -> None:
