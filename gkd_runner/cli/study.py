@@ -18,6 +18,7 @@ hardness   which nodes are hard, whether HGMD helps there, what its subgraphs co
 influence  GNNs that learn from the most or the least influential training nodes
 ablation   InfGraND without influence or propagation; pooling; hops
 scarcity   10, 20, 40 and 100% of the training labels
+recipe     which part of a student carries its accuracy: hops, dropout on features, ...
 inference  time, memory and nodes read per node, by batch size (always measured anew)
 
 Cora, Citeseer and Pubmed (inference: six graphs), the gcn teacher (influence, inference: all),

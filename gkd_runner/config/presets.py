@@ -181,8 +181,11 @@ def _changed(config: Config) -> Iterator[tuple[str, Any]]:
         root[group] = _loaded(path) if path else asdict(getattr(config, group))
     ignored = {"dataset.name", "dataset.path", "protocol.name"}
     for group in COMPARED:
-        for name, value in asdict(getattr(config, group)).items():
-            if f"{group}.{name}" not in ignored and root[group].get(name) != value:
+        own = getattr(config, group)
+        defaults = {each.name: each.default for each in fields(own)}
+        for name, value in asdict(own).items():
+            plain = root[group].get(name, defaults[name])
+            if f"{group}.{name}" not in ignored and plain != value:
                 yield f"{group}.{name}", value
 
 

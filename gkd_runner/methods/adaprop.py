@@ -16,20 +16,15 @@ from typing import Any
 
 from gkd_runner.common.lazy import torch
 from gkd_runner.common.probabilities import negative_entropy
-from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget
-from gkd_runner.options.schema import MethodConfig, Range, option
+from gkd_runner.options.schema import MethodConfig, option
 
 
 @dataclass
 class AdaPropConfig(MethodConfig):
     """AdaProp: propagation and trust in the teacher, chosen on validation."""
 
-    propagation_hops: int = option(
-        "P: features are averaged over hops 0 to P.", at_least=0, search=Range(0, 8)
-    )
-    self_loops: float = option("s in A + sI.", above=0)
     further_hops: list[int] = option("Other numbers of hops that are tried.", at_least=0)
     further_lams: list[float] = option(
         "Other values of lam that are tried; 1 leaves the teacher out.", at_least=0, at_most=1
@@ -57,13 +52,6 @@ class AdaProp(Method[AdaPropConfig]):
     def _variant(self, hops: int, lam: float) -> AdaProp:
         config = replace(self.config, propagation_hops=hops, lam=lam)
         return AdaProp(replace(config, further_hops=[], further_lams=[]))
-
-    @property
-    def propagation(self) -> Propagation | None:
-        """Features are averaged over hops 0 to P."""
-        if self.config.propagation_hops == 0:
-            return None
-        return Propagation(self.config.propagation_hops, self.config.self_loops, "mean")
 
     def prepare(self, classroom: Classroom) -> None:
         probabilities = classroom.probabilities(self.config.tau)

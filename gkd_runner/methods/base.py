@@ -185,7 +185,13 @@ class Method(ABC, Generic[ConfigT]):
 
         An exported student computes the features of new nodes by it.
         """
-        return None
+        hops = self.config.propagation_hops
+        return Propagation(hops, self.config.self_loops, self._pooling) if hops else None
+
+    @property
+    def _pooling(self) -> str:
+        """How the hops are pooled."""
+        return "mean"
 
     def features(self, graph: GraphData) -> Features:
         """The student's input on any graph (the observed one, or all for hidden nodes)."""

@@ -15,7 +15,6 @@ from gkd_runner.common.lazy import torch
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task, once_per_object
 from gkd_runner.graph.influence import Influence, node_influence
-from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.base import Classroom, Method, PresetTable
 from gkd_runner.methods.objective import SoftTarget, take_rows
 from gkd_runner.options.schema import MethodConfig, Range, option
@@ -81,12 +80,8 @@ class InfGraND(Method[InfgrandConfig]):
         return super().mistakes()
 
     @property
-    def propagation(self) -> Propagation | None:
-        """Features are pooled over hops 0 to P."""
-        config = self.config
-        if config.propagation_hops == 0:
-            return None
-        return Propagation(config.propagation_hops, config.self_loops, config.pooling)
+    def _pooling(self) -> str:
+        return self.config.pooling
 
     def prepare(self, classroom: Classroom) -> None:
         super().prepare(classroom)

@@ -30,6 +30,7 @@ class Range(NamedTuple):
 def option(
     help: str,  # noqa: A002
     *,
+    default: Any = MISSING,
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
@@ -40,13 +41,14 @@ def option(
 ) -> Any:
     """One option: its meaning and the values that it may take (each item of a list).
 
-    A ``distinct`` list has at least one item and none twice. ``gkd-search`` varies the
-    options of method and student that have a range to ``search``.
+    Its default stands in the YAML file, or here if the file need not name it. A ``distinct`` list
+    has at least one item and none twice. ``gkd-search`` varies the options of method and student
+    that have a range to ``search``.
     """
     limits = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     rules = {name: limit for name, limit in limits.items() if limit is not None}
     return field(
-        default=MISSING,
+        default=default,
         metadata={
             "help": help,
             "rules": rules,
@@ -221,6 +223,12 @@ class MethodConfig:
         "Temperature of soft labels and student in the distillation loss.",
         above=0,
         search=Range(0.5, 3.0),
+    )
+    propagation_hops: int = option(
+        "P: the student reads features pooled over hops 0 to P.", default=0, at_least=0
+    )
+    self_loops: float = option(
+        "s in A + sI, by which features are propagated.", default=2.0, above=0
     )
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from gkd_runner.common.errors import ConfigError, nearest
-from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
+from gkd_runner.studies import ablation, hardness, inference, influence, recipe, scarcity
 from gkd_runner.studies.study import Study
 
 STUDIES: dict[str, Study] = {
@@ -16,6 +16,7 @@ STUDIES: dict[str, Study] = {
     "influence": influence.STUDY,
     "ablation": ablation.STUDY,
     "scarcity": scarcity.STUDY,
+    "recipe": recipe.STUDY,
     "inference": inference.STUDY,
 }
 
