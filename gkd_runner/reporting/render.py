@@ -41,6 +41,7 @@ def _terminal(table: Table, width: int) -> Iterator[RenderableType]:
     written.insert(0, "", [Text(label) for label in written.index.get_level_values("label")])
     widths = [max(len(name), *(text.cell_len for text in written[name])) for name in written]
     yield Text(f"\n{table.title}")
+    yield from map(Text, table.lead)
     for heading, block in written.groupby(level="block", sort=False):
         yield Text(f"\n{heading}".rstrip(), style="italic")
         for part in _parts(widths, width):
@@ -97,6 +98,8 @@ def _markdown(table: Table) -> Iterator[str]:
     )
     align = ("left", *("right" for _ in table.columns))
     yield f"### {table.title}\n"
+    yield from (f"- {sentence}" for sentence in table.lead)
+    yield ""
     yield rows.to_markdown(index=False, disable_numparse=True, colalign=align)
     notes = "".join(f"<br><sup>{letter}</sup> {n}" for n, letter in table.footnotes().items())
     yield f"\n{table.caption}{notes}\n"
@@ -134,6 +137,8 @@ def latex(tables: Tables) -> str:
 def _latex(table: Table) -> Iterator[str]:
     """One tabular per block, so that each fits a page."""
     yield rf"\subsection*{{{_tex(table.title)}}}"
+    if table.lead:
+        yield rf"\noindent {_tex(' '.join(table.lead))}\par\medskip"
     written = table.written(_tex_cell).rename(columns=_tex, index=_tex)
     for heading, block in written.groupby(level="block", sort=False):
         rows = block.droplevel("block").rename_axis(rf"\emph{{{heading}}}").reset_index()

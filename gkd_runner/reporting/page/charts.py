@@ -13,10 +13,10 @@ import altair as alt
 from gkd_runner.methods import METHODS
 from gkd_runner.reporting.page.series import Names
 
-COLOURS = {"teacher": "#8a8a8a", **{name: method.colour for name, method in METHODS.items()}}
+COLOURS = {"teacher": "#696969", **{name: method.colour for name, method in METHODS.items()}}
 """Told apart on white and on dark ground, and with any one kind of cone missing."""
 
-SPARE = ("#009e73", "#a96b59", "#cc79a7")
+SPARE = ("#cc79a7", "#8c6d31", "#5c4a3a")
 """For methods that are not installed."""
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
