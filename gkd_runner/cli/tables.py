@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gkd_runner.cli.boundary import command
 from gkd_runner.cli.sources import load, make_parser
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDE = 200
 """Characters of a line where there is no terminal to fit."""
@@ -25,7 +29,8 @@ def main() -> None:
     from gkd_runner.reporting.tables import make_tables
     from gkd_runner.results.compare import compare
 
-    comparison = compare(load(arguments), arguments.accuracy)
+    comparison = compare(load(arguments), arguments.accuracy, arguments.metric)
+    _check_recorded(comparison.selected["student_score"], arguments.metric)
     failures = read_all_failures(arguments.sources)
     if arguments.out:
         for path in write_tables(comparison, failures, arguments.out):
@@ -36,10 +41,30 @@ def main() -> None:
     Console(width=width, highlight=False).print(terminal(make_tables(comparison, failures), width))
 
 
+def _check_recorded(scores: pd.Series, metric: str) -> None:
+    """Raise ``ReportError`` where no run has the metric."""
+    from gkd_runner.results.frame import ReportError
+
+    if metric != "accuracy" and scores.isna().all():
+        two_classes = "graphs of more than two classes have none, and " * (metric == "roc_auc")
+        raise ReportError(
+            f"--metric {metric}: no run has it; {two_classes}runs of earlier versions recorded"
+            " none: run them again, or leave --metric out"
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
+    from gkd_runner.options.schema import METRICS
+
     parser = make_parser(
         "gkd-tables",
-        "Compare finished runs: accuracies, paired differences, published figures.",
+        "Compare finished runs: scores, paired differences, published figures.",
+    )
+    parser.add_argument(
+        "--metric",
+        choices=METRICS,
+        default="accuracy",
+        help="what all tables compare (default: accuracy); roc_auc is of graphs with two classes",
     )
     parser.add_argument(
         "--out",

@@ -18,7 +18,7 @@ NAME = "gkd-train"
 
 
 def run(composed: DictConfig) -> float:
-    """Hydra's task function; returns the mean validation accuracy, what a search maximises.
+    """Hydra's task function; returns the mean validation score, what a search maximises.
 
     Under torchrun only the first process has a result.
     """
@@ -48,7 +48,7 @@ def run(composed: DictConfig) -> float:
                 return float("nan")
             result = train(config, processes=processes)
     make_console().print(report(result), crop=False)
-    return result.val_accuracy
+    return result.val_score
 
 
 @command(NAME, resumes=True)

@@ -25,6 +25,7 @@ def check_together(config: Config) -> list[str]:
         *_protocol(config),
         *_teacher(config),
         *_mini_batches(config),
+        *_selection(config),
         *build_method(config.method).mistakes(),
         *_preset(config),
         *_dataset(config),
@@ -86,6 +87,16 @@ def _mini_batches(config: Config) -> list[str]:
             f"{given}, but teacher.num_layers={teacher.num_layers}; give one number for each layer"
         )
     return mistakes
+
+
+def _selection(config: Config) -> list[str]:
+    classes = getattr(config.dataset, "classes", 2)  # of other graphs when they are read
+    if config.training.select_by == "roc_auc" and classes > 2:
+        return [
+            f"training.select_by=roc_auc needs two classes, and dataset.classes={classes}; use"
+            " training.select_by=macro_f1 or accuracy"
+        ]
+    return []
 
 
 def _preset(config: Config) -> list[str]:

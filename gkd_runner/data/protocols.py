@@ -55,6 +55,7 @@ def make_task(graph: GraphData, config: Config, seed: int, number: int = 0) -> T
     kept = keep_labels(split.train, graph.labels, protocol, seed)
     learnt = Split(kept, split.val, split.test)
     everything = np.arange(graph.num_nodes)
+    _check_selection(config, graph, split)
     if config.setting.name == "transductive":
         return Task(seed, graph, learnt, everything, np.empty(0, dtype=np.int64), number)
     hidden = hidden_nodes(split.test, protocol, family, seed)
@@ -63,6 +64,23 @@ def make_task(graph: GraphData, config: Config, seed: int, number: int = 0) -> T
         seen = np.sort(np.concatenate([split.train, split.val, split.test]))
     observed = np.setdiff1d(seen, hidden, assume_unique=True)
     return Task(seed, graph, learnt, observed, hidden, number)
+
+
+def _check_selection(config: Config, graph: GraphData, split: Split) -> None:
+    """Raise ``DataError`` where the validation nodes do not have what selects an epoch."""
+    if config.training.select_by != "roc_auc":
+        return
+    use = "use training.select_by=macro_f1 or accuracy"
+    if graph.num_classes != 2:
+        raise DataError(
+            f"training.select_by=roc_auc needs two classes, and {graph.name} has"
+            f" {graph.num_classes}; {use}"
+        )
+    if len(classes := np.unique(graph.labels[split.val])) < 2:
+        raise DataError(
+            f"training.select_by=roc_auc: all {len(split.val)} validation nodes of {graph.name}"
+            f" are of class {graph.classes[classes[0]]}; {use}, or another split"
+        )
 
 
 def draw_split(graph: GraphData, protocol: ProtocolConfig, family: str, seed: int) -> Split:

@@ -16,6 +16,7 @@ FAMILIES = ("planetoid", "amazon", "coauthor", "ogbn", "custom", "synthetic")
 DEVICES = ("auto", "cpu", "cuda")
 CACHE_MODES = ("use", "refresh", "off")
 CALIBRATIONS = ("temperature", "none")
+METRICS = ("accuracy", "macro_f1", "roc_auc")
 
 
 class Range(NamedTuple):
@@ -180,7 +181,13 @@ class TrainingConfig:
 
     max_epochs: int = option("Epochs at most.", at_least=1)
     patience: int = option(
-        "Epochs without a better or equal validation accuracy before stopping.", at_least=1
+        "Epochs without a better or equal validation score (select_by) before stopping.",
+        at_least=1,
+    )
+    select_by: str = option(
+        "Metric on the validation nodes that chooses the epoch, of teacher and student; roc_auc"
+        " needs a graph of two classes.",
+        choices=METRICS,
     )
     batch_size: int | None = option(
         "Nodes of each step, of teacher and student; null: all at once.", at_least=1

@@ -18,6 +18,7 @@ from gkd_runner.reporting.text import (
     gap_text,
     group_name,
     group_title,
+    metric_title,
     own_teacher,
     replicas_text,
     setting_text,
@@ -25,6 +26,7 @@ from gkd_runner.reporting.text import (
 )
 from gkd_runner.reporting.verdicts import overall_table, verdict_table
 from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import (
     DATASETS,
     GROUP,
@@ -37,6 +39,12 @@ from gkd_runner.results.selection import (
 from gkd_runner.results.verdict import verdicts
 from gkd_runner.results.verdict_overall import overalls
 from gkd_runner.results.verdict_text import NODES, nodes_text
+
+LACKING = {
+    "macro_f1": " Runs of earlier versions recorded none.",
+    "roc_auc": " Graphs of more than two classes have none; runs of earlier versions recorded none.",
+}
+"""Why a metric may be missing."""
 
 Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""
@@ -77,6 +85,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
     configurations of which a run failed.
     """
     of_groups, judged = {}, verdicts(comparison)
+    in_papers = comparison.metric == "accuracy"  # the only metric that they publish
     over_graphs = {group_name(overall.names): overall for overall in overalls(comparison)}
     sizes = comparison.summary.groupby(level=GROUP, sort=False).size()
     for names in sizes.sort_values(ascending=False, kind="stable").index:
@@ -95,8 +104,8 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
             _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
             _differences(blocks, comparison),
             verdict_table(of_group) if several else None,
-            average_gains(comparison, group),
-            single_accuracies(comparison, group),
+            average_gains(comparison, group) if in_papers else None,
+            single_accuracies(comparison, group) if in_papers else None,
         )
         of_groups[group_title(group)] = [table for table in made if table]
     return of_groups
@@ -118,15 +127,16 @@ def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame)
 def _accuracies(
     blocks: list[Block], comparison: Comparison, failures: set[Configuration]
 ) -> Table | None:
+    name = METRIC_NAMES[comparison.metric]
     caption = (
-        "Test accuracy in %, mean ± population std over splits and seeds (their number where it"
+        f"Test {name} in %, mean ± population std over splits and seeds (their number where it"
         " differs). The best method is bold and the second underlined, unless a paired t test"
         " cannot tell them from the next (p >= 0.05). The last row counts the nodes that one"
-        f" accuracy is over.{blocks[0].notes.said_once}"
+        f" {name} is over.{LACKING.get(comparison.metric, '')}{blocks[0].notes.said_once}"
     )
     shown = comparison.summary.to_dict("index")
     cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
-    return make_table("Accuracy", caption, cells, blocks[0].datasets)
+    return make_table(metric_title(comparison.metric), caption, cells, blocks[0].datasets)
 
 
 def _accuracy_cells(
@@ -181,9 +191,11 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
+    metric = comparison.metric
+    of_metric = "" if metric == "accuracy" else f" of {METRIC_NAMES[metric]}"
     caption = (
-        "Difference in points, paired over the same seeds, or over splits (each the mean of its"
-        " seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
+        f"Difference{of_metric} in points, paired over the same seeds, or over splits (each the"
+        " mean of its seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
         f" t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from gkd_runner.config.presets import Hyperparameters, hyperparameters_text
 from gkd_runner.results.compare import SIGNIFICANT
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict_text import NODES
 
@@ -27,6 +28,12 @@ def group_title(row: Facts) -> str:
     return f"{row['protocol']} protocol, preset={row['preset']}, calibration={row['calibration']}"
 
 
+def metric_title(metric: str) -> str:
+    """The name of a metric as a heading: ``Accuracy``, ``Macro F1``, ``ROC AUC``."""
+    name = METRIC_NAMES[metric]
+    return name[0].upper() + name[1:]
+
+
 def setting_text(setting: str, part: str) -> str:
     """The setting; with the nodes that its accuracies are over, if it is inductive."""
     return f"{setting}, {PARTS[part]}" if setting == "inductive" else setting
@@ -37,10 +44,12 @@ def own_teacher(method: str) -> str:
     return f"{method}'s teacher"
 
 
-def accuracy_text(mean: float, std: float, n: int, *, with_n: bool = False) -> str:
-    """``82.10±0.53 (5)``: accuracy in %, population std over seeds, number of seeds."""
+def accuracy_text(
+    mean: float, std: float, n: int, *, with_n: bool = False, metric: str = "accuracy"
+) -> str:
+    """``82.10±0.53 (5)``: a score in %, population std over seeds, number of seeds."""
     if not n:
-        return "no such nodes"
+        return "no such nodes" if metric == "accuracy" else f"no {METRIC_NAMES[metric]}"
     spread = f"±{100 * std:.2f}" if n > 1 else ""
     return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
 
@@ -51,9 +60,9 @@ def replicas_text(n: int, splits: int) -> str:
 
 
 def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
-    """The accuracy of ``teacher`` or ``student`` in a row of ``summary``."""
+    """The score of ``teacher`` or ``student`` in a row of ``summary``."""
     mean, std, n = (row[f"{stage}_{name}"] for name in ("mean", "std", "n"))
-    return accuracy_text(mean, std, n, with_n=with_n)
+    return accuracy_text(mean, std, n, with_n=with_n, metric=row["metric"])
 
 
 def gap_text(gap: Facts) -> str:

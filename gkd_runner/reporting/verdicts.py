@@ -9,6 +9,7 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_overall import Overall
 from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
@@ -23,21 +24,24 @@ from gkd_runner.results.verdict_text import (
 
 def overall_table(overall: Overall) -> Table | None:
     """The verdict on all graphs in sentences, and a row per graph, in blocks of one setting."""
-    made = _table("Should I distil?", overall.graphs, _setting, _caption("the teachers named"))
+    metric = overall.graphs[0].metric
+    made = _table("Should I distil?", overall.graphs, _setting, _caption("the teachers named", metric))
     return made and replace(made, lead=tuple(overall_sentences(overall)))
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     """A row per graph, in blocks of one setting and teacher."""
-    return _table("Should I distil? With each teacher", verdicts, _block, _caption("one teacher"))
+    caption = _caption("one teacher", verdicts[0].metric)
+    return _table("Should I distil? With each teacher", verdicts, _block, caption)
 
 
-def _caption(teachers: str) -> str:
+def _caption(teachers: str, metric: str) -> str:
     base = baseline()
     return (
         f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
-        " test cannot tell from it (p >= 0.05). Paired differences of the best student in points"
-        f" with 95% t intervals (pairs), to {base} and to its own teacher; fewer than"
+        " test cannot tell from it (p >= 0.05). The best student has its test"
+        f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired differences"
+        f" in points with 95% t intervals (pairs), to {base} and to its own teacher; fewer than"
         f" {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the interval"
         f" to {base}. Faster: time of the teacher for one node on the CPU over that of the student,"
         " where they were measured."
@@ -46,8 +50,8 @@ def _caption(teachers: str) -> str:
 
 def _table(title: str, verdicts: Sequence[Verdict], block: Any, caption: str) -> Table | None:
     columns = (
-        "verdict", "use", "best student", "accuracy", "teachers", "nodes", f"- {baseline()}",
-        "- teacher", "faster",
+        "verdict", "use", "best student", "teachers", "nodes", f"- {baseline()}", "- teacher",
+        "faster",
     )  # fmt: skip
     cells = (
         {"block": block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
@@ -70,8 +74,7 @@ def verdict_cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
     best, shown = verdict.best, verdict.accuracy
     yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
     yield {"text": winner_text(verdict)}
-    yield {"text": best.method if best else "none"}
-    yield {"text": accuracy_text(shown.mean, shown.std, shown.n)}
+    yield {"text": f"{best.method} {accuracy_text(shown.mean, shown.std, shown.n)}" if best else ""}
     yield {"text": verdict.names["teacher"]}
     yield {"text": nodes_text(verdict.nodes)}
     yield {"text": _gap(verdict.over_baseline)}

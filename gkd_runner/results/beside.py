@@ -12,7 +12,7 @@ from gkd_runner.data.task import Replica
 from gkd_runner.results.compare import Difference, baseline, paired_by_split
 from gkd_runner.results.frame import newest, rows_of, table_of, table_of_job
 from gkd_runner.results.scores import RunResult
-from gkd_runner.results.selection import with_accuracies
+from gkd_runner.results.selection import with_scores
 from gkd_runner.results.stored import StoredRun, read_runs
 from gkd_runner.results.verdict import Verdict, verdicts_of
 
@@ -48,7 +48,7 @@ def with_baseline(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_baseline(ours: pd.DataFrame, runs: pd.DataFrame) -> Difference | None:
-    """The students of ``ours`` minus those of the baseline in ``runs``, as in ``with_accuracies``.
+    """The students of ``ours`` minus those of the baseline in ``runs``, as in ``with_scores``.
 
     ``None`` without a replica of both, and for the baseline itself.
     """
@@ -56,19 +56,19 @@ def against_baseline(ours: pd.DataFrame, runs: pd.DataFrame) -> Difference | Non
         return None
     theirs = newest(runs[runs["method"] == baseline()])
     pairs = _compared(ours).merge(_compared(theirs), on=ALIKE, suffixes=("", "_base"))
-    gaps = pairs.assign(gap=pairs["student_accuracy"] - pairs["student_accuracy_base"])
+    gaps = pairs.assign(gap=pairs["student_score"] - pairs["student_score_base"])
     gaps = gaps.dropna(subset="gap")
     return None if gaps.empty else paired_by_split(gaps)
 
 
 def _compared(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with their accuracies and the columns ``options`` and ``lesson``.
+    """The runs with their scores and the columns ``options`` and ``lesson``.
 
     Under ``preset=common`` the methods of a table share their teachers (``select``): there the
     teacher is the lesson.
     """
     common = runs["preset"] == "common"
-    return with_accuracies(runs).assign(
+    return with_scores(runs).assign(
         options=[_options(changed) for changed in runs["changed"]],
         lesson=runs["teacher_key"].where(common, ""),
     )

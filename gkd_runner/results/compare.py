@@ -27,7 +27,7 @@ FEWEST_GRAPHS = 3
 
 
 class Difference(NamedTuple):
-    """Paired differences A - B over ``n`` pairs, in accuracy ([0, 1]).
+    """Paired differences A - B over ``n`` pairs, in accuracy or another metric ([0, 1]).
 
     A pair is a replica, or a split where there are several. ``won`` counts the positive ones.
     ``p`` belongs to the two-sided paired t test, and ``low`` and ``high`` are the ends of its 95%
@@ -84,11 +84,11 @@ def std(values: pd.Series) -> float:
 
 
 def summary(selected: pd.DataFrame) -> pd.DataFrame:
-    """A row per configuration: its accuracies, mark, notes' facts and runs.
+    """A row per configuration: its scores, mark, notes' facts and runs.
 
     ``<stage>_mean``, ``<stage>_std`` (population) and ``<stage>_n`` are over the seeds that have
-    the accuracy, ``seeds`` counts all replicas and ``splits`` their distinct splits.
-    ``fewest_nodes`` and ``most_nodes`` are the numbers of nodes that one accuracy is over. ``mark``
+    the score (of ``metric``), ``seeds`` counts all replicas and ``splits`` their distinct splits.
+    ``fewest_nodes`` and ``most_nodes`` are the numbers of nodes that one score is over. ``mark``
     is ``best``, ``second`` or empty. ``runs`` are the distinct folders. Of the other columns,
     numbers are means over seeds and facts those of the configuration.
     """
@@ -103,11 +103,11 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
         "most_nodes": by["nodes"].max(),
     }
     for stage in ("teacher", "student"):
-        accuracy = by[f"{stage}_accuracy"]
-        columns[f"{stage}_mean"] = accuracy.agg(mean)
-        columns[f"{stage}_std"] = accuracy.agg(std)
-        columns[f"{stage}_n"] = accuracy.count()
-    facts = by[["hyperparameters", "changed", "others"]].first()
+        score = by[f"{stage}_score"]
+        columns[f"{stage}_mean"] = score.agg(mean)
+        columns[f"{stage}_std"] = score.agg(std)
+        columns[f"{stage}_n"] = score.count()
+    facts = by[["hyperparameters", "changed", "others", "metric"]].first()
     marks = emphasis(selected).reindex(facts.index).fillna("").rename("mark")
     means = by[list(AVERAGED)].agg(mean)
     return pd.concat([pd.DataFrame(columns), facts, means, marks], axis=1)
@@ -133,7 +133,7 @@ def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
     is not compared with a method that distils.
     """
     if base == "teacher":
-        gaps = selected.assign(gap=selected["student_accuracy"] - selected["teacher_accuracy"])
+        gaps = selected.assign(gap=selected["student_score"] - selected["teacher_score"])
     else:
         apart = selected["method"].map(lambda method: distils(method) or not distils(base))
         gaps = _gaps(selected[(selected["method"] != base) & apart].assign(base=base), selected)
@@ -143,9 +143,9 @@ def differences(selected: pd.DataFrame, base: str) -> pd.DataFrame:
 def _gaps(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """The rows of ``ours`` with their ``gap`` to the method in the column ``base``."""
     same = [*GROUP, *PLACE, "seed", "split", "split_hash"]
-    theirs = theirs[[*same, "method", "student_accuracy"]].rename(columns={"method": "base"})
+    theirs = theirs[[*same, "method", "student_score"]].rename(columns={"method": "base"})
     pairs = ours.merge(theirs, on=[*same, "base"], suffixes=("", "_base"))
-    return pairs.assign(gap=pairs["student_accuracy"] - pairs["student_accuracy_base"])
+    return pairs.assign(gap=pairs["student_score"] - pairs["student_score_base"])
 
 
 def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
@@ -159,8 +159,8 @@ def _paired(gaps: pd.DataFrame) -> pd.DataFrame:
 
 def emphasis(selected: pd.DataFrame) -> pd.Series:
     """``best`` and ``second`` of the methods of each place, by configuration; ties have no mark."""
-    students = selected.dropna(subset="student_accuracy")
-    means = students.groupby(CONFIGURATION, sort=False)["student_accuracy"].mean()
+    students = selected.dropna(subset="student_score")
+    means = students.groupby(CONFIGURATION, sort=False)["student_score"].mean()
     ranked = means.sort_values(ascending=False, kind="stable").reset_index()
     by_place = ranked.groupby([*GROUP, *PLACE], sort=False)
     ranked = ranked.assign(rank=by_place.cumcount(), base=by_place["method"].shift(-1))
@@ -194,7 +194,8 @@ class Comparison:
         selected: the runs that are shown (``select``).
         summary: a row per configuration (``summary``).
         gaps: ``differences`` to each of the bases: ``teacher`` and ``references()``.
-        inductive_part: the test nodes that inductive accuracies are over.
+        inductive_part: the test nodes that inductive scores are over.
+        metric: the metric that all of these compare.
     """
 
     runs: pd.DataFrame
@@ -202,14 +203,17 @@ class Comparison:
     summary: pd.DataFrame
     gaps: dict[str, pd.DataFrame]
     inductive_part: str
+    metric: str = "accuracy"
 
     def part(self, setting: str) -> str:
-        """The test nodes that accuracies of a setting are over."""
+        """The test nodes that scores of a setting are over."""
         return self.inductive_part if setting == "inductive" else "test"
 
 
-def compare(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> Comparison:
-    """Select and summarize what is shown of ``runs``."""
-    selected = select(runs, inductive_part)
+def compare(
+    runs: pd.DataFrame, inductive_part: str = "test_hidden", metric: str = "accuracy"
+) -> Comparison:
+    """Select and summarize what is shown of ``runs``, by one of ``METRICS``."""
+    selected = select(runs, inductive_part, metric)
     gaps = {base: differences(selected, base) for base in ("teacher", *references())}
-    return Comparison(runs, selected, summary(selected), gaps, inductive_part)
+    return Comparison(runs, selected, summary(selected), gaps, inductive_part, metric)

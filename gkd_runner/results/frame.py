@@ -12,9 +12,22 @@ from typing import Any
 from gkd_runner.common.errors import GkdError
 from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
+from gkd_runner.options.schema import METRICS
 from gkd_runner.results.identity import NAMES
-from gkd_runner.results.scores import STAGES, RunResult, SeedResult
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult, column
 from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, read_runs
+
+METRIC_COLUMNS = {
+    **{
+        column(stage, part, metric): "float64"
+        for metric in METRICS
+        for stage in STAGES
+        for part in ("val", "test_observed", "test_hidden", "test")
+        if metric != "accuracy"
+    },
+    **{f"{stage}_confusion": "json" for stage in STAGES},
+}
+"""The columns that tables of earlier versions lack; they are missing in their rows."""
 
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(NAMES, "string"),
@@ -24,10 +37,11 @@ COLUMNS: dict[str, str] = {
     "preset_rows": "json",
     "changed": "json",
     **{
-        f"{stage}_{part}": "float64"
+        column(stage, part): "float64"
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
     },
+    **METRIC_COLUMNS,
     "test_nodes": "int64",
     "hidden_nodes": "int64",
     "teacher_best_epoch": "int64",
@@ -64,7 +78,10 @@ The first seven name a configuration, ``seed`` and ``split`` (the number of the 
 it. ``hyperparameters``, ``preset_rows`` and ``changed`` tell
 where its hyperparameters come from (``gkd_runner.config.presets.Hyperparameters``). Accuracies
 (``<stage>_<part>``) are in [0, 1] over validation nodes, observed test nodes, hidden test nodes
-and all test nodes; one over no nodes is missing. ``test_nodes`` and ``hidden_nodes`` count all and
+and all test nodes; one over no nodes is missing. So are macro F1 (``<stage>_<part>_macro_f1``)
+and, for two classes, ROC AUC (``<stage>_<part>_roc_auc``). ``<stage>_confusion`` counts all test
+nodes, in a list per true class with a number per predicted one. ``test_nodes`` and
+``hidden_nodes`` count all and
 the hidden test nodes. A precomputed teacher has 0 as best epoch and no seconds.
 ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
 for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
@@ -126,9 +143,14 @@ def _read(source: Path) -> pd.DataFrame:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """The runs in a CSV file that ``to_csv`` wrote. Raises ``ReportError`` for any other file."""
+    """The runs in a CSV file that ``to_csv`` wrote, of this version or an earlier one.
+
+    Raises ``ReportError`` for any other file.
+    """
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
+        lacking = [name for name in METRIC_COLUMNS if name not in text]
+        text = text.assign(**{n: "null" if METRIC_COLUMNS[n] == "json" else "" for n in lacking})
         odd = set(COLUMNS).symmetric_difference(text.columns)
         if odd:
             raise ReportError(
@@ -144,19 +166,26 @@ def typed(text: pd.DataFrame) -> pd.DataFrame:
     """The columns with their types, from text or from Python's own values."""
     columns: dict[str, Any] = {"folder": text["folder"].astype("string")}
     for name, kind in COLUMNS.items():
-        column = text[name]
+        values = text[name]
         if kind == "json":
-            columns[name] = column.map(lambda v: json.loads(v) if isinstance(v, str) else v)
+            columns[name] = pd.Series([_parsed(v) for v in text[name]], text.index, "object")
         elif kind == "bool":
-            columns[name] = column.map({"True": True, "False": False, True: True, False: False})
+            columns[name] = values.map({"True": True, "False": False, True: True, False: False})
             if columns[name].isna().any():
                 raise ValueError(f"{name} holds values that are neither True nor False")
         elif kind == "string":
-            columns[name] = column.astype("string")
+            columns[name] = values.astype("string")
         else:
             parse = int if kind == "int64" else _number  # pd.to_numeric may err in the last digit
-            columns[name] = column.map(parse).astype(kind)
+            columns[name] = values.map(parse).astype(kind)
     return pd.DataFrame(columns)[[*COLUMNS, "folder"]]
+
+
+def _parsed(value: Any) -> Any:
+    """What JSON text says; lists and objects as they are, and None where there is no value."""
+    if isinstance(value, str):
+        return json.loads(value)
+    return value if isinstance(value, list | dict) else None
 
 
 def _number(value: Any) -> float:
@@ -205,6 +234,10 @@ def _of_seed(seed: SeedResult) -> dict[str, Any]:
     row = {name: value for name, value in fields if name in COLUMNS and name not in STAGES}
     for stage in STAGES:
         result = getattr(seed, stage)
-        row |= {f"{stage}_{part}": value for part, value in asdict(result.scores).items()}
+        for metric in METRICS:
+            scores = result.of(metric)
+            values = asdict(scores) if scores else {}
+            row |= {column(stage, part, metric): value for part, value in values.items()}
+        row[f"{stage}_confusion"] = result.confusion
         row |= {f"{stage}_best_epoch": result.best_epoch, f"{stage}_seconds": result.seconds}
     return row | asdict(seed.diagnostics)

@@ -14,20 +14,31 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 
 PARTS = ("test_observed", "test_hidden", "test", "val")
-"""The sets of nodes that an accuracy may be over, in the order in which they are shown."""
+"""The sets of nodes that a score may be over, in the order in which they are shown."""
+
+METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}
+"""The metrics (``gkd_runner.options.schema.METRICS``) as people read them."""
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Accuracies in [0, 1] of the restored best state.
+class PartScores:
+    """A metric in [0, 1] of the restored best state, over each part of the nodes.
 
     ``test_observed`` is over the observed test nodes, ``test_hidden`` over the hidden ones and
-    ``test`` over both. An accuracy over no nodes is ``None``.
+    ``test`` over both. It is ``None`` over no nodes; ROC AUC also where one class has no nodes.
     """
 
-    val: float
+    val: float | None
     test_observed: float | None
     test_hidden: float | None
+    test: float | None
+
+
+@dataclass(frozen=True)
+class Scores(PartScores):
+    """Accuracies; validation and test always have nodes."""
+
+    val: float
     test: float
 
     @property
@@ -42,13 +53,24 @@ class Scores:
 class StageResult:
     """One seed's results of teacher or student: epochs from 1, ``seconds`` of training.
 
-    A precomputed teacher has 0 epochs, and ``None`` seconds.
+    A precomputed teacher has 0 epochs, and ``None`` seconds. ``scores`` are accuracies.
+    ``roc_auc`` is ``None`` unless there are two classes. ``confusion`` counts the test nodes, in a
+    row per true class and a column per predicted one. Runs of format 4 have none of the metrics
+    beside accuracy.
     """
 
     scores: Scores
     best_epoch: int
     epochs: int
     seconds: float | None
+    macro_f1: PartScores | None = None
+    roc_auc: PartScores | None = None
+    confusion: list[list[int]] | None = None
+
+    def of(self, metric: str) -> PartScores | None:
+        """The scores by ``metric``; ``None`` where it is not defined or was not recorded."""
+        scores: PartScores | None = self.scores if metric == "accuracy" else getattr(self, metric)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -119,24 +141,40 @@ class RunResult:
         return self.paths[-1]
 
     @property
-    def val_accuracy(self) -> float:
-        """Mean validation accuracy of the students: what a search may maximise."""
-        return float(np.mean([seed.student.scores.val for seed in self.seeds]))
+    def val_score(self) -> float:
+        """Mean validation score of the students, by the metric that selects.
+
+        It is what a search may maximise.
+        """
+        by = self.config.training.select_by
+        summary = summarize(self.seeds, STAGES["student"], "val", by)
+        assert summary is not None, "the metric has selected each student's epoch"
+        return summary.mean
 
 
 def summarize(
-    results: Sequence[SeedResult], stage: Callable[[SeedResult], StageResult], part: str
+    results: Sequence[SeedResult],
+    stage: Callable[[SeedResult], StageResult],
+    part: str,
+    metric: str = "accuracy",
 ) -> Summary | None:
-    """Mean and population deviation of one accuracy; ``None`` where the setting has none."""
-    values = [getattr(stage(result).scores, part) for result in results]
-    return None if None in values else Summary(float(np.mean(values)), float(np.std(values)))
+    """Mean and population deviation of one score; ``None`` where a replica has none."""
+    found = [getattr(stage(result).of(metric), part, None) for result in results]
+    values = [value for value in found if value is not None]
+    whole = len(values) == len(found)
+    return Summary(float(np.mean(values)), float(np.std(values))) if whole else None
 
 
-def table(results: Sequence[SeedResult]) -> dict[str, Any]:
-    """All summaries as plain data: stage, part, mean and std."""
+def column(stage: str, part: str, metric: str = "accuracy") -> str:
+    """The column of a score in the table of runs: ``student_test``, ``student_test_macro_f1``."""
+    return f"{stage}_{part}" if metric == "accuracy" else f"{stage}_{part}_{metric}"
+
+
+def table(results: Sequence[SeedResult], metric: str = "accuracy") -> dict[str, Any]:
+    """All summaries of a metric as plain data: stage, part, mean and std."""
     return {
         name: {
-            part: asdict(summary) if (summary := summarize(results, stage, part)) else None
+            part: asdict(summary) if (summary := summarize(results, stage, part, metric)) else None
             for part in PARTS
         }
         for name, stage in STAGES.items()

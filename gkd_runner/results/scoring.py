@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from gkd_runner.data.graph import FloatArray
+from gkd_runner.data.graph import FloatArray, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.options.schema import Config, TrainingConfig
 from gkd_runner.results.diagnostics import Diagnostics, diagnose
-from gkd_runner.results.scores import Scores, SeedResult, StageResult
+from gkd_runner.results.metrics import confusion_matrix, macro_f1, roc_auc
+from gkd_runner.results.scores import PartScores, Scores, SeedResult, StageResult
 from gkd_runner.training.calibration import mean_confidence
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
@@ -51,49 +54,66 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, config: Config
 def _cut_short(trained: Trained, training: TrainingConfig) -> bool:
     """True if ``max_epochs`` ended the training within ``patience`` epochs of its last gain.
 
-    An accuracy that is only equalled is no gain: a student that predicts one class for ever
-    equals its best in every epoch.
+    A score that is only equalled is no gain: a student that predicts one class for ever equals
+    its best in every epoch.
     """
-    accuracies = [epoch.val_accuracy for epoch in trained.history]
-    if not accuracies:  # a precomputed teacher
+    scores = [epoch.val(training.select_by) for epoch in trained.history]
+    if not scores:  # a precomputed teacher
         return False
-    last_gain = int(np.argmax(accuracies)) + 1
-    epochs = len(accuracies)
+    last_gain = int(np.argmax(scores)) + 1
+    epochs = len(scores)
     return epochs == training.max_epochs and epochs - last_gain < training.patience
 
 
 def _stage(task: Task, trained: Trained) -> StageResult:
+    logits = trained.observed_logits, trained.hidden_logits
+    parts = _parts(task, *logits)
     return StageResult(
-        scores(task, trained.observed_logits, trained.hidden_logits),
+        scores(task, *logits),
         trained.best_epoch,
         len(trained.history),
         trained.seconds if trained.history else None,
+        macro_f1=PartScores(**{name: macro_f1(*part) for name, part in parts.items()}),
+        roc_auc=(
+            PartScores(**{name: roc_auc(*part) for name, part in parts.items()})
+            if task.graph.num_classes == 2
+            else None
+        ),
+        confusion=confusion_matrix(*parts["test"]).tolist(),
     )
 
 
 def _diagnostics(task: Task, labels: SoftLabels, student: Trained) -> Diagnostics:
-    """On the test nodes, the observed ones first; the teacher as it teaches, calibrated."""
-    teacher_logits, student_logits = (
-        np.concatenate([trained.observed_logits[task.seen.test], trained.hidden_logits])
+    """On the test nodes; the teacher as it teaches, calibrated."""
+    (teacher_logits, classes), (student_logits, _) = (
+        _parts(task, trained.observed_logits, trained.hidden_logits)["test"]
         for trained in (labels.teacher, student)
-    )
-    classes = np.concatenate(
-        [task.training_graph.labels[task.seen.test], task.graph.labels[task.hidden]]
     )
     return diagnose(teacher_logits / np.float32(labels.temperature), student_logits, classes)
 
 
 def scores(task: Task, observed_logits: FloatArray, hidden_logits: FloatArray) -> Scores:
     """Accuracies of one seed."""
-    predicted = observed_logits.argmax(1)
-    labels = task.training_graph.labels
-    seen = task.seen
-    val_hits = predicted[seen.val] == labels[seen.val]
-    observed_hits = predicted[seen.test] == labels[seen.test]
-    hidden_hits = hidden_logits.argmax(1) == task.graph.labels[task.hidden]
-    test = (observed_hits.sum() + hidden_hits.sum()) / len(task.split.test)
-    return Scores(float(val_hits.mean()), _mean(observed_hits), _mean(hidden_hits), float(test))
+    parts = _parts(task, observed_logits, hidden_logits)
+    accuracies: dict[str, Any] = {name: _accuracy(*part) for name, part in parts.items()}
+    return Scores(**accuracies)
 
 
-def _mean(hits: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
-    return float(hits.mean()) if len(hits) else None
+def _parts(
+    task: Task, observed_logits: FloatArray, hidden_logits: FloatArray
+) -> dict[str, tuple[FloatArray, IntArray]]:
+    """The logits and the true classes of each part; of the test nodes, observed ones first."""
+    labels, seen = task.training_graph.labels, task.seen
+    logits = np.concatenate([observed_logits[seen.test], hidden_logits])
+    classes = np.concatenate([labels[seen.test], task.graph.labels[task.hidden]])
+    observed = len(seen.test)
+    return {
+        "val": (observed_logits[seen.val], labels[seen.val]),
+        "test_observed": (logits[:observed], classes[:observed]),
+        "test_hidden": (logits[observed:], classes[observed:]),
+        "test": (logits, classes),
+    }
+
+
+def _accuracy(logits: FloatArray, labels: IntArray) -> float | None:
+    return float((logits.argmax(1) == labels).mean()) if len(labels) else None

@@ -8,6 +8,7 @@ from typing import Any
 from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
+from gkd_runner.results.scores import STAGES, column
 
 TEACHERS = ("gcn", "sage", "gat", "precomputed")
 SETTINGS = ("transductive", "inductive")
@@ -99,36 +100,42 @@ def grouped(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([runs[taught], baselines[list(runs.columns)]], ignore_index=True)
 
 
-def select(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFrame:
+def select(
+    runs: pd.DataFrame, inductive_part: str = "test_hidden", metric: str = "accuracy"
+) -> pd.DataFrame:
     """One configuration per group, place and method, a row per replica.
 
     The configuration has the fewest changed options, then the most replicas, then the best
-    validation accuracy. Under ``preset=common`` all methods of a place come from runs on the very
-    same teachers. The new columns are ``others``, the number of configurations of that method
-    that are not shown, and those of ``with_accuracies``.
+    validation accuracy, whatever ``metric`` is shown. Under ``preset=common`` all methods of a
+    place come from runs on the very same teachers. The new columns are ``others``, the number of
+    configurations of that method that are not shown, and those of ``with_scores``.
     """
     rows = grouped(told_apart(runs))
     chosen = rows.merge(_chosen(rows), on=[*CONFIGURATION, "key"])
-    selected = with_accuracies(chosen, inductive_part)
+    selected = with_scores(chosen, inductive_part, metric)
     return in_rank(selected, [*CONFIGURATION, "split", "seed"]).reset_index(drop=True)
 
 
-def with_accuracies(runs: pd.DataFrame, inductive_part: str = "test_hidden") -> pd.DataFrame:
-    """The runs with ``teacher_accuracy``, ``student_accuracy`` and ``nodes``.
+def with_scores(
+    runs: pd.DataFrame, inductive_part: str = "test_hidden", metric: str = "accuracy"
+) -> pd.DataFrame:
+    """The runs with ``teacher_score``, ``student_score``, their ``metric`` and ``nodes``.
 
-    The accuracies are over ``inductive_part`` in the inductive setting and over all test nodes in
-    the transductive one; ``nodes`` is the number of these nodes.
+    The scores are over ``inductive_part`` in the inductive setting and over all test nodes in the
+    transductive one; ``nodes`` is the number of these nodes. A score that was not recorded, or
+    that is not defined, is missing.
     """
     inductive = runs["setting"] == "inductive"
     hidden, every = runs["hidden_nodes"], runs["test_nodes"]
     counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}
-    accuracies = {
-        f"{stage}_accuracy": runs[f"{stage}_test"].where(
-            ~inductive, runs[f"{stage}_{inductive_part}"]
+    scores = {
+        f"{stage}_score": runs[column(stage, "test", metric)].where(
+            ~inductive, runs[column(stage, inductive_part, metric)]
         )
-        for stage in ("teacher", "student")
+        for stage in STAGES
     }
-    return runs.assign(**accuracies, nodes=every.where(~inductive, counts[inductive_part]))
+    nodes = every.where(~inductive, counts[inductive_part])
+    return runs.assign(**scores, metric=metric, nodes=nodes)
 
 
 def _chosen(rows: pd.DataFrame) -> pd.DataFrame:

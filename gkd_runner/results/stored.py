@@ -13,10 +13,13 @@ from typing import Any
 from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
-from gkd_runner.results.scores import RunResult, Scores, SeedResult, StageResult
+from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
 
-RESULT_FORMAT = 4
+RESULT_FORMAT = 5
 """Of ``result.json``; raised when its fields change."""
+
+READABLE = (4, RESULT_FORMAT)
+"""The formats that are read; runs of format 4 have recorded no metric beside accuracy."""
 
 DEPTH = 5
 """Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
@@ -72,10 +75,10 @@ def read_run(path: Path) -> StoredRun | None:
     """
     try:
         raw = json.loads((path / "result.json").read_text(encoding="utf-8"))
-        if raw["format"] != RESULT_FORMAT:
+        if raw["format"] not in READABLE:
             logger.warning(
                 "%s has format %s, this version reads %s; run it again",
-                path / "result.json", raw["format"], RESULT_FORMAT,
+                path / "result.json", raw["format"], " and ".join(map(str, READABLE)),
             )  # fmt: skip
             return None
         seeds = tuple(_seed(entry) for entry in raw["seeds"])
@@ -153,4 +156,8 @@ def _seed(raw: Mapping[str, Any]) -> SeedResult:
 
 
 def _stage(raw: Mapping[str, Any]) -> StageResult:
-    return StageResult(**{**raw, "scores": Scores(**raw["scores"])})
+    scores: dict[str, Any] = {"scores": Scores(**raw["scores"])}
+    for metric in ("macro_f1", "roc_auc"):
+        if raw.get(metric):
+            scores[metric] = PartScores(**raw[metric])
+    return StageResult(**{**raw, **scores})

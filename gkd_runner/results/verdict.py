@@ -49,7 +49,10 @@ nodes, at 80% fewer than 101; the packaged protocols hide 200 of Cora's.
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A student's test accuracy: mean and population std over ``n`` replicas, in [0, 1]."""
+    """A student's test accuracy, or its score by another metric, in [0, 1].
+
+    Mean and population std over ``n`` replicas.
+    """
 
     method: str
     mean: float
@@ -82,6 +85,7 @@ class Verdict:
             baseline.
         command: the command line of one of the runs.
         folder: the newest run of ``best``, or of the baseline; empty if it came from a CSV file.
+        metric: what is compared; ``best`` and ``baseline`` hold its values.
     """
 
     names: Mapping[str, str]
@@ -100,6 +104,7 @@ class Verdict:
     apart: tuple[str, ...]
     command: str
     folder: str
+    metric: str = "accuracy"
 
     @property
     def decision(self) -> str:
@@ -143,10 +148,12 @@ class Verdict:
         """Standard error of one accuracy by the number of its nodes, in [0, 1].
 
         Binomial, with two right and two wrong answers added (Agresti and Coull, 1998), so that
-        an accuracy of 100% on ten nodes has one, too.
+        an accuracy of 100% on ten nodes has one, too. For other metrics, which have no such
+        formula, it is that of an accuracy of 50%, the largest.
         """
         count = self.nodes[0] + 4
-        share = (self.accuracy.mean * self.nodes[0] + 2) / count
+        right = self.accuracy.mean if self.metric == "accuracy" else 0.5
+        share = (right * self.nodes[0] + 2) / count
         return math.sqrt(share * (1 - share) / count)
 
     @property
@@ -170,7 +177,7 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
 
     There is none where neither the baseline nor a method that distils has run.
     """
-    shown = comparison.selected.dropna(subset="student_accuracy")
+    shown = comparison.selected.dropna(subset="student_score")
     concerned = shown["method"].map(lambda name: name == baseline() or distils(name))
     return [
         _verdict(dict(zip([*GROUP, *PLACE], map(str, names), strict=True)), here, comparison)
@@ -201,6 +208,7 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         apart=_apart(own, here[here["method"] == baseline()]),
         command=str(own["command"].iloc[-1]),
         folder=str(own.sort_values("started", kind="stable")["folder"].iloc[-1]),
+        metric=comparison.metric,
     )
 
 
@@ -215,7 +223,7 @@ def _level(here: pd.DataFrame, accuracies: list[Accuracy]) -> tuple[str, ...]:
 
 def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:
     for method, rows in here.groupby("method", sort=False):
-        values = rows["student_accuracy"]
+        values = rows["student_score"]
         yield Accuracy(str(method), mean(values), std(values), len(rows))
 
 
@@ -225,7 +233,7 @@ def _apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:
 
 def _teachers(rows: pd.DataFrame) -> pd.DataFrame:
     """The teachers of these rows, as if they were students of a method of their own."""
-    return rows.assign(method="teacher", student_accuracy=rows["teacher_accuracy"])
+    return rows.assign(method="teacher", student_score=rows["teacher_score"])
 
 
 def _minus(ours: pd.DataFrame, here: pd.DataFrame, base: str) -> Difference | None:

@@ -16,8 +16,8 @@ LINE = ["dataset", "setting"]
 REPLICA = ["method", "seed", "split"]
 
 AVERAGED = [
-    "student_accuracy",
-    "teacher_accuracy",
+    "student_score",
+    "teacher_score",
     "student_answer_seconds",
     "teacher_answer_seconds",
 ]
@@ -68,7 +68,7 @@ def graph_verdicts(comparison: Comparison) -> list[Verdict]:
 
 def pooled(selected: pd.DataFrame) -> pd.DataFrame:
     """The students of each seed and split, averaged over the teachers that all methods share."""
-    shown = selected.dropna(subset="student_accuracy")
+    shown = selected.dropna(subset="student_score")
     concerned = shown["method"].map(lambda name: name == baseline() or distils(name))
     shown = shown[concerned.astype(bool)]
     lines = [_shared(here) for _, here in shown.groupby([*GROUP, *LINE], sort=False)]
@@ -100,7 +100,7 @@ def _overall(
     """``shown`` is ``pooled``."""
     here = shown[(shown[list(names)] == pd.Series(names)).all(axis=1)]
     means = here.pivot_table(
-        index=LINE, columns="method", values="student_accuracy", aggfunc="mean", sort=False
+        index=LINE, columns="method", values="student_score", aggfunc="mean", sort=False
     )
     while len(means.columns) and not len(means.dropna()):
         means = means.drop(columns=means.count().idxmin())

@@ -10,6 +10,7 @@ from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
 from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
     ALL_EQUAL,
@@ -134,14 +135,16 @@ def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _best(verdict: Verdict) -> str:
-    shown = verdict.accuracy
-    over = f"{100 * shown.mean:.1f}% of {_nodes(verdict)}"
+    shown, nodes = verdict.accuracy, _nodes(verdict)
+    over = f"answers {100 * shown.mean:.1f}% of {nodes}"
+    if verdict.metric != "accuracy":
+        over = f"has a {METRIC_NAMES[verdict.metric]} of {100 * shown.mean:.1f}% on {nodes}"
     if verdict.best is None:
-        return f"The plain MLP answers {over}"
+        return f"The plain MLP {over}"
     gaps = [(verdict.over_baseline, "the plain MLP"), (verdict.over_teacher, "its teacher")]
     known = [(gap, base) for gap, base in gaps if gap is not None]
     against = "".join(f", {interval_text(gap)} against {base}" for gap, base in known)
-    return f"{shown.method} answers {over}{against}{_pairs([gap for gap, _ in known], verdict)}"
+    return f"{shown.method} {over}{against}{_pairs([gap for gap, _ in known], verdict)}"
 
 
 def _pairs(gaps: Sequence[Difference], verdict: Verdict) -> str:

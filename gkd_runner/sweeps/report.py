@@ -15,7 +15,7 @@ from gkd_runner.results.beside import against_baseline, chosen, with_baseline
 from gkd_runner.results.compare import baseline, mean
 from gkd_runner.results.frame import newest
 from gkd_runner.results.scores import STAGES
-from gkd_runner.results.selection import with_accuracies
+from gkd_runner.results.selection import with_scores
 from gkd_runner.results.verdict import verdicts_of
 from gkd_runner.results.verdict_text import NODES, nodes_text, points_text
 from gkd_runner.runs.display import percent_text, verdict_lines
@@ -66,7 +66,7 @@ def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
         if len(done) == len(cell.replicas):
             gap = against_baseline(rows, runs)
             beside = points_text(gap.mean) if gap else ""
-            table.add_row(cell.label, str(len(done)), *_accuracies(with_accuracies(rows)), beside)
+            table.add_row(cell.label, str(len(done)), *_accuracies(with_scores(rows)), beside)
         else:
             state = "failed" if number in failed else UNSEEN
             table.add_row(cell.label, str(len(done)), "", state)
@@ -79,7 +79,7 @@ def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
 
 
 def _parts(runs: pd.DataFrame) -> str:
-    """The nodes that the accuracies are over, as in ``with_accuracies``."""
+    """The nodes that the accuracies are over, as in ``with_scores``."""
     inductive = runs["setting"] == "inductive"
     if inductive.all():
         return NODES["test_hidden"]
@@ -89,8 +89,8 @@ def _parts(runs: pd.DataFrame) -> str:
 def _accuracies(rows: pd.DataFrame) -> Iterator[str]:
     yield nodes_text(rows["nodes"])
     for stage in STAGES:
-        yield percent_text(rows[f"{stage}_accuracy"])
-    yield points_text(mean(rows["student_accuracy"] - rows["teacher_accuracy"]))
+        yield percent_text(rows[f"{stage}_score"])
+    yield points_text(mean(rows["student_score"] - rows["teacher_score"]))
 
 
 def _failures(sweep: Sweep, failures: dict[int, Failure]) -> Group:

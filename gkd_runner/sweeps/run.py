@@ -118,7 +118,7 @@ def _planned(plan: Plan) -> list[Planned]:
 
 
 def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None = None) -> float:
-    """Run one cell and return its mean validation accuracy, or NaN if it failed.
+    """Run one cell and return its mean validation score, or NaN if it failed.
 
     With ``on_error=stop`` it does not start if another cell of the sweep has failed.
     """
@@ -137,4 +137,4 @@ def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None 
     console.print(one_line(label, result), crop=False)
     if sweep.cells and result.reused < len(result.seeds):
         console.print(f"  {progress(sweep)}")
-    return result.val_accuracy
+    return result.val_score

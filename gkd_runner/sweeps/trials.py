@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gkd_runner.common.errors import GkdError, on_one_line
 from gkd_runner.common.locks import held
 from gkd_runner.config.build import compose
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.stored import read_run
 from gkd_runner.runs.display import accuracy_text
 from gkd_runner.runs.train import train
@@ -78,8 +79,8 @@ def run_trial(study: optuna.Study, trial: Trial, search: Search) -> str:
         study.tell(trial, state=TrialState.FAIL)
         return f"failed: {on_one_line(str(error))}  {' '.join(chosen)}"
     trial.set_user_attr("runs", [str(path.absolute()) for path in result.paths])
-    study.tell(trial, result.val_accuracy)
-    return f"val {100 * result.val_accuracy:.2f}  {' '.join(chosen)}"
+    study.tell(trial, result.val_score)
+    return f"val {100 * result.val_score:.2f}  {' '.join(chosen)}"
 
 
 def counted(study: optuna.Study) -> list[FrozenTrial]:
@@ -88,14 +89,15 @@ def counted(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def report(study: optuna.Study, search: Search, path: Path) -> None:
-    """Print the best trials by validation accuracy and, of the very best, the test accuracy."""
+    """Print the best trials by validation score and, of the very best, the test accuracy."""
     trials = counted(study)
     done = (trial for trial in trials if trial.value is not None)
-    ranked = sorted(done, key=lambda trial: (-_accuracy(trial), trial.number))
+    ranked = sorted(done, key=lambda trial: (-_score(trial), trial.number))
     if not ranked:
         cause = trials[-1].user_attrs["cause"]
         raise GkdError(f"all {len(trials)} trials failed; the last: {cause}")
-    print_trials(list(search.space), trials, ranked[:SHOWN])
+    metric = METRIC_NAMES[search.config.training.select_by]
+    print_trials(list(search.space), trials, ranked[:SHOWN], metric)
     best = ranked[0].user_attrs
     print(f"test accuracy of the best, looked at after the choice: {_test(search, best['runs'])}\n")
     print(f"trials  {path}")
@@ -103,7 +105,10 @@ def report(study: optuna.Study, search: Search, path: Path) -> None:
 
 
 def print_trials(
-    options: Sequence[str], trials: Sequence[FrozenTrial], shown: Sequence[FrozenTrial]
+    options: Sequence[str],
+    trials: Sequence[FrozenTrial],
+    shown: Sequence[FrozenTrial],
+    metric: str,
 ) -> None:
     """A line per trial that is ``shown``, with its place among all ``trials``."""
     names = [f"{option.rpartition('.')[2]:>6}" for option in options]
@@ -111,13 +116,13 @@ def print_trials(
     print("\ntrial    val ", *names)
     for trial in shown:
         values = (f"{trial.params[o]:{len(n)}.4g}" for o, n in zip(options, names, strict=True))
-        print(f"{places[trial.number]:5} {100 * _accuracy(trial):6.2f} ", *values)
+        print(f"{places[trial.number]:5} {100 * _score(trial):6.2f} ", *values)
     failed = sum(trial.value is None for trial in trials)
-    print(f"val: mean over the seeds, in %; {len(trials)} trials, {failed} failed\n")
+    print(f"val: mean {metric} over the seeds, in %; {len(trials)} trials, {failed} failed\n")
 
 
-def _accuracy(trial: FrozenTrial) -> float:
-    """The validation accuracy of a trial that did not fail."""
+def _score(trial: FrozenTrial) -> float:
+    """The validation score of a trial that did not fail."""
     assert trial.value is not None
     return trial.value
 

@@ -128,7 +128,7 @@ class TeacherCache:
         header = {
             "seed": teacher.seed,
             "best_epoch": teacher.best_epoch,
-            "history": [epoch[:4] for epoch in teacher.history],  # a teacher logs no more
+            "history": [(*epoch[:4], *epoch.logged) for epoch in teacher.history],
             "seconds": teacher.seconds,
         }
         with replacing(self._path(key)) as part:
@@ -151,6 +151,12 @@ def load_teacher(path: Path) -> Trained:
         hidden_logits=tensors.pop("logits.hidden").numpy(),
         state=tensors,
         best_epoch=header["best_epoch"],
-        history=[Epoch(*row) for row in header["history"]],
+        history=[_epoch(*row) for row in header["history"]],
         seconds=header["seconds"],
     )
+
+
+def _epoch(
+    epoch: int, loss: float, val_loss: float, val_accuracy: float, *logged: tuple[str, float]
+) -> Epoch:
+    return Epoch(epoch, loss, val_loss, val_accuracy, tuple((name, own) for name, own in logged))

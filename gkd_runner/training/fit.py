@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -20,10 +21,14 @@ from gkd_runner.training.adam import Adam
 
 
 class Validation(NamedTuple):
-    """One epoch's evaluation on the validation nodes, per replica; accuracies in float64."""
+    """One epoch's evaluation on the validation nodes, per replica; all but losses in float64.
+
+    ``others`` has the metric that selects the epoch, by its name, unless that is accuracy.
+    """
 
     accuracy: Float[Tensor, " R"]
     loss: Float[Tensor, " R"]
+    others: Mapping[str, Float[Tensor, " R"]] = MappingProxyType({})
 
 
 class BatchLoss(NamedTuple):
@@ -49,7 +54,7 @@ class Lesson(Protocol):
         """The training losses of ``epoch`` (from 1), with dropout; a step follows each of them."""
 
     def validate(self) -> Validation:
-        """Accuracy and cross-entropy on the validation nodes, without dropout."""
+        """Accuracy, cross-entropy and what else selects, on the validation nodes, no dropout."""
 
     def logged(self) -> Mapping[str, Float[Tensor, " R"]]:
         """Further values to record with this epoch, by name."""
@@ -57,30 +62,40 @@ class Lesson(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """Optimiser and stopping rule of one stage."""
+    """Optimiser and stopping rule of one stage; ``select_by`` names the metric of the rule."""
 
     stage: str
     learning_rate: float
     weight_decay: float
     max_epochs: int
     patience: int
+    select_by: str = "accuracy"
 
     @staticmethod
     def of(stage: str, model: TeacherConfig | StudentConfig, training: TrainingConfig) -> Schedule:
         """The schedule of ``stage`` as configured."""
         return Schedule(
-            stage, model.learning_rate, model.weight_decay, training.max_epochs, training.patience
-        )
+            stage, model.learning_rate, model.weight_decay, training.max_epochs, training.patience,
+            training.select_by,
+        )  # fmt: skip
 
 
 class Epoch(NamedTuple):
-    """The record of one epoch of one seed; ``logged`` has the values that a method adds."""
+    """The record of one epoch of one seed.
+
+    ``logged`` has the values that a method adds, and ``val_<metric>`` of the metric that selects
+    the epoch, unless that is accuracy.
+    """
 
     epoch: int
     loss: float
     val_loss: float
     val_accuracy: float
     logged: tuple[tuple[str, float], ...] = ()
+
+    def val(self, metric: str) -> float:
+        """The validation score by accuracy, or by the metric that selects."""
+        return {"val_accuracy": self.val_accuracy, **dict(self.logged)}[f"val_{metric}"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ def fit(
 ) -> Fitted:
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
-    Each replica keeps the epoch with its best validation accuracy, ties to the later one, and
+    Each replica keeps the epoch with its best validation score, ties to the later one, and
     stops after ``patience`` epochs without a better or equal one. A stopped replica keeps its best
     state while the others go on. Losses and gradients are summed over the processes, and the first
     process's validation counts for all. Raises ``TrainingError`` when a loss is not finite.
@@ -121,7 +136,8 @@ def fit(
         loss = _steps(lesson, optimizer, epoch)
         with torch.no_grad():
             validation = lesson.validate()
-        logged = lesson.logged()
+        others = {f"val_{name}": score for name, score in validation.others.items()}
+        logged = {**lesson.logged(), **others}
         rows = [loss, validation.loss, validation.accuracy, *logged.values()]
         table = _agreed(torch.stack([row.double() for row in rows]), processes)
         columns = table.T.tolist()  # the one copy to the host
@@ -131,7 +147,7 @@ def fit(
         ]
         _check_finite(records, seeds, schedule)
         improved = [
-            record is not None and stop.see(record.epoch, record.val_accuracy)
+            record is not None and stop.see(record.epoch, record.val(schedule.select_by))
             for stop, record in zip(stopping, records, strict=True)
         ]
         _keep(best, parameters, improved)
@@ -157,10 +173,10 @@ class Stopping:
     def running(self) -> bool:
         return self._waited < self.patience
 
-    def see(self, epoch: int, accuracy: float) -> bool:
-        """Take note of an epoch; True if none was better."""
-        if accuracy >= self._best:
-            self._best, self.best_epoch, self._waited = accuracy, epoch, 0
+    def see(self, epoch: int, score: float) -> bool:
+        """Take note of an epoch's validation score; True if none was better."""
+        if score >= self._best:
+            self._best, self.best_epoch, self._waited = score, epoch, 0
             return True
         self._waited += 1
         return False

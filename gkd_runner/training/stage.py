@@ -15,6 +15,7 @@ from gkd_runner.data.graph import FloatArray, IntArray
 from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import LabelTarget, cross_entropy, take_rows
 from gkd_runner.training.fit import Epoch, Fitted, Validation
+from gkd_runner.training.metrics import selecting
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +71,14 @@ def own_rows(target: LabelTarget) -> LabelTarget:
     return LabelTarget(order.expand_as(target.rows), target.classes, target.weights)
 
 
-def validation(logits: Float[Tensor, "R n C"], target: LabelTarget) -> Validation:
-    """Accuracy and mean cross-entropy on the target's rows."""
-    predicted = take_rows(logits, target.rows).argmax(2)
-    accuracy = (predicted == target.classes).double().mean(1)
-    return Validation(accuracy, cross_entropy(logits, target))
+def validation(
+    logits: Float[Tensor, "R n C"], target: LabelTarget, select_by: str = "accuracy"
+) -> Validation:
+    """Accuracy, mean cross-entropy and the metric ``select_by`` on the target's rows."""
+    own = take_rows(logits, target.rows)
+    accuracy = (own.argmax(2) == target.classes).double().mean(1)
+    others = selecting(select_by, [(own, target.classes)])
+    return Validation(accuracy, cross_entropy(logits, target), others)
 
 
 def collect(

@@ -43,9 +43,15 @@ class StudentLesson:
     """
 
     def __init__(
-        self, model: Mlp, method: Method[Any], data: StudentData, streams: Streams
+        self,
+        model: Mlp,
+        method: Method[Any],
+        data: StudentData,
+        streams: Streams,
+        select_by: str = "accuracy",
     ) -> None:
         self.model, self._method, self._streams = model, method, streams
+        self._select_by = select_by
         self._lam, self._tau = method.config.lam, method.config.tau
         train = label_target(data.tasks, "train", data.device)
         train = replace(train, weights=method.label_weights(train.rows))
@@ -81,7 +87,7 @@ class StudentLesson:
         logits = answers(self.model, self._val_inputs)
         if self._watches:
             self._watched = logits
-        return validation(logits, self._val)
+        return validation(logits, self._val, self._select_by)
 
     def logged(self) -> Mapping[str, Tensor]:
         return self._method.logged()
@@ -139,7 +145,8 @@ def train_students(
     model = model.to(device)
     width, batch_size = model.weights[0].shape[2], config.training.batch_size
     data = StudentData.of(tasks, method, device, width, batch_size, processes)
-    lesson = StudentLesson(model, method, data, Streams(seeds, "student dropout", device))
+    streams = Streams(seeds, "student dropout", device)
+    lesson = StudentLesson(model, method, data, streams, config.training.select_by)
     schedule = Schedule.of("student", config.student, config.training)
     fitted = fit(lesson, schedule, seeds, on_epochs, processes)
     if not processes.first:

@@ -26,6 +26,7 @@ from gkd_runner.training.batches import (
     full_batch,
 )
 from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
+from gkd_runner.training.metrics import selecting
 from gkd_runner.training.stage import Trained, collect, validation
 
 
@@ -42,8 +43,9 @@ class TeacherLesson:
         train: Iterable[TeacherBatch],
         val: Iterable[TeacherBatch],
         streams: Streams,
+        select_by: str = "accuracy",
     ) -> None:
-        self.model = model
+        self.model, self._select_by = model, select_by
         self._train, self._val, self._streams = train, val, streams
 
     @staticmethod
@@ -55,23 +57,28 @@ class TeacherLesson:
     ) -> TeacherLesson:
         """In full batches, or in mini-batches where ``training`` has a size of them."""
         streams = Streams([task.seed for task in tasks], "teacher dropout", device)
+        select_by = training.select_by
         if training.batch_size is None:
             train, val = (full_batch(model, tasks, part, device) for part in ("train", "val"))
-            return TeacherLesson(model, train, val, streams)
+            return TeacherLesson(model, train, val, streams, select_by)
         source = Neighbourhoods.of(model, tasks, training, device)
-        return TeacherLesson(model, TrainingBatches.of(source), ValidationBatches(source), streams)
+        batches = TrainingBatches.of(source), ValidationBatches(source)
+        return TeacherLesson(model, *batches, streams, select_by)
 
     def losses(self, epoch: int) -> Iterator[BatchLoss]:
         for view, target, share in self._train:
             yield BatchLoss(cross_entropy(self.model(view, self._streams), target), share)
 
     def validate(self) -> Validation:
-        accuracies, losses = [], []
+        accuracies, losses, answers = [], [], []
         for view, target, share in self._val:
-            accuracy, loss = validation(self.model(view), target)
+            logits = self.model(view)
+            accuracy, loss, _ = validation(logits, target)
             accuracies.append(share * accuracy)
             losses.append(share * loss)
-        return Validation(torch.stack(accuracies).sum(0), torch.stack(losses).sum(0))
+            answers.append((logits, target.classes))
+        others = selecting(self._select_by, answers)
+        return Validation(torch.stack(accuracies).sum(0), torch.stack(losses).sum(0), others)
 
     def logged(self) -> dict[str, Tensor]:
         return {}

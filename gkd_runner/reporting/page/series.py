@@ -59,7 +59,7 @@ def series_of(comparison: Comparison) -> pd.DataFrame:
         series=rows["method"],
         kind=rows["method"],
         stage="student",
-        accuracy=rows["student_accuracy"],
+        accuracy=rows["student_score"],
         val=rows["student_val"],
     )
     parts = [
@@ -82,7 +82,7 @@ def _teachers(students: pd.DataFrame) -> pd.DataFrame:
         taught = taught.assign(series=taught["method"].map(own_teacher))
     return taught.assign(
         kind="teacher", stage="teacher",
-        accuracy=taught["teacher_accuracy"], val=taught["teacher_val"],
+        accuracy=taught["teacher_score"], val=taught["teacher_val"],
     )  # fmt: skip
 
 
