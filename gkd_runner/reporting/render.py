@@ -141,10 +141,10 @@ def _latex(table: Table) -> Iterator[str]:
         yield rf"\noindent {_tex(' '.join(table.lead))}\par\medskip"
     written = table.written(_tex_cell).rename(columns=_tex, index=_tex)
     for heading, block in written.groupby(level="block", sort=False):
-        rows = block.droplevel("block").rename_axis(rf"\emph{{{heading}}}").reset_index()
+        rows = block.droplevel("block").rename_axis("").reset_index()
         align = f"l{'r' * len(table.columns)}"
         tabular = rows.style.hide(axis="index").to_latex(column_format=align, hrules=True)
-        yield rf"\noindent{tabular.strip()}\par\medskip"
+        yield rf"\noindent\emph{{{heading}}}\par\nobreak\noindent{tabular.strip()}\par\medskip"
     notes = "".join(rf"\\ $^{{{letter}}}$ {_tex(n)}" for n, letter in table.footnotes().items())
     yield rf"\noindent {_tex(table.caption)}{notes}"
     yield r"\par\bigskip"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
 from gkd_runner.reporting.notes import Notes, notes_of
+from gkd_runner.reporting.over_graphs import methods_table
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
@@ -102,6 +103,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         made = (
             overall_table(overall) if overall else None,
             _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
+            methods_table(comparison, group),
             _differences(blocks, comparison),
             verdict_table(of_group) if several else None,
             average_gains(comparison, group) if in_papers else None,

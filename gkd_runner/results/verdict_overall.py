@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gkd_runner.common.lazy import pd
-from gkd_runner.results.compare import Comparison, Difference, baseline, paired
+from gkd_runner.results.bootstrap import Estimate
+from gkd_runner.results.cells import groups_of
+from gkd_runner.results.compare import Comparison, baseline
+from gkd_runner.results.over_graphs import OverGraphs, over_graphs
 from gkd_runner.results.selection import GROUP, PLACE, TEACHERS, distils, in_order
 from gkd_runner.results.verdict import Verdict, verdicts
 
@@ -30,31 +33,38 @@ class Overall:
     Attributes:
         names: these choices, by the names in ``GROUP``.
         graphs: a verdict per graph and setting, over their teachers (``graph_verdicts``).
-        compared: the lines of ``graphs`` that have every one of the methods of ``over``.
-        best: the method with the best mean over the graphs of ``compared``; ``None`` if there is
-            no other to compare it with.
-        over: ``best`` minus each other method, the one with the best mean first. A pair is a
-            graph, with the mean of its settings.
+        best: the method with the best mean over the cells that methods share; ``None`` where no
+            two methods share any.
+        over: ``best`` minus each other method (``Versus.difference``), the best of them first.
+        compared: the number of graphs of these differences.
     """
 
     names: Mapping[str, str]
     graphs: tuple[Verdict, ...]
-    compared: int
     best: str | None
-    over: Mapping[str, Difference]
+    over: Mapping[str, Estimate]
+    compared: int
 
 
 def overalls(comparison: Comparison) -> list[Overall]:
     """The verdict over the graphs of each group, in the order of the groups' tables."""
     of_graphs = graph_verdicts(comparison)
-    shown = pooled(comparison.selected)
-    groups = shown[GROUP].drop_duplicates().to_dict("records")
     found = []
-    for group in groups:
-        here = tuple(v for v in of_graphs if all(v.names[name] == group[name] for name in GROUP))
+    for group, rows in groups_of(comparison.selected):
+        here = tuple(v for v in of_graphs if group.items() <= v.names.items())
         if here:
-            found.append(_overall({str(k): str(v) for k, v in group.items()}, here, shown))
+            found.append(_overall(group, here, next(over_graphs(rows), None)))
     return found
+
+
+def _overall(
+    names: Mapping[str, str], graphs: tuple[Verdict, ...], methods: OverGraphs | None
+) -> Overall:
+    if methods is None:
+        return Overall(names, graphs, None, {}, 0)
+    best, *others = methods.means
+    over = {other: methods.against(best, other).difference for other in others}
+    return Overall(names, graphs, best, over, len(methods.cells.graphs))
 
 
 def graph_verdicts(comparison: Comparison) -> list[Verdict]:
@@ -92,23 +102,3 @@ def _averaged(rows: pd.DataFrame) -> pd.DataFrame:
     by = rows.groupby([*GROUP, *PLACE, *REPLICA], sort=False)
     facts = by.first()
     return facts.assign(**{name: by[name].mean() for name in AVERAGED}).reset_index()
-
-
-def _overall(
-    names: Mapping[str, str], graphs: tuple[Verdict, ...], shown: pd.DataFrame
-) -> Overall:
-    """``shown`` is ``pooled``."""
-    here = shown[(shown[list(names)] == pd.Series(names)).all(axis=1)]
-    means = here.pivot_table(
-        index=LINE, columns="method", values="student_score", aggfunc="mean", sort=False
-    )
-    while len(means.columns) and not len(means.dropna()):
-        means = means.drop(columns=means.count().idxmin())
-    means = means.dropna()
-    by_graph = means.groupby(level="dataset", sort=False).mean()
-    ranked = list(by_graph.mean().sort_values(ascending=False, kind="stable").index)
-    if len(ranked) < 2:
-        return Overall(names, graphs, len(means), None, {})
-    best, *others = ranked
-    over = {str(other): paired(by_graph[best] - by_graph[other]) for other in others}
-    return Overall(names, graphs, len(means), str(best), over)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from gkd_runner.results.compare import Difference, baseline
+from gkd_runner.results.bootstrap import Estimate
+from gkd_runner.results.compare import baseline
 from gkd_runner.results.verdict import AHEAD, BASELINE_WINS, DISTIL, DO_NOT, UNDECIDED, Verdict
 from gkd_runner.results.verdict_overall import Overall
 from gkd_runner.results.verdict_text import REASONS, faster_text, interval_text
@@ -33,12 +34,12 @@ def _best(overall: Overall) -> Iterator[str]:
         return
     rival, lead = next(iter(overall.over.items()))
     plain = overall.over.get(baseline())
-    if lead.n == 1:
+    if overall.compared == 1:
         yield from map(_on_one_graph, overall.graphs)
     elif overall.best == baseline():
         yield (
             f"The plain MLP is best on average: {rival}, the best student, is"
-            f" {interval_text(_turned(lead))} points against it {_over_graphs(lead)}."
+            f" {interval_text(_turned(lead))} points against it {_over_graphs(overall)}."
         )
     else:
         against = PLAIN if rival == baseline() else f"{rival}, the next"
@@ -49,7 +50,7 @@ def _best(overall: Overall) -> Iterator[str]:
             if lead.low > 0
             else f"No method is clearly best. {overall.best} has the highest mean, {gain}, which"
             " may be chance"
-        ) + f"{beside} {_over_graphs(lead)}."
+        ) + f"{beside} {_over_graphs(overall)}."
 
 
 def _on_one_graph(verdict: Verdict) -> str:
@@ -59,13 +60,10 @@ def _on_one_graph(verdict: Verdict) -> str:
     return f"On {place}, {verdict.level[0]} is the best method."
 
 
-def _over_graphs(lead: Difference) -> str:
-    named = "" if math.isnan(lead.low) else ", with 95% t intervals"
-    return f"(means over {lead.n} graphs{named})"
-
-
-def _turned(gap: Difference) -> Difference:
-    return gap._replace(mean=-gap.mean, low=-gap.high, high=-gap.low)
+def _over_graphs(overall: Overall) -> str:
+    known = any(not math.isnan(gap.low) for gap in overall.over.values())
+    named = ", with 95% bootstrap intervals over graphs and seeds" if known else ""
+    return f"(means over {overall.compared} graphs{named})"
 
 
 def _where(overall: Overall) -> Iterator[str]:

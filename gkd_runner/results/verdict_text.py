@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
+from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
@@ -102,7 +103,7 @@ def few_nodes_text(verdict: Verdict) -> str:
     )
 
 
-def interval_text(gap: Difference) -> str:
+def interval_text(gap: Difference | Estimate) -> str:
     """``+24.12 [+23.04, +25.20]``: points with their 95% interval, if there is one."""
     ends = "" if math.isnan(gap.low) else f" [{points_text(gap.low)}, {points_text(gap.high)}]"
     return f"{points_text(gap.mean)}{ends}"
