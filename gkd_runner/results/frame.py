@@ -17,7 +17,8 @@ from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, column
 from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, read_runs
 
-METRIC_COLUMNS = {
+LATER_COLUMNS = {
+    "student_parameters": "float64",
     **{
         column(stage, part, metric): "float64"
         for metric in METRICS
@@ -41,7 +42,7 @@ COLUMNS: dict[str, str] = {
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
     },
-    **METRIC_COLUMNS,
+    **LATER_COLUMNS,
     "test_nodes": "int64",
     "hidden_nodes": "int64",
     "teacher_best_epoch": "int64",
@@ -84,7 +85,8 @@ nodes, in a list per true class with a number per predicted one. ``test_nodes`` 
 ``hidden_nodes`` count all and
 the hidden test nodes. A precomputed teacher has 0 as best epoch and no seconds.
 ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
-for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
+for a single node on the CPU, if it was measured. ``student_parameters`` counts the student's trained
+numbers. ``teacher_confidence`` is the mean top probability
 before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
 its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,
@@ -149,8 +151,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
-        lacking = [name for name in METRIC_COLUMNS if name not in text]
-        text = text.assign(**{n: "null" if METRIC_COLUMNS[n] == "json" else "" for n in lacking})
+        lacking = [name for name in LATER_COLUMNS if name not in text]
+        text = text.assign(**{n: "null" if LATER_COLUMNS[n] == "json" else "" for n in lacking})
         odd = set(COLUMNS).symmetric_difference(text.columns)
         if odd:
             raise ReportError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gkd_runner.common.lazy import pd
 from gkd_runner.results.bootstrap import Estimate
@@ -26,24 +27,37 @@ AVERAGED = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Overall:
     """The facts over the graphs of one protocol, preset and calibration.
 
     Attributes:
         names: these choices, by the names in ``GROUP``.
         graphs: a verdict per graph and setting, over their teachers (``graph_verdicts``).
-        best: the method with the best mean over the cells that methods share; ``None`` where no
-            two methods share any.
-        over: ``best`` minus each other method (``Versus.difference``), the best of them first.
-        compared: the number of graphs of these differences.
+        methods: the methods over all cells that they share; ``None`` where no two share any.
     """
 
     names: Mapping[str, str]
     graphs: tuple[Verdict, ...]
-    best: str | None
-    over: Mapping[str, Estimate]
-    compared: int
+    methods: OverGraphs | None
+
+    @property
+    def best(self) -> str | None:
+        """The method with the best mean over the cells that methods share."""
+        return next(iter(self.methods.means)) if self.methods else None
+
+    @property
+    def compared(self) -> int:
+        """The number of graphs of these cells."""
+        return len(self.methods.cells.graphs) if self.methods else 0
+
+    @cached_property
+    def over(self) -> dict[str, Estimate]:
+        """``best`` minus each other method (``Versus.difference``), the best of them first."""
+        if self.methods is None:
+            return {}
+        best, *others = self.methods.means
+        return {other: self.methods.against(best, other).difference for other in others}
 
 
 def overalls(comparison: Comparison) -> list[Overall]:
@@ -53,18 +67,8 @@ def overalls(comparison: Comparison) -> list[Overall]:
     for group, rows in groups_of(comparison.selected):
         here = tuple(v for v in of_graphs if group.items() <= v.names.items())
         if here:
-            found.append(_overall(group, here, next(over_graphs(rows), None)))
+            found.append(Overall(group, here, next(over_graphs(rows), None)))
     return found
-
-
-def _overall(
-    names: Mapping[str, str], graphs: tuple[Verdict, ...], methods: OverGraphs | None
-) -> Overall:
-    if methods is None:
-        return Overall(names, graphs, None, {}, 0)
-    best, *others = methods.means
-    over = {other: methods.against(best, other).difference for other in others}
-    return Overall(names, graphs, best, over, len(methods.cells.graphs))
 
 
 def graph_verdicts(comparison: Comparison) -> list[Verdict]:

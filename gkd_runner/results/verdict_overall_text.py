@@ -60,6 +60,10 @@ def _on_one_graph(verdict: Verdict) -> str:
     return f"On {place}, {verdict.level[0]} is the best method."
 
 
+def _turned(gap: Estimate) -> Estimate:
+    return Estimate(-gap.mean, -gap.high, -gap.low)
+
+
 def _over_graphs(overall: Overall) -> str:
     known = any(not math.isnan(gap.low) for gap in overall.over.values())
     named = ", with 95% bootstrap intervals over graphs and seeds" if known else ""
