@@ -29,7 +29,7 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
         {"block": heading(each, comparison), "label": label, "column": column, **cell}
         for each in compared
         for label, row in _rows(each, bases)
-        for column, cell in (dict.fromkeys(columns, {}) | row).items()
+        for column, cell in ({name: {} for name in columns} | row).items()
     )
     return make_table(TITLE, CAPTION + _few(compared), cells, columns)
 

@@ -25,7 +25,9 @@ from gkd_runner.results.verdict_text import (
 def overall_table(overall: Overall) -> Table | None:
     """The verdict on all graphs in sentences, and a row per graph, in blocks of one setting."""
     metric = overall.graphs[0].metric
-    made = _table("Should I distil?", overall.graphs, _setting, _caption("the teachers named", metric))
+    made = _table(
+        "Should I distil?", overall.graphs, _setting, _caption("the teachers named", metric)
+    )
     return made and replace(made, lead=tuple(overall_sentences(overall)))
 
 
@@ -40,8 +42,8 @@ def _caption(teachers: str, metric: str) -> str:
     return (
         f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
         " test cannot tell from it (p >= 0.05). The best student has its test"
-        f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired differences"
-        f" in points with 95% t intervals (pairs), to {base} and to its own teacher; fewer than"
+        f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired"
+        f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher; fewer than"
         f" {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the interval"
         f" to {base}. Faster: time of the teacher for one node on the CPU over that of the student,"
         " where they were measured."

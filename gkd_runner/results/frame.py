@@ -85,8 +85,8 @@ nodes, in a list per true class with a number per predicted one. ``test_nodes`` 
 ``hidden_nodes`` count all and
 the hidden test nodes. A precomputed teacher has 0 as best epoch and no seconds.
 ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
-for a single node on the CPU, if it was measured. ``student_parameters`` counts the student's trained
-numbers. ``teacher_confidence`` is the mean top probability
+for a single node on the CPU, if it was measured. ``student_parameters`` counts the student's
+trained numbers. ``teacher_confidence`` is the mean top probability
 before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
 its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,

@@ -215,9 +215,13 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
 def _level(here: pd.DataFrame, accuracies: list[Accuracy]) -> tuple[str, ...]:
     """The method with the best mean, and those that are not significantly worse."""
     first, *others = sorted(accuracies, key=lambda accuracy: -accuracy.mean)
-    rows = here[here["method"] == first.method]
-    gaps = {other.method: _minus(rows, here, other.method) for other in others}
-    told = {name for name, gap in gaps.items() if gap and gap.mean > 0 and gap.p < SIGNIFICANT}
+    gaps = {  # the better one has the higher mean; the difference is taken from the other side,
+        other.method: _minus(here[here["method"] == other.method], here, first.method)
+        if first.method == baseline()  # as no table shows the baseline minus a student
+        else _minus(here[here["method"] == first.method], here, other.method)
+        for other in others
+    }
+    told = {name for name, gap in gaps.items() if gap and gap.p < SIGNIFICANT}
     return (first.method, *(name for name in gaps if name not in told))
 
 

@@ -17,8 +17,11 @@ OPENINGS = {DISTIL: "Distil on", DO_NOT: "Do not distil on", UNDECIDED: "Undecid
 
 
 def overall_sentences(overall: Overall) -> list[str]:
-    """The best method and by how much, where it is not best, where to distil, how fast it is."""
-    return [*_best(overall), *_where(overall), *_decisions(overall), *_speed(overall)]
+    """The best method, by how much, where to distil, where another one is better, how fast it is.
+
+    The first sentence is short.
+    """
+    return [*_best(overall), *_decisions(overall), *_where(overall), *_speed(overall)]
 
 
 def winner_text(verdict: Verdict) -> str:
@@ -30,27 +33,29 @@ def winner_text(verdict: Verdict) -> str:
 
 
 def _best(overall: Overall) -> Iterator[str]:
-    if not overall.over:
+    if overall.compared == 1:
+        yield from map(_on_one_graph, overall.graphs)
+    if overall.compared < 2:
         return
     rival, lead = next(iter(overall.over.items()))
     plain = overall.over.get(baseline())
-    if overall.compared == 1:
-        yield from map(_on_one_graph, overall.graphs)
-    elif overall.best == baseline():
-        yield (
-            f"The plain MLP is best on average: {rival}, the best student, is"
-            f" {interval_text(_turned(lead))} points against it {_over_graphs(overall)}."
-        )
-    else:
-        against = PLAIN if rival == baseline() else f"{rival}, the next"
-        gain = f"{interval_text(lead)} points over {against}"
-        beside = f", and {interval_text(plain)} over {PLAIN}" if plain and plain != lead else ""
-        yield (
-            f"{overall.best} is the best method on average: {gain}"
-            if lead.low > 0
-            else f"No method is clearly best. {overall.best} has the highest mean, {gain}, which"
-            " may be chance"
-        ) + f"{beside} {_over_graphs(overall)}."
+    if overall.best == baseline():
+        student = f"{rival}, the best student, is {interval_text(_turned(lead))} points against it"
+        yield "The plain MLP is best on average."
+        yield f"{student} {_over_graphs(overall)}."
+        return
+    against = PLAIN if rival == baseline() else rival
+    sure = lead.low > 0
+    yield (
+        f"{overall.best} is the best method on average."
+        if sure
+        else f"{overall.best} is ahead on average, but not clearly better than {against}."
+    )
+    beside = f" and {interval_text(plain)} over {PLAIN}" if plain and plain != lead else ""
+    yield (
+        f"{overall.best} gains {interval_text(lead)} points over {against}"
+        f"{', the next,' if beside else ''}{beside} {_over_graphs(overall)}."
+    )
 
 
 def _on_one_graph(verdict: Verdict) -> str:
@@ -120,9 +125,7 @@ def _speed(overall: Overall) -> Iterator[str]:
         yield f"The best students answer for one node {ends} as fast as their teachers."
 
 
-def _by(
-    verdicts: Iterable[Verdict], key: Callable[[Verdict], str]
-) -> dict[str, list[Verdict]]:
+def _by(verdicts: Iterable[Verdict], key: Callable[[Verdict], str]) -> dict[str, list[Verdict]]:
     found: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         found.setdefault(key(verdict), []).append(verdict)

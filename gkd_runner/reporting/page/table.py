@@ -87,8 +87,9 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("student-accuracy", "student", score, PHONE, ("student-std",)),
         Column("rank", "rank", "place among the methods of this graph, setting and teacher"),
         *(
-            Column(f"minus-{base}", f"− {base}", gap.format(base),
-                   PHONE if base == baseline() else MAIN, (f"minus-{base}-low", f"minus-{base}-high"))
+            Column(f"minus-{base}", f"- {base}", gap.format(base),
+                   PHONE if base == baseline() else MAIN,
+                   (f"minus-{base}-low", f"minus-{base}-high"))
             for base in comparison.gaps
         ),
         *(

@@ -52,7 +52,7 @@ def _line(verdict: Verdict) -> dict[str, Any]:
         "teachers": verdict.names["teacher"],
         "decision": verdict.decision,
         "reason": REASONS.get(verdict.reason, ""),
-        "use": winner_text(verdict),
+        "use": winner_text(verdict).split(", "),
         "accuracy": _accuracy(verdict),
         "gains": [_gain(verdict.over_baseline), _gain(verdict.over_teacher)],
         "faster": faster_text(verdict.speed_up) if verdict.speed_up else "",
