@@ -14,6 +14,9 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
+from gkd_runner.reporting.page.curves import FILE as CURVES
+from gkd_runner.reporting.page.curves import stored_text
+from gkd_runner.reporting.page.series import series_of
 from gkd_runner.reporting.provenance import provenance
 from gkd_runner.reporting.table import Table
 from gkd_runner.reporting.tables import make_tables
@@ -180,7 +183,10 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         "tables.tex": latex(made),
         "tables.html": html_page(made, comparison.runs, out),
         "runs.csv": to_csv(comparison.runs),
+        CURVES: stored_text(series_of(comparison)),
     }
+    if not texts[CURVES]:  # of a CSV; those that lie in the folder may be of its runs
+        del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")

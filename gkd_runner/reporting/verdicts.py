@@ -43,10 +43,10 @@ def _caption(teachers: str, metric: str) -> str:
         f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
         " test cannot tell from it (p >= 0.05). The best student has its test"
         f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired"
-        f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher; fewer than"
-        f" {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the interval"
-        f" to {base}. Faster: time of the teacher for one node on the CPU over that of the student,"
-        " where they were measured."
+        f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher;"
+        f" fewer than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by"
+        f" the interval to {base}. Faster: time of the teacher for one node on the CPU over that of"
+        " the student, where they were measured."
     )
 
 

@@ -45,11 +45,12 @@ def _best(overall: Overall) -> Iterator[str]:
         yield f"{student} {_over_graphs(overall)}."
         return
     against = PLAIN if rival == baseline() else rival
-    sure = lead.low > 0
+    names = {baseline(): PLAIN}
+    near = [names.get(other, other) for other, gap in overall.over.items() if not gap.low > 0]
     yield (
-        f"{overall.best} is the best method on average."
-        if sure
-        else f"{overall.best} is ahead on average, but not clearly better than {against}."
+        f"{overall.best} is ahead on average, but not clearly better than {_listed(near)}."
+        if near
+        else f"{overall.best} is the best method on average."
     )
     beside = f" and {interval_text(plain)} over {PLAIN}" if plain and plain != lead else ""
     yield (
@@ -79,7 +80,7 @@ def _where(overall: Overall) -> Iterator[str]:
     """Where the best method is best, level with the best, and worse."""
     best = overall.best
     ran = [verdict for verdict in overall.graphs if best in _methods(verdict)]
-    if len(ran) < 2:
+    if overall.compared < 2 or len(ran) < 2:
         return
     beaten = [verdict for verdict in ran if best not in verdict.level]
     alone = sum(verdict.level == (best,) for verdict in ran)

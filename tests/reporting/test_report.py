@@ -109,7 +109,7 @@ def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
 
 def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
     found = Page(html_of(grid(), tmp_path)).text
-    assert "a CSV of runs has no curves" in found["curves"]
+    assert "runs have no curves in the sources: give the output folder" in found["curves"]
     assert "gkd-study inference" in found["cost"]
 
 

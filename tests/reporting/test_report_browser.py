@@ -252,7 +252,8 @@ def test_text_has_contrast(browser: Browser, path: Path, scheme: str) -> None:
     other = opened(browser, path, color_scheme=scheme)
     colours = other.evaluate("""() => {
         const texts = ".sentences li, .graphs td, .graphs small, .caption, [data-decision], a,"
-            + " #table td, #table th, #table small, figcaption, #filtering summary, .actions label, #save";
+            + " #table td, #table th, #table small, figcaption, #filtering summary, #save,"
+            + " .actions label";
         const ground = getComputedStyle(document.body).backgroundColor;
         const found = [...document.querySelectorAll(texts)].filter((e) => e.checkVisibility());
         return [ground, [...new Set(found.map((e) => getComputedStyle(e).color))]];

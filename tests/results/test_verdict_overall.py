@@ -126,7 +126,9 @@ def test_graphs_on_which_the_plain_mlp_wins_are_named() -> None:
     overall = only(runs)
     said = " ".join(overall_sentences(overall))
 
-    assert "is ahead on average, but not clearly better than" in said
+    assert said.startswith(
+        "infgrand is ahead on average, but not clearly better than the plain MLP. infgrand gains +"
+    )
     assert (
         "Do not distil on cornell (transductive) and wisconsin: the plain MLP wins, the best"
         " student is 8.0 points worse." in said

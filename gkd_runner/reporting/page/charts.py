@@ -135,6 +135,24 @@ def curves_chart(names: Names) -> alt.FacetChart:
     return faceted
 
 
+def classes_chart() -> alt.LayerChart:
+    """A confusion matrix: a row per true class, a column per predicted one."""
+    flat: list[str | alt.FieldName] = ["row", "true", "predicted", "count", "share"]
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_flatten(flat, flat)
+        .encode(
+            x=alt.X("predicted:O", title="predicted class", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("true:N", title=None, sort=alt.EncodingSortField("row", "min")),
+            tooltip=_tooltip("true:N", "predicted:O", "count:Q", "share:Q"),
+        )
+    )
+    shade = alt.Scale(domain=[0, 100], range=["#0067a300", "#0067a3"])
+    cells = base.mark_rect().encode(color=alt.Color("share:Q", scale=shade, legend=None))
+    texts = base.mark_text(fontSize=10).encode(text=alt.Text("share:Q", format=".0f"))
+    return alt.layer(cells, texts, width=alt.Step(30), height=alt.Step(20))
+
+
 def _panels(
     chart: alt.LayerChart | alt.FacetChart, names: Names, *, apart: bool = False
 ) -> alt.FacetChart:

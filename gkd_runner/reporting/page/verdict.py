@@ -34,7 +34,7 @@ def _part(overall: Overall) -> dict[str, Any]:
         "sentences": overall_sentences(overall),
         "blocks": [(_heading(setting, lines), list(map(_line, lines)))
                    for setting, lines in blocks.items()],
-        "methods": list(_methods(overall.methods)) if overall.methods else [],
+        "methods": list(_methods(overall.methods)) if overall.methods and overall.compared > 1 else [],
         "cells": len(overall.methods.cells.cells) if overall.methods else 0,
         "timed": any(verdict.speed_up for verdict in overall.graphs),
     }  # fmt: skip
