@@ -135,7 +135,7 @@ def curves_chart(names: Names) -> alt.FacetChart:
     return faceted
 
 
-def classes_chart() -> alt.LayerChart:
+def classes_chart() -> alt.LayerChart | alt.FacetChart:
     """A confusion matrix: a row per true class, a column per predicted one."""
     flat: list[str | alt.FieldName] = ["row", "true", "predicted", "count", "share"]
     base = (

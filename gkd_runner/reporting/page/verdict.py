@@ -27,6 +27,7 @@ def verdict_parts(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _part(overall: Overall) -> dict[str, Any]:
     blocks: dict[str, list[Verdict]] = {}
+    methods = overall.methods if overall.compared > 1 else None
     for verdict in overall.graphs:
         blocks.setdefault(verdict.names["setting"], []).append(verdict)
     return {
@@ -34,8 +35,8 @@ def _part(overall: Overall) -> dict[str, Any]:
         "sentences": overall_sentences(overall),
         "blocks": [(_heading(setting, lines), list(map(_line, lines)))
                    for setting, lines in blocks.items()],
-        "methods": list(_methods(overall.methods)) if overall.methods and overall.compared > 1 else [],
-        "cells": len(overall.methods.cells.cells) if overall.methods else 0,
+        "methods": list(_methods(methods)) if methods else [],
+        "cells": len(methods.cells.cells) if methods else 0,
         "timed": any(verdict.speed_up for verdict in overall.graphs),
     }  # fmt: skip
 
