@@ -72,9 +72,9 @@ def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
     records = class_records(series, comparison.selected)
     if records:
         text = (
-            "Of the test nodes of each true class (rows, with the F1 of the class), the share in % that"
-            " the students predict as each class, over all seeds. Inductive runs: over all test"
-            " nodes."
+            "Of the test nodes of each true class (rows, with the F1 of the class), the share in %"
+            " that the students predict as each class, over all seeds. Inductive runs: over all"
+            " test nodes."
         )
         spec = _spec(charts.classes_chart(), records)
         yield Figure("classes", "Class by class", text, spec, (*PLACE, "method"), saved=False)
