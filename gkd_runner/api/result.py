@@ -41,11 +41,16 @@ class Result:
 
     @property
     def means(self) -> pd.DataFrame:
-        """Mean and population std of each accuracy, in [0, 1], over seeds and splits.
+        """Mean and population std of each accuracy: ``means_of("accuracy")``."""
+        return self.means_of("accuracy")
 
-        Rows are ``teacher`` and ``student``; columns are pairs of the nodes (``val``, ``test``,
-        ``test_observed``, ``test_hidden``) and ``mean`` or ``std``. A setting without hidden
-        nodes has no numbers for these.
+    def means_of(self, metric: str) -> pd.DataFrame:
+        """Mean and population std of ``accuracy``, ``macro_f1`` or ``roc_auc``, in [0, 1].
+
+        They are over seeds and splits. Rows are ``teacher`` and ``student``; columns are pairs of
+        the nodes (``val``, ``test``, ``test_observed``, ``test_hidden``) and ``mean`` or ``std``.
+        A setting without hidden nodes has no numbers for these, and a graph of more than two
+        classes none of ``roc_auc``.
         """
         rows = {
             stage: {
@@ -53,7 +58,7 @@ class Result:
                 for part, summary in parts.items()
                 for name in ("mean", "std")
             }
-            for stage, parts in table(self.job.seeds).items()
+            for stage, parts in table(self.job.seeds, metric).items()
         }
         return pd.DataFrame(rows).T.astype("float64")
 

@@ -169,10 +169,17 @@ class StudentConfig:
     dropout: float = option(
         "Dropout after each hidden layer.", at_least=0, below=1, search=Range(0.0, 0.8)
     )
+    input_dropout: float = option(
+        "Dropout on the features.", at_least=0, below=1, search=Range(0.0, 0.8)
+    )
     learning_rate: float = option(
         "Adam's learning rate.", above=0, search=Range(0.001, 0.03, log=True)
     )
     weight_decay: float = option("Adam's L2 penalty.", at_least=0)
+    sampled_nodes: int | None = option(
+        "Observed nodes that each epoch draws at random and takes one step on; null: all of them.",
+        at_least=1,
+    )
 
 
 @dataclass

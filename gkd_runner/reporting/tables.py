@@ -42,8 +42,8 @@ from gkd_runner.results.verdict_overall import overalls
 from gkd_runner.results.verdict_text import NODES, nodes_text
 
 LACKING = {
-    "macro_f1": " Runs of earlier versions recorded none.",
-    "roc_auc": " Graphs of more classes than two have none; earlier versions recorded none.",
+    "macro_f1": " Runs of earlier versions have none.",
+    "roc_auc": " Graphs of more than two classes and runs of earlier versions have none.",
 }
 """Why a metric may be missing."""
 
@@ -196,9 +196,10 @@ def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     metric = comparison.metric
     of_metric = "" if metric == "accuracy" else f" of {METRIC_NAMES[metric]}"
     caption = (
-        f"Difference{of_metric} in points, paired over the same seeds, or over splits (each the"
-        " mean of its seeds) where there are several: mean ± population std, pairs won of all; *"
-        f" where a paired t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
+        f"Difference{of_metric} in points,"
+        " paired over the same seeds, or over splits (each the mean of its"
+        " seeds) where there are several: mean ± population std, pairs won of all; * where a paired"
+        f" t test of at least {FEWEST_PAIRS} pairs, not all equal, has p < 0.05."
     )
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
     shown = comparison.summary.to_dict("index")

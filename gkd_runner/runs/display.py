@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,11 @@ from rich.text import Text
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
 from gkd_runner.common.progress import OnProgress, progress_to
-from gkd_runner.options.schema import PrecomputedConfig
+from gkd_runner.options.schema import METRICS, PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
-from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.scores import METRIC_NAMES, STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.verdict import DISTIL, Verdict
 from gkd_runner.results.verdict_text import (
     NODES,
@@ -152,7 +153,7 @@ def one_line(label: str, result: RunResult) -> Group:
     if result.reused == len(result.seeds):
         return Group(Text(f"{label}: finished before"))
     part = "test_hidden" if result.config.setting.name == "inductive" else "test"
-    student, teacher = (accuracy_text(result.seeds, name, part) for name in ("student", "teacher"))
+    student, teacher = (score_text(result.seeds, name, part) for name in ("student", "teacher"))
     seconds = f"{sum(result.seconds.values()):.0f} s"
     warnings = [
         Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
@@ -199,29 +200,30 @@ def _reused(result: RunResult) -> str:
 
 
 def _table(result: RunResult) -> Table:
-    parts = result.seeds[0].student.scores.parts
-    caption = (
-        "accuracy in %"
-        if len(result.seeds) == 1
-        else f"accuracy in %, mean ± population std over {over(result.seeds)}"
-    )
-    table = plain_table(caption)
+    seeds, parts = result.seeds, result.seeds[0].student.scores.parts
+    spread = f", mean ± population std over {over(seeds)}" if len(seeds) > 1 else ""
+    others = [metric for metric in METRICS[1:] if seeds[0].student.of(metric)]
+    unnamed = " where no other metric is named" if others else ""
+    table = plain_table(f"accuracy in %{unnamed}{spread}")
     for heading in ("", *parts, "epoch", "seconds"):
         table.add_column(
             heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True
         )
     for name, stage in STAGES.items():
-        trained = any(stage(seed).epochs for seed in result.seeds)
-        cached = name == "teacher" and all(seed.teacher_cached for seed in result.seeds)
+        trained = any(stage(seed).epochs for seed in seeds)
+        cached = name == "teacher" and all(seed.teacher_cached for seed in seeds)
         seconds = "cached" if cached else f"{result.seconds[name]:.1f}"
         table.add_row(
             name,
-            *(accuracy_text(result.seeds, name, part) for part in parts),
-            _span([stage(seed).best_epoch for seed in result.seeds]) if trained else "—",
+            *(score_text(seeds, name, part) for part in parts),
+            _span([stage(seed).best_epoch for seed in seeds]) if trained else "—",
             seconds if trained else "—",
         )
-    table.add_row("difference", *(_difference(result.seeds, part) for part in parts))
-    table.add_row("nodes", *(_nodes(result.seeds, part) for part in parts))
+    table.add_row("difference", *(_difference(seeds, part) for part in parts))
+    for metric, name in itertools.product(others, STAGES):
+        label = f"{name}, {METRIC_NAMES[metric]}"
+        table.add_row(label, *(score_text(seeds, name, part, metric) for part in parts))
+    table.add_row("nodes", *(_nodes(seeds, part) for part in parts))
     return table
 
 
@@ -245,10 +247,11 @@ def over(seeds: Sequence[SeedResult]) -> str:
     return "splits and seeds" if len({seed.split for seed in seeds}) > 1 else "seeds"
 
 
-def accuracy_text(seeds: Sequence[SeedResult], name: str, part: str) -> str:
-    """Mean ± population std over ``seeds`` of one accuracy of ``teacher`` or ``student``, in %."""
-    summary = summarize(seeds, STAGES[name], part)
-    assert summary is not None, "parts lists what the setting has"
+def score_text(seeds: Sequence[SeedResult], name: str, part: str, metric: str = "accuracy") -> str:
+    """Mean ± population std over ``seeds`` of one score of ``teacher`` or ``student``, in %."""
+    summary = summarize(seeds, STAGES[name], part, metric)
+    if summary is None:
+        return "—"
     spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""
     return f"{100 * summary.mean:.2f}{spread}"
 

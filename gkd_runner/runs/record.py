@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +21,9 @@ from gkd_runner.data.npz import save_npz
 from gkd_runner.options.schema import Config
 from gkd_runner.results.stored import cell_folder
 from gkd_runner.training.fit import Epoch
+
+NUMBERS = re.compile(r"\[\n[\s\d,]+\]")
+"""A list of whole numbers over several lines, in JSON: written on one, as a confusion matrix is."""
 
 GRAPH_FILE = "graph.npz"
 """The graph in a run's folder."""
@@ -72,6 +76,7 @@ class Record:
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``."""
         text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+        text = NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
         with replacing(self.path / "result.json") as part:
             part.write_text(text, encoding="utf-8")
 

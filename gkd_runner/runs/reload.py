@@ -254,8 +254,7 @@ def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> 
     """Evaluate as in training: hidden nodes get features of the whole graph."""
     method = build_method(config.method)
     model = _student(config, task, state)
-    width = model.weights[0].shape[2]
-    data = StudentData.of([task], method, CPU, width, config.training.batch_size)
+    data = StudentData.of([task], method, CPU, config.student, config.training.batch_size)
     with torch.no_grad():
         observed = answers(model, data.everything)
         hidden = answers(model, data.hidden(method)) if len(task.hidden) else observed[:, :0]

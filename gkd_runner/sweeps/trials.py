@@ -21,7 +21,7 @@ from gkd_runner.config.build import compose
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.stored import read_run
 from gkd_runner.results.verdict_text import NODES
-from gkd_runner.runs.display import accuracy_text
+from gkd_runner.runs.display import score_text
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.search import Search, study_file
 
@@ -136,4 +136,4 @@ def _test(search: Search, paths: Sequence[str], part: str) -> str:
     results = [seed for run in runs for seed in run.seeds if seed.seed in search.config.seeds]
     if {result.seed for result in results} != set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return accuracy_text(results, "student", part)
+    return score_text(results, "student", part)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.results.scores import Scores, SeedResult, StageResult
+from gkd_runner.options.schema import METRICS
+from gkd_runner.results.scores import SeedResult, StageResult
 from gkd_runner.results.warnings import warnings_of
 
 if TYPE_CHECKING:
@@ -29,19 +30,28 @@ IDENTITY = {
 
 @dataclass(frozen=True)
 class StageMetrics:
-    """The names of one stage's metrics. Accuracies are in [0, 1].
+    """The names of one stage's metrics. Scores are in [0, 1].
 
-    ``epoch`` to ``val_accuracy`` are logged each epoch; their summary is the selected epoch's. The
-    others are known at the end: test accuracies come from the restored best state alone.
+    ``epoch`` to ``val_accuracy`` are logged each epoch, and so are ``val_macro_f1`` or
+    ``val_roc_auc`` where the metric selects; their summary is the selected epoch's. The others are
+    known at the end: test scores come from the restored best state alone.
     """
 
     epoch: str
     loss: str
     val_loss: str
     val_accuracy: str
+    val_macro_f1: str
+    val_roc_auc: str
     test_accuracy: str
     test_observed_accuracy: str
     test_hidden_accuracy: str
+    test_macro_f1: str
+    test_observed_macro_f1: str
+    test_hidden_macro_f1: str
+    test_roc_auc: str
+    test_observed_roc_auc: str
+    test_hidden_roc_auc: str
     best_epoch: str
     epochs: str
     seconds: str
@@ -49,7 +59,8 @@ class StageMetrics:
     @property
     def curves(self) -> tuple[str, ...]:
         """Metrics that are drawn over ``epoch``."""
-        return (self.loss, self.val_loss, self.val_accuracy)
+        scores = (self.val_accuracy, self.val_macro_f1, self.val_roc_auc)
+        return (self.loss, self.val_loss, *scores)
 
 
 def _of_stage(stage: str) -> StageMetrics:
@@ -87,7 +98,7 @@ def summary_metrics(result: SeedResult, selected: Mapping[str, Epoch]) -> dict[s
 
     Args:
         result: the seed's result.
-        selected: the epoch with the best validation accuracy of each stage that was trained.
+        selected: the epoch with the best validation score of each stage that was trained.
     """
     diagnostics = result.diagnostics
     values = {
@@ -114,8 +125,14 @@ def _stage(stage: str, result: StageResult, selected: Epoch | None) -> dict[str,
         names.epochs: result.epochs,
         names.seconds: result.seconds,
     } if selected else {}  # fmt: skip
-    return of_training | _accuracies(names, result.scores)
+    return of_training | _scores(names, result)
 
 
-def _accuracies(names: StageMetrics, scores: Scores) -> dict[str, float]:
-    return {getattr(names, f"{part}_accuracy"): getattr(scores, part) for part in scores.parts}
+def _scores(names: StageMetrics, result: StageResult) -> dict[str, float | None]:
+    """Every metric over the parts that an accuracy is over."""
+    return {
+        getattr(names, f"{part}_{metric}"): getattr(scores, part)
+        for metric in METRICS
+        if (scores := result.of(metric))
+        for part in result.scores.parts
+    }

@@ -151,12 +151,11 @@ def load_teacher(path: Path) -> Trained:
         hidden_logits=tensors.pop("logits.hidden").numpy(),
         state=tensors,
         best_epoch=header["best_epoch"],
-        history=[_epoch(*row) for row in header["history"]],
+        history=[_epoch(row) for row in header["history"]],
         seconds=header["seconds"],
     )
 
 
-def _epoch(
-    epoch: int, loss: float, val_loss: float, val_accuracy: float, *logged: tuple[str, float]
-) -> Epoch:
-    return Epoch(epoch, loss, val_loss, val_accuracy, tuple((name, own) for name, own in logged))
+def _epoch(row: Sequence[Any]) -> Epoch:
+    """An epoch from its numbers, and the pairs of what it logged."""
+    return Epoch(*row[:4])._replace(logged=tuple(map(tuple, row[4:])))

@@ -15,7 +15,7 @@ Metric = Callable[[Float[Tensor, "R k C"], Int[Tensor, "R k"]], Float[Tensor, " 
 
 
 def selecting(
-    select_by: str, parts: Sequence[tuple[Float[Tensor, "R k C"], Int[Tensor, "R k"]]]
+    select_by: str, parts: Sequence[tuple[Float[Tensor, "R _ C"], Int[Tensor, "R _"]]]
 ) -> dict[str, Float[Tensor, " R"]]:
     """The metric ``select_by``, by its name, of nodes in parts; nothing if it is accuracy.
 
@@ -24,7 +24,7 @@ def selecting(
     if select_by == "accuracy":
         return {}
     logits, classes = (torch.cat(list(part), dim=1) for part in zip(*parts, strict=True))
-    return {select_by: METRICS[select_by](logits, classes)}
+    return {select_by: BESIDE_ACCURACY[select_by](logits, classes)}
 
 
 def macro_f1(logits: Float[Tensor, "R k C"], classes: Int[Tensor, "R k"]) -> Float[Tensor, " R"]:
@@ -56,4 +56,4 @@ def roc_auc(logits: Float[Tensor, "R k 2"], classes: Int[Tensor, "R k"]) -> Floa
     return wins / (positives * negatives)
 
 
-METRICS: Mapping[str, Metric] = {"macro_f1": macro_f1, "roc_auc": roc_auc}
+BESIDE_ACCURACY: Mapping[str, Metric] = {"macro_f1": macro_f1, "roc_auc": roc_auc}

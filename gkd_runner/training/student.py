@@ -74,7 +74,7 @@ class StudentLesson:
     def _loss(self, batch: StudentBatch, target: SoftTarget | None) -> Float[Tensor, " R"]:
         streams = self._streams
         if batch.window is not None:
-            streams = WindowStreams(streams, batch.window, self.model.hidden_widths)
+            streams = WindowStreams(streams, batch.window, self.model.dropped_widths)
         logits = self.model(batch.inputs, streams)
         total: Tensor = logits.new_zeros(logits.shape[0])
         if self._lam > 0:
@@ -143,8 +143,8 @@ def train_students(
     init = Initializer(seeds, "student initialisation")
     model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
-    width, batch_size = model.weights[0].shape[2], config.training.batch_size
-    data = StudentData.of(tasks, method, device, width, batch_size, processes)
+    batch_size = config.training.batch_size
+    data = StudentData.of(tasks, method, device, config.student, batch_size, processes)
     streams = Streams(seeds, "student dropout", device)
     lesson = StudentLesson(model, method, data, streams, config.training.select_by)
     schedule = Schedule.of("student", config.student, config.training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from gkd_runner.methods.base import Method
 from gkd_runner.methods.objective import LabelTarget, SoftTarget, take_rows
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
 from gkd_runner.models.mlp import Mlp
+from gkd_runner.options.schema import StudentConfig
 from gkd_runner.training.batches import pieces
 from gkd_runner.training.stage import own_rows
 
@@ -54,9 +55,9 @@ class StudentBatch(NamedTuple):
 class StudentData:
     """The students' features, for one chunk of replicas.
 
-    ``width`` is the number of outputs of the students' first layer. With ``batch_size`` the
-    features stay on the host, and the device gets those of some nodes at a time. The ``processes``
-    divide each batch.
+    ``width`` is the number of outputs of the students' first layer, before which ``input_drop`` is
+    dropped. With ``batch_size``, or with ``sampled`` nodes per epoch, the features stay on the
+    host, and the device gets those of some nodes at a time. The ``processes`` divide each batch.
     """
 
     tasks: Sequence[Task]
@@ -65,31 +66,50 @@ class StudentData:
     width: int
     batch_size: int | None = None
     processes: ProcessGroup = ALONE
+    sampled: int | None = None
+    input_drop: float = 0.0
 
     @staticmethod
     def of(
         tasks: Sequence[Task],
         method: Method[Any],
         device: torch.device,
-        width: int,
+        student: StudentConfig,
         batch_size: int | None,
         processes: ProcessGroup = ALONE,
     ) -> StudentData:
-        """The features that ``method`` reads of the training graphs."""
+        """The features that ``method`` reads of the training graphs, for such a student."""
         features = once_per_object([task.training_graph for task in tasks], method.features)
-        if batch_size is not None:
-            features = once_per_object(features, Features.multiplied_out)
-        return StudentData(tasks, features, device, width, batch_size, processes)
+        width = student.hidden_dim if student.num_layers > 1 else tasks[0].graph.num_classes
+        data = StudentData(
+            tasks,
+            features,
+            device,
+            width,
+            batch_size,
+            processes,
+            student.sampled_nodes,
+            student.input_dropout,
+        )
+        if not data.in_pieces:
+            return data
+        return replace(data, features=once_per_object(features, Features.multiplied_out))
+
+    @property
+    def in_pieces(self) -> bool:
+        """True if the device gets some nodes at a time."""
+        return self.batch_size is not None or self.sampled is not None
 
     @cached_property
     def observed(self) -> Inputs:
         """All observed nodes."""
-        return make_inputs(self.features, self.device, self.width)
+        make = row_inputs if self.input_drop else make_inputs
+        return make(self.features, self.device, self.width)
 
     @property
     def everything(self) -> Iterable[Inputs]:
         """All observed nodes, in one piece or in several."""
-        if self.batch_size is None:
+        if not self.in_pieces:
             return [self.observed]
         nodes = [np.arange(len(task.observed)) for task in self.tasks]
         return Pieces(self.features, nodes, self.device)
@@ -97,7 +117,7 @@ class StudentData:
     def part(self, name: str) -> Iterable[Inputs]:
         """The nodes of one part of the split, in its order, in one piece or in several."""
         nodes = [getattr(task.seen, name) for task in self.tasks]
-        if self.batch_size is None:
+        if not self.in_pieces:
             return [self._rows(nodes)]
         return Pieces(self.features, nodes, self.device)
 
@@ -105,14 +125,14 @@ class StudentData:
         """The hidden nodes; propagated features reach them over the whole graph."""
         features = once_per_object([task.graph for task in self.tasks], method.features)
         nodes = [task.hidden for task in self.tasks]
-        if self.batch_size is None:
+        if not self.in_pieces:
             rows = [f.rows(ids) for f, ids in zip(features, nodes, strict=True)]
             return [row_inputs(rows, self.device)]
         return Pieces(once_per_object(features, Features.multiplied_out), nodes, self.device)
 
     def batches(self, train: LabelTarget, distils: bool) -> Iterable[StudentBatch]:
-        """The batches of each epoch: of all observed nodes, or of those with labels ``train``."""
-        if self.batch_size is not None:
+        """The batches of each epoch: of observed nodes, or of those with labels ``train``."""
+        if self.in_pieces:
             return StudentBatches.of(self, train, distils)
         if distils:
             return [StudentBatch(self.observed, train, None, 1.0)]
@@ -140,7 +160,7 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class StudentBatches:
-    """Mini-batches of nodes, in each epoch in another order.
+    """Mini-batches of nodes, in each epoch in another order, or one of as many as are sampled.
 
     ``nodes`` ``[m]`` of each replica are divided; ``classes`` and ``weights`` are of their labels,
     with weight 0 where a node has none.
@@ -167,23 +187,27 @@ class StudentBatches:
         return StudentBatches(data, nodes, classes, weights, True, orders)
 
     def __iter__(self) -> Iterator[StudentBatch]:
-        assert self.data.batch_size is not None
-        total = len(self.nodes[0])
-        orders = [order.permutation(total) for order in self.orders]
-        for part in pieces(total, self.data.batch_size):
+        total, data = len(self.nodes[0]), self.data
+        if data.sampled is not None:
+            step = drawn = min(data.sampled, total)
+            orders = [order.choice(total, drawn, replace=False) for order in self.orders]
+        else:
+            step, drawn = data.batch_size or total, total
+            orders = [order.permutation(total) for order in self.orders]
+        for part in pieces(drawn, step):
             positions = [order[part] for order in orders]
-            window = self.data.processes.window(part.stop - part.start)
-            if window is not None:
-                positions = [own[window.start : window.stop] for own in positions]
-            yield self._batch(positions, (part.stop - part.start) / total, window)
+            yield self._batch(positions, (part.stop - part.start) / total)
 
-    def _batch(
-        self, positions: Sequence[IntArray], share: float, window: Window | None
-    ) -> StudentBatch:
+    def _batch(self, positions: Sequence[IntArray], share: float) -> StudentBatch:
         features, device = self.data.features, self.data.device
+        window = self.data.processes.window(len(positions[0]))
+        if window is not None:
+            positions = [own[window.start : window.stop] for own in positions]
         rows = [
             f.rows(ids[own]) for f, ids, own in zip(features, self.nodes, positions, strict=True)
         ]
+        if self.data.input_drop:  # so that its draws do not depend on who else has rows
+            rows = [Features(f.dense()) for f in rows]
         index = torch.from_numpy(np.stack(positions)).to(device)
         labels = LabelTarget(
             torch.arange(index.shape[1], device=device).expand_as(index),

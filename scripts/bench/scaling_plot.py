@@ -16,7 +16,7 @@ from bench.results import Results
 from bench.scaling import AXES, INFLUENCE, NAMES, WITH_INFLUENCE, curves, exponent
 from gkd_runner.methods import METHODS
 
-PANEL = (4.6, 4.2)
+PANEL = (5.4, 3.4)
 TEACHERS = {"teacher gcn": "#000000", "teacher sage": "#777777", "teacher gat": "#bbbbbb"}
 INFLUENCE_COLOUR = "#009e73"
 
@@ -58,7 +58,7 @@ def memory_curves(results: Results, axis: str) -> dict[str, list[tuple[float, fl
 def save_figure(results: Results, path: Path) -> None:
     """Draw every panel to ``path``; its suffix is the format."""
     drawn = panels(results)
-    columns = min(3, len(drawn))
+    columns = min(2, len(drawn))
     rows = -(-len(drawn) // columns)
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
     figure = Figure(figsize=(columns * PANEL[0], rows * PANEL[1]), layout=layout)
@@ -85,7 +85,14 @@ def _draw(place: Axes, panel: Panel) -> None:
         )
     place.set(xlabel=panel.xlabel, ylabel=panel.ylabel)
     place.spines[["top", "right"]].set_visible(False)
-    place.legend(fontsize=7, frameon=False, title="exponent, last decade", title_fontsize=7)
+    place.legend(
+        fontsize=7,
+        frameon=False,
+        title="exponent, last decade",
+        title_fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )
 
 
 def _colour(part: str) -> str:

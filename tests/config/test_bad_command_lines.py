@@ -62,6 +62,8 @@ BAD = {
     "calibration=platt": ["calibration=platt is not one of temperature, none"],
     "replicas=0": ["replicas=0 is out of range; it must be >= 1"],
     "training.max_epochs=0": ["training.max_epochs=0 is out of range"],
+    "training.select_by=f1": ["training.select_by=f1 is not one of accuracy, macro_f1, roc_auc"],
+    "dataset=synthetic training.select_by=roc_auc": ["and dataset.classes=5; use training.select"],
     "training.patience=many": ["training.patience='many' is not an integer"],
     "teacher.dropout=1": ["teacher.dropout=1.0 is out of range; it must be >= 0 and < 1"],
     "student.hidden_dim=12.5": ["student.hidden_dim=12.5 is not an integer"],

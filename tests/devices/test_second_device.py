@@ -182,6 +182,25 @@ def test_students_train_together_on_a_second_device_as_alone_on_the_cpu(
         waits.check(first=3)
 
 
+@pytest.mark.parametrize("metric", ["macro_f1", "roc_auc"])
+def test_another_metric_selects_on_the_device_without_a_further_wait(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = random_graph(300, random_features(300, 12, signed=True), classes=2)
+    options = ("method=glnn", "dataset.classes=2", f"training.select_by={metric}")
+    settings = config(*options, *SHORT)
+    tasks = tasks_of(settings, graph)
+    taught = teachers(settings, tasks, CPU)
+
+    with second_device(monkeypatch) as device:
+        for train_all in (teachers, lambda *stage: students(settings, tasks, taught, *stage[2:])):
+            waits = Waits(device, monkeypatch)
+            [one, _] = train_all(settings, tasks, GPU, waits)
+            waits.check(first=3)
+
+    assert {name for epoch in one.history for name, _ in epoch.logged} == {f"val_{metric}"}
+
+
 def test_a_run_on_a_gpu_trains_all_seeds_at_once(
     tmp_path: Path, device: SecondDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

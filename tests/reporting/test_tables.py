@@ -180,6 +180,28 @@ def test_a_verdict_in_the_table_has_its_reason_and_warnings_as_footnotes() -> No
     assert nodes.startswith("the number means little: 61.00 ± 0.82 on 39 test nodes")
 
 
+def test_the_tables_of_another_metric_say_so_and_leave_published_accuracies_out() -> None:
+    rows = [
+        *(run("mlp", s, 0.95, student_test_macro_f1=0.49 + s / 100) for s in range(3)),
+        *(run("glnn", s, 0.90, student_test_macro_f1=0.70 + s / 50) for s in range(3)),
+        *seeds("infgrand", [0.9, 0.9, 0.9]),  # of an earlier version
+    ]
+    tables = make_tables(compare(table(rows), metric="macro_f1"), table([]))
+
+    scores, differences, verdicts = (
+        only(tables, title) for title in ("Macro F1", "Differences", "Should I distil?")
+    )
+    assert line(scores, "glnn") == ["72.00±1.63"]
+    assert line(scores, "infgrand") == ["no macro F1"]
+    assert "Test macro F1 in %" in scores.caption
+    assert "Runs of earlier versions have none" in scores.caption
+    assert differences.caption.startswith("Difference of macro F1 in points")
+    assert line(differences, "glnn - mlp") == ["+22.00±0.82* (3/3)"]
+    assert "macro F1" in verdicts.columns
+    titles = {one.title for of_group in tables.values() for one in of_group}
+    assert titles.isdisjoint({"Average gains", "Published accuracies and released code"})
+
+
 def test_each_protocol_has_tables_of_its_own() -> None:
     tables = tables_of([*SOME, *seeds("glnn", [0.8], protocol="krd")])
     assert [title.partition(",")[0] for title in tables] == ["infgrand protocol", "krd protocol"]
@@ -438,6 +460,8 @@ def test_provenance_says_where_hyperparameters_come_from(tmp_path: Path) -> None
         ),
         (["runs.csv", "--out", "other.csv"], "other.csv"),
         (["picture.png"], "columns differ"),
+        (["runs.csv", "--metric", "macro_f1"], "no run has it; runs of earlier versions recorded"),
+        (["runs.csv", "--metric", "roc_auc"], "graphs of more than two classes have none"),
     ],
 )
 def test_mistakes_are_told_in_a_line(

@@ -207,6 +207,32 @@ def test_inductive_accuracies_are_over_the_part_asked_for() -> None:
         assert dict(by_method(shown)) == {"glnn": value, "mlp": 0.9}
 
 
+def test_another_metric_is_compared_on_the_same_runs() -> None:
+    """Accuracy prefers the method that ignores the minority, macro F1 the other."""
+    rows = [
+        *(run("mlp", s, 0.95, student_test_macro_f1=0.49 + s / 100) for s in range(3)),
+        *(run("glnn", s, 0.90, student_test_macro_f1=0.70 + s / 50) for s in range(3)),
+    ]
+    by_accuracy, by_f1 = (compare(table(rows), metric=m) for m in ("accuracy", "macro_f1"))
+
+    assert list(by_accuracy.selected["key"]) == list(by_f1.selected["key"])
+    assert dict(by_method(by_f1.summary["student_mean"])) == pytest.approx(
+        {"mlp": 0.50, "glnn": 0.72}
+    )
+    gap = by_f1.gaps["mlp"].iloc[0]
+    assert (gap["mean"], gap["won"], gap["n"]) == (pytest.approx(0.22), 3, 3)
+    assert dict(by_method(by_f1.summary["mark"])) == {"mlp": "second", "glnn": "best"}
+    assert by_accuracy.gaps["mlp"].iloc[0]["mean"] == pytest.approx(-0.05)
+
+
+def test_a_metric_that_was_not_recorded_is_missing_and_has_no_difference() -> None:
+    rows = [run("mlp", student_test_macro_f1=0.5), run("glnn")]
+    comparison = compare(table(rows), metric="macro_f1")
+
+    assert dict(by_method(comparison.summary["student_n"])) == {"mlp": 1, "glnn": 0}
+    assert comparison.gaps["mlp"].empty
+
+
 def test_summaries_count_the_seeds_that_have_the_accuracy() -> None:
     runs = [
         run(setting="inductive", student_test_hidden=0.6, teacher_test_hidden=0.5),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from gkd_runner.results.frame import COLUMNS, ReportError, load_runs, to_csv
+from gkd_runner.results.frame import COLUMNS, METRIC_COLUMNS, ReportError, load_runs, to_csv
 from gkd_runner.runs.train import train
 from tests.results.runs import run, seeds, table
 from tests.support import config
@@ -15,6 +17,7 @@ from tests.support import config
 SOME = table(
     [*seeds("glnn", [0.80, 0.1 + 0.2]), *seeds("mlp", [0.7], changed={"method.x": "a, b"})]
 )
+MEASURED = table([run(student_test_macro_f1=0.1 + 0.2, student_confusion=[[3, 1], [0, 2]])])
 
 
 def write(path: Path, text: str) -> Path:
@@ -27,7 +30,36 @@ def test_the_csv_reads_back_the_same(tmp_path: Path) -> None:
 
     pd.testing.assert_frame_equal(load_runs([path]), SOME)
     pd.testing.assert_frame_equal(load_runs([tmp_path]), SOME, obj="the table by its folder")
+    measured = write(tmp_path / "measured.csv", to_csv(MEASURED))
+    pd.testing.assert_frame_equal(load_runs([measured]), MEASURED)
     assert list(pd.read_csv(path).columns) == list(COLUMNS)
+
+
+def test_the_csv_of_an_earlier_version_lacks_the_metrics_beside_accuracy(tmp_path: Path) -> None:
+    earlier = pd.read_csv(write(tmp_path / "runs.csv", to_csv(SOME))).drop(columns=METRIC_COLUMNS)
+    path = write(tmp_path / "earlier.csv", earlier.to_csv(index=False))
+
+    runs = load_runs([path])
+
+    pd.testing.assert_frame_equal(runs, SOME)
+    assert runs["student_test_macro_f1"].isna().all()
+    assert set(runs["student_confusion"]) == {None}
+
+
+def test_a_run_of_format_4_is_read_without_the_metrics_beside_accuracy(tmp_path: Path) -> None:
+    path = train(config("seeds=[0]", f"output_dir={tmp_path}", "method=mlp")).path / "result.json"
+    whole = load_runs([tmp_path])
+    earlier = json.loads(path.read_text()) | {"format": 4}
+    for stage in ("teacher", "student"):
+        for added in ("macro_f1", "roc_auc", "confusion"):
+            del earlier["seeds"][0][stage][added]
+    write(path, json.dumps(earlier))
+
+    runs = load_runs([tmp_path])
+
+    assert runs["student_test_macro_f1"].isna().all()
+    others = [name for name in whole if name not in METRIC_COLUMNS]
+    pd.testing.assert_frame_equal(runs[others], whole[others])
 
 
 def test_a_source_without_runs_is_an_empty_table(tmp_path: Path) -> None:
@@ -46,6 +78,11 @@ def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
     assert list(runs["seed"]) == [0, 1]
     assert set(runs["teacher"]) == {"gcn"}
     assert list(runs["student_test"]) == [seed.student.scores.test for seed in result.seeds]
+    scores = [seed.student.macro_f1.test for seed in result.seeds if seed.student.macro_f1]
+    assert list(runs["student_test_macro_f1"]) == scores
+    assert runs["student_test_roc_auc"].isna().all()  # five classes
+    for counts, accuracy in zip(runs["student_confusion"], runs["student_test"], strict=True):
+        assert np.trace(counts) / np.sum(counts) == pytest.approx(accuracy)
     assert list(runs["agreement"]) == [seed.diagnostics.agreement for seed in result.seeds]
     assert set(map(Path, runs["folder"])) == {result.path}
     assert {tmp_path / "runs" / name for name in runs["run"]} == {result.path}

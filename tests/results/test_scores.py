@@ -13,7 +13,16 @@ from rich.console import Console
 
 from gkd_runner.common.errors import explain
 from gkd_runner.data.graph import FloatArray
-from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
+from gkd_runner.data.task import Task
+from gkd_runner.results.scores import (
+    STAGES,
+    PartScores,
+    RunResult,
+    Scores,
+    SeedResult,
+    Summary,
+    summarize,
+)
 from gkd_runner.results.scoring import scores, seed_result
 from gkd_runner.results.warnings import warnings_of
 from gkd_runner.runs.display import report
@@ -21,6 +30,8 @@ from gkd_runner.training.fit import Epoch
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from tests.support import config, small_tasks
+
+SECONDS = {"teacher": 1.0, "student": 2.0}
 
 
 def logits_that_hit(share: float, scale: float) -> FloatArray:
@@ -63,6 +74,57 @@ def test_scores_count_each_part_of_the_split() -> None:
 
     assert (perfect.val, perfect.test_observed, perfect.test_hidden, perfect.test) == (1, 1, 1, 1)
     assert (blind.test_observed, blind.test_hidden, blind.test) == (1, 0, 0.8)
+
+
+def two_classes() -> tuple[Task, SeedResult]:
+    """A task whose hidden nodes are all of class 0, and results of logits that say so of all."""
+    (task,) = small_tasks(config("setting=inductive"), [0])
+    labels = (np.arange(task.graph.num_nodes) % 2).astype(np.int64)
+    labels[task.hidden] = 0
+    task = replace(task, graph=replace(task.graph, labels=labels))
+    sure = np.tile(np.float32([1, 0]), (task.graph.num_nodes, 1))
+    both = replace(trained(sure[task.observed]), hidden_logits=sure[task.hidden])
+    return task, seed_result(task, SoftLabels(both, "key", False, 1.0), both, config())
+
+
+def test_each_part_has_every_metric_that_is_defined_there() -> None:
+    task, result = two_classes()
+    student, ones = result.student, int(task.graph.labels[task.split.test].sum())
+
+    assert student.roc_auc == PartScores(val=0.5, test_observed=0.5, test_hidden=None, test=0.5)
+    assert student.macro_f1 is not None
+    assert student.macro_f1.test_hidden == 1.0
+    assert student.macro_f1.test == pytest.approx((100 - ones) / (200 - ones))  # F1 of 1 is 0
+    assert student.confusion == [[100 - ones, 0], [ones, 0]]
+
+
+def test_a_transductive_result_has_no_scores_of_hidden_nodes_and_four_classes_no_roc_auc() -> None:
+    student = result_for(logits_that_hit(0.8, 6), logits_that_hit(0.8, 6)).student
+
+    assert student.macro_f1 is not None
+    assert student.macro_f1.test_hidden is None
+    assert student.roc_auc is None
+
+
+def test_the_mean_of_a_metric_that_a_seed_lacks_is_none() -> None:
+    _, result = two_classes()
+
+    assert summarize([result], STAGES["student"], "test_hidden", "roc_auc") is None
+    assert summarize([result], STAGES["student"], "test", "roc_auc") == Summary(0.5, 0.0)
+
+
+def test_the_closing_table_of_an_inductive_run_of_two_classes_fits_100_columns() -> None:
+    _, result = two_classes()
+    spread = replace(result, teacher=replace(result.teacher, scores=Scores(1.0, 0.1, 0.1, 0.1)))
+    text = io.StringIO()
+    job = RunResult(config("setting=inductive"), (Path("there"),), (result, spread), SECONDS)
+    Console(file=text, width=100).print(report(job))
+
+    lines = text.getvalue().splitlines()
+    table = {line[:18].strip(): line.split()[-4:] for line in lines if line[18:].strip()}
+    assert "…" not in text.getvalue()
+    assert table["student, ROC AUC"] == ["50.00±0.00", "—", "50.00±0.00", "50.00±0.00"]
+    assert table["teacher, macro F1"][1] == "100.00±0.00"
 
 
 def told(result: SeedResult) -> list[str]:
@@ -168,8 +230,7 @@ def test_the_report_shows_means_population_deviations_and_the_difference() -> No
         good, student=replace(good.student, scores=replace(good.student.scores, test=1.0))
     )
     hint = (("look", "wandb leet there/wandb"), ("upload", "wandb sync there/wandb/offline-run-*"))
-    seconds = {"teacher": 1.0, "student": 2.0}
-    result = RunResult(config(), (Path("there"),), (good, better), seconds, hint)
+    result = RunResult(config(), (Path("there"),), (good, better), SECONDS, hint)
     text = io.StringIO()
     Console(file=text, width=100).print(report(result))
 

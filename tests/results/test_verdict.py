@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from gkd_runner.results.compare import paired
+from gkd_runner.results.compare import compare, paired
 from gkd_runner.results.verdict import (
     AHEAD,
     ALL_EQUAL,
@@ -26,6 +26,7 @@ from gkd_runner.results.verdict import (
     TIE,
     UNDECIDED,
     Verdict,
+    verdicts,
     verdicts_of,
 )
 from gkd_runner.results.verdict_text import (
@@ -68,6 +69,20 @@ def test_a_student_that_beats_the_plain_mlp_is_a_reason_to_distil() -> None:
     assert verdict.over_baseline.low == pytest.approx(expected.low)
     assert verdict.over_teacher is not None
     assert verdict.over_teacher.mean == pytest.approx(np.mean([0.0, 0.01, 0.03]))
+
+
+def test_a_verdict_by_another_metric_names_it_and_takes_the_largest_standard_error() -> None:
+    few = {"test_nodes": 100, "student_test_macro_f1": 0.95}
+    runs = table([*seeds("mlp", [0.9, 0.9, 0.9], **few), *seeds("glnn", [0.8, 0.8, 0.8], **few)])
+
+    (by_accuracy,), (by_f1,) = (
+        verdicts(compare(runs, metric=metric)) for metric in ("accuracy", "macro_f1")
+    )
+
+    assert "glnn answers 80.0% of 100 test nodes" in verdict_text(by_accuracy)
+    assert "glnn has a macro F1 of 95.0% on 100 test nodes" in verdict_text(by_f1)
+    assert by_f1.standard_error == pytest.approx(math.sqrt(0.25 / 104))
+    assert by_f1.standard_error > by_accuracy.standard_error
 
 
 def replicas(method: str, accuracies: np.ndarray[Any, Any], **changes: Any) -> list[Run]:

@@ -73,6 +73,17 @@ def test_metrics_are_on_disk_epoch_by_epoch(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_each_class_of_a_confusion_matrix_has_a_line_of_result_json(tmp_path: Path) -> None:
+    record = Record(config(f"output_dir={tmp_path}"), key())
+    result = {"confusion": [[12, 3], [0, 40]], "text": "[\n1, 2 ]", "none": [], "shares": [0.5, 1]}
+    record.result(result)
+    record.close()
+
+    text = (record.path / "result.json").read_text()
+    assert json.loads(text) == result
+    assert "    [ 12, 3 ],\n    [ 0, 40 ]\n" in text
+
+
 def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
     settings = config(f"output_dir={tmp_path}")
     records = [Record(settings, key()) for _ in range(3)]

@@ -47,7 +47,7 @@ def lesson_of(
     method.prepare(Classroom(tasks, logits, 10, lambda replica, graph: logits[replica] * 1.5))
     columns = tasks[0].graph.num_features
     model = Mlp(0.0, [columns, 8, classes], Initializer(SEEDS, "student initialisation"))
-    data = StudentData.of(tasks, method, CPU, 8, batch_size)
+    data = StudentData.of(tasks, method, CPU, settings.student, batch_size)
     streams = Streams(SEEDS, "student dropout", CPU)
     return model, StudentLesson(model, method, data, streams)
 
@@ -82,6 +82,28 @@ def test_each_step_descends_an_estimate_of_the_whole_loss() -> None:
     losses = [loss.detach() for loss, _ in lesson.losses(1)]
     assert len(losses) == -(-len(tasks[0].observed) // 17)
     assert all((0.3 * whole < loss).all() and (loss < 3 * whole).all() for loss in losses)
+
+
+def test_a_sampled_epoch_is_one_step_on_an_estimate_of_the_whole_loss() -> None:
+    settings = settings_of("method=infgrand", "student.sampled_nodes=40")
+    tasks = tasks_of(settings)
+    _, lesson = lesson_of(settings, tasks, None)
+    _, full = lesson_of(settings_of("method=infgrand"), tasks, None)
+    ((whole, _),) = full.losses(1)
+    epochs = [list(lesson.losses(epoch)) for epoch in range(400)]
+    assert {len(steps) for steps in epochs} == {1}
+    mean = torch.stack([steps[0].loss.detach() for steps in epochs]).mean(0)
+    torch.testing.assert_close(mean, whole.detach(), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("batch_size", [None, 17])
+def test_a_sample_of_all_nodes_has_the_loss_and_the_gradient_of_the_full_batch(
+    batch_size: int | None,
+) -> None:
+    tasks = tasks_of(settings_of("method=krd"))
+    whole = epoch_of(settings_of("method=krd"), tasks, None)
+    sampled = epoch_of(settings_of("method=krd", "student.sampled_nodes=1000"), tasks, batch_size)
+    torch.testing.assert_close(sampled, whole, atol=1e-5, rtol=1e-4)
 
 
 def trained(settings: Config, seeds: Sequence[int] = SEEDS) -> tuple[list[Trained], list[Trained]]:

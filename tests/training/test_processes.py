@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import pytest
@@ -39,19 +39,25 @@ def test_processes_divide_a_batch_without_gaps_and_evenly(rows: int, size: int) 
 
 
 def epoch_of(
-    method_name: str, graph: GraphData, batch_size: int, processes: ProcessGroup
+    method_name: str,
+    graph: GraphData,
+    batch_size: int,
+    processes: ProcessGroup,
+    options: Sequence[str] = (),
 ) -> list[tuple[Tensor, ...]]:
     """Each step's loss and gradient, in the second epoch, as one of the processes has them."""
     lam = 0.4 if METHODS[method_name].distils else 1
-    settings = config(f"method={method_name}", f"method.lam={lam}", "setting=inductive")
+    named = (f"method={method_name}", f"method.lam={lam}", "setting=inductive")
+    settings = config(*named, *options)
     tasks = small_tasks(settings, SEEDS, graph)
     method = build_method(settings.method)
     n, classes = len(tasks[0].observed), graph.num_classes
     logits = torch.randn(len(tasks), n, classes, generator=torch.Generator().manual_seed(0))
     method.prepare(Classroom(tasks, logits, 10, lambda replica, graph: logits[replica] * 1.5))
     sizes = [graph.num_features, 7, 5, classes]  # odd: words are drawn in fours
-    model = Mlp(0.5, sizes, Initializer(SEEDS, "student initialisation"))
-    data = StudentData.of(tasks, method, CPU, 7, batch_size, processes)
+    drop = settings.student.input_dropout
+    model = Mlp(0.5, sizes, Initializer(SEEDS, "student initialisation"), drop)
+    data = StudentData.of(tasks, method, CPU, settings.student, batch_size, processes)
     lesson = StudentLesson(model, method, data, Streams(SEEDS, "student dropout", CPU))
     with torch.no_grad():
         for _ in lesson.losses(1):
@@ -63,9 +69,12 @@ def epoch_of(
     ]
 
 
-def assert_sums(method: str, graph: GraphData, batch_size: int, size: int) -> None:
-    whole = epoch_of(method, graph, batch_size, ALONE)
-    parts = [epoch_of(method, graph, batch_size, ProcessGroup(rank, size)) for rank in range(size)]
+def assert_sums(
+    method: str, graph: GraphData, batch_size: int, size: int, options: Sequence[str] = ()
+) -> None:
+    whole = epoch_of(method, graph, batch_size, ALONE, options)
+    groups = [ProcessGroup(rank, size) for rank in range(size)]
+    parts = [epoch_of(method, graph, batch_size, group, options) for group in groups]
     for step, expected in enumerate(whole):
         summed = tuple(sum(own) for own in zip(*(part[step] for part in parts), strict=True))
         torch.testing.assert_close(summed, expected, atol=1e-5, rtol=1e-4)
@@ -74,6 +83,14 @@ def assert_sums(method: str, graph: GraphData, batch_size: int, size: int) -> No
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_losses_and_gradients_of_all_processes_sum_to_those_of_one(method: str) -> None:
     assert_sums(method, small_graph(), batch_size=47, size=3)
+
+
+@pytest.mark.parametrize("options", [["student.sampled_nodes=45"], []])
+@pytest.mark.parametrize("features", GRAPHS)
+def test_dropout_on_the_features_is_divided_like_the_nodes(
+    features: str, options: list[str]
+) -> None:
+    assert_sums("glnn", GRAPHS[features], 47, 3, ["student.input_dropout=0.4", *options])
 
 
 @pytest.mark.parametrize("features", GRAPHS)
