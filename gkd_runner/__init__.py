@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gkd_runner.common.version import __version__
 
 if TYPE_CHECKING:
+    from gkd_runner.api.compare import compare_methods
     from gkd_runner.api.result import Result
     from gkd_runner.api.student import load_student
     from gkd_runner.api.train import train
@@ -24,6 +25,7 @@ __all__ = [
     "GraphData",
     "Result",
     "__version__",
+    "compare_methods",
     "compose",
     "load_graph",
     "load_student",
@@ -33,6 +35,7 @@ __all__ = [
 _HOMES = {
     "GraphData": "gkd_runner.data.graph",
     "Result": "gkd_runner.api.result",
+    "compare_methods": "gkd_runner.api.compare",
     "compose": "gkd_runner.config.build",
     "load_graph": "gkd_runner.data.importing.load",
     "load_student": "gkd_runner.api.student",

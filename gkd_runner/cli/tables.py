@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gkd_runner.cli.boundary import command
 from gkd_runner.cli.sources import load, make_parser
+from gkd_runner.common.extras import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ WIDE = 200
 
 @command("gkd-tables")
 def main() -> None:
-    """Print the tables, or write them with ``--out``."""
+    """Print the tables, or write them with ``--out`` and their figures with ``--figures``."""
     arguments = _parser().parse_args()
 
     from rich.console import Console
@@ -32,9 +33,14 @@ def main() -> None:
     comparison = compare(load(arguments), arguments.accuracy, arguments.metric)
     _check_recorded(comparison.selected["student_score"], arguments.metric)
     failures = read_all_failures(arguments.sources)
-    if arguments.out:
-        for path in write_tables(comparison, failures, arguments.out):
-            print(path)
+    paths = write_tables(comparison, failures, arguments.out) if arguments.out else []
+    if arguments.figures:
+        require("gkd-tables --figures", "plot", "matplotlib", "scikit_posthocs")
+        from gkd_runner.reporting.methods_figures import save_figures
+
+        paths += save_figures(comparison, arguments.figures)
+    if paths:
+        print(*paths, sep="\n")
         return
     console = make_console()
     width = console.width if console.is_terminal else WIDE
@@ -70,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         help="write tables.md, tables.tex, tables.html, runs.csv and curves.jsonl into this folder",
+    )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        help="write the average ranks of methods (critical-difference diagrams) and their"
+        " performance profiles into this folder, as SVG and PNG",
     )
     return parser
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
+from gkd_runner.reporting.methods_table import methods_table
 from gkd_runner.reporting.notes import Notes, notes_of
-from gkd_runner.reporting.over_graphs import methods_table
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
@@ -87,7 +87,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
     """
     of_groups, judged = {}, verdicts(comparison)
     in_papers = comparison.metric == "accuracy"  # the only metric that they publish
-    over_graphs = {group_name(overall.names): overall for overall in overalls(comparison)}
+    judged_groups = {group_name(overall.names): overall for overall in overalls(comparison)}
     sizes = comparison.summary.groupby(level=GROUP, sort=False).size()
     for names in sizes.sort_values(ascending=False, kind="stable").index:
         summary = comparison.summary.xs(names, level=GROUP, drop_level=False)
@@ -97,7 +97,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         blocks = list(
             _blocks(comparison, names, pd.concat([summary.reset_index()[here.columns], here]))
         )
-        overall = over_graphs.get(group_name(group))
+        overall = judged_groups.get(group_name(group))
         of_group = [v for v in judged if all(v.names[n] == group[n] for n in GROUP)]
         several = overall and len(of_group) > len(overall.graphs)
         made = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,7 +85,7 @@ def shared_cells(selected: pd.DataFrame, methods: Iterable[str] | None = None) -
     shown = selected.dropna(subset="student_score")
     wide = shown.set_index([*unit, "method"])["student_score"].unstack("method")
     ran = wide.notna().groupby(level=PLACE, sort=False).any()  # cells x methods
-    chosen = _largest(wide, ran) if methods is None else _checked(methods, list(ran.columns))
+    chosen = _largest(wide, ran) if methods is None else checked(methods, ran.columns)
     complete = wide[chosen].dropna()
     cells = tuple(_cells(complete))
     some = int(ran[chosen].any(axis=1).sum())
@@ -106,13 +106,15 @@ def _largest(wide: pd.DataFrame, ran: pd.DataFrame) -> list[str]:
     return in_order(by_cells[:best], ORDERS["method"])
 
 
-def _checked(methods: Iterable[str], known: Sequence[str]) -> list[str]:
+def checked(methods: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The distinct ``methods``. Raises ``ReportError`` for one that is not ``known``."""
+    known = in_order(known, ORDERS["method"])
     chosen = list(dict.fromkeys(methods))
     for name in chosen:
         if name not in known:
             raise ReportError(
                 f"there is no run of method {name} to compare{nearest(name, known)}; there are runs"
-                f" of {', '.join(in_order(known, ORDERS['method']))}"
+                f" of {', '.join(known)}"
             )
     return chosen
 

@@ -10,7 +10,7 @@ from gkd_runner.common.lazy import pd
 from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.cells import groups_of
 from gkd_runner.results.compare import Comparison, baseline
-from gkd_runner.results.over_graphs import OverGraphs, over_graphs
+from gkd_runner.results.method_comparison import MethodComparison, compare_methods
 from gkd_runner.results.selection import GROUP, PLACE, TEACHERS, distils, in_order
 from gkd_runner.results.verdict import Verdict, verdicts
 
@@ -39,7 +39,7 @@ class Overall:
 
     names: Mapping[str, str]
     graphs: tuple[Verdict, ...]
-    methods: OverGraphs | None
+    methods: MethodComparison | None
 
     @property
     def best(self) -> str | None:
@@ -67,7 +67,7 @@ def overalls(comparison: Comparison) -> list[Overall]:
     for group, rows in groups_of(comparison.selected):
         here = tuple(v for v in of_graphs if group.items() <= v.names.items())
         if here:
-            found.append(Overall(group, here, next(over_graphs(rows), None)))
+            found.append(Overall(group, here, next(compare_methods(rows), None)))
     return found
 
 

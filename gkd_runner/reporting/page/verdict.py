@@ -8,7 +8,7 @@ from typing import Any
 
 from gkd_runner.reporting.text import PARTS, accuracy_text, group_name
 from gkd_runner.results.compare import Comparison, Difference, baseline
-from gkd_runner.results.over_graphs import OverGraphs
+from gkd_runner.results.method_comparison import MethodComparison
 from gkd_runner.results.verdict import Verdict
 from gkd_runner.results.verdict_overall import Overall, overalls
 from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
@@ -60,7 +60,7 @@ def _line(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _methods(methods: OverGraphs) -> Iterator[dict[str, Any]]:
+def _methods(methods: MethodComparison) -> Iterator[dict[str, Any]]:
     """A line per method over all graphs, the best mean first."""
     for name, accuracy in methods.means.items():
         base, other = baseline(), methods.best_other(name)

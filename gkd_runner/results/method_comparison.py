@@ -8,19 +8,19 @@ from functools import cached_property
 
 from gkd_runner.common.lazy import pd
 from gkd_runner.results.bootstrap import Resamples
-from gkd_runner.results.cells import Cells, groups_of, shared_cells
+from gkd_runner.results.cells import Cells, checked, groups_of, shared_cells
 from gkd_runner.results.compare import references
 from gkd_runner.results.profiles import Profile, profile
 from gkd_runner.results.ranks import Ranking, ranking
 from gkd_runner.results.selection import SETTINGS, in_order
-from gkd_runner.results.versus import Versus, versus
+from gkd_runner.results.versus import Versus, best_of_each_cell, versus
 
 ALL = "all"
 """Stands for all settings together."""
 
 
 @dataclass(frozen=True, eq=False)
-class OverGraphs:
+class MethodComparison:
     """Methods compared over the cells of one group that all of them have run in.
 
     Attributes:
@@ -69,21 +69,47 @@ class OverGraphs:
         found = self.versus.get((method, base))
         return found or versus(self.resamples, [(method, base)])[0]
 
+    def against_best(self, method: str) -> Versus:
+        """``method`` against the best other method of each cell (``best_of_each_cell``)."""
+        cells = best_of_each_cell(self.cells, method)
+        return versus(Resamples(cells), [(cells.methods[0], cells.methods[1])])[0]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """A row per method: names, average rank, mean accuracy, and ``versus`` the best other one.
+
+        Accuracies and differences are in [0, 1]; ``low`` and ``high`` are ends of 95% intervals.
+        """
+        return pd.DataFrame([self._row(method) for method in self.cells.methods])
+
+    def _row(self, method: str) -> dict[str, object]:
+        against = self.versus[method, self.best_other(method)]
+        row = {
+            **self.names,
+            "method": method,
+            "rank": self.ranking.ranks[method],
+            "accuracy": self.means[method],
+            "base": against.base,
+        }
+        for name in ("difference", "improvement"):
+            mean, low, high = getattr(against, name)
+            row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+        return row | {"won": against.won, "tied": against.tied, "lost": against.lost}
+
     @cached_property
     def profile(self) -> Profile:
         """The performance profile."""
         return profile(self.resamples)
 
 
-def over_graphs(
+def compare_methods(
     selected: pd.DataFrame, methods: Iterable[str] | None = None
-) -> Iterator[OverGraphs]:
+) -> Iterator[MethodComparison]:
     """For each group of ``selected`` runs: over all settings, and in each if there are several.
 
     ``methods`` are those to compare (``shared_cells``). Nothing comes of fewer than two methods,
-    and of methods without a common cell.
+    and of methods without a common cell. Raises ``ReportError`` for a method without a run.
     """
-    chosen = None if methods is None else list(methods)
+    chosen = None if methods is None else checked(methods, set(selected["method"]))
     for names, rows in groups_of(selected):
         settings = in_order(rows["setting"], SETTINGS)
         for setting in [ALL, *settings] if len(settings) > 1 else settings:
@@ -93,4 +119,9 @@ def over_graphs(
                 continue
             cells = shared_cells(here, chosen)
             if len(cells.methods) > 1 and cells.cells:
-                yield OverGraphs(names | {"setting": setting}, cells)
+                yield MethodComparison(names | {"setting": setting}, cells)
+
+
+def several_graphs(selected: pd.DataFrame) -> list[MethodComparison]:
+    """What ``compare_methods`` gives, where there is more than one graph."""
+    return [each for each in compare_methods(selected) if len(each.cells.graphs) > 1]

@@ -9,7 +9,7 @@ from typing import Any
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
-from gkd_runner.results.over_graphs import ALL, OverGraphs, over_graphs
+from gkd_runner.results.method_comparison import ALL, MethodComparison, several_graphs
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -21,7 +21,7 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
     """A row per method, in blocks: over all settings, and in each."""
     here = comparison.selected
     here = here[(here[GROUP] == [group[name] for name in GROUP]).all(axis=1)]
-    compared = [each for each in over_graphs(here) if len(each.cells.graphs) > 1]
+    compared = several_graphs(here)
     present = {method for each in compared for method in each.cells.methods}
     bases = [name for name in references() if name in present]
     columns = ["rank", "accuracy", *(name for base in [*bases, OTHER] for name in _columns(base))]
@@ -49,23 +49,38 @@ CAPTION = (
 )
 
 
-def _few(compared: Sequence[OverGraphs]) -> str:
+def _few(compared: Sequence[MethodComparison]) -> str:
     if all(len(each.cells.graphs) >= FEWEST_GRAPHS for each in compared):
         return ""
     return f" Fewer than {FEWEST_GRAPHS} graphs have neither tests nor intervals."
 
 
-def heading(each: OverGraphs, comparison: Comparison) -> str:
+def heading(each: MethodComparison, comparison: Comparison) -> str:
     """The setting, what is compared and what was left out."""
-    cells, setting = each.cells, each.names["setting"]
-    over = "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
-    counts = f"{len(cells.graphs)} graphs, {len(cells.cells)} cells, {cells.units} pairs"
-    left_out = [f"{name} (in {count} cells)" for name, count in cells.left_out.items()]
-    left_out += [f"{cells.incomplete} cells without all methods"] if cells.incomplete else []
-    return "; ".join([over, counts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
+    cells = each.cells
+    left_out = [f"{name} (ran in {_counted(count)})" for name, count in cells.left_out.items()]
+    left_out += [f"{_counted(cells.incomplete)} without all methods"] if cells.incomplete else []
+    parts = [over_text(each, comparison), counts_text(each)]
+    return "; ".join([*parts, *([f"left out: {', '.join(left_out)}"] if left_out else [])])
 
 
-def _rows(each: OverGraphs, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def over_text(each: MethodComparison, comparison: Comparison) -> str:
+    """``all settings``, or the setting."""
+    setting = each.names["setting"]
+    return "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
+
+
+def counts_text(each: MethodComparison) -> str:
+    """``6 graphs, 24 cells, 120 pairs``."""
+    cells = each.cells
+    return f"{len(cells.graphs)} graphs, {_counted(len(cells.cells))}, {cells.units} pairs"
+
+
+def _counted(cells: int) -> str:
+    return f"{cells} cell{'' if cells == 1 else 's'}"
+
+
+def _rows(each: MethodComparison, bases: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The label and cells of each method, and below them the tests of the ranks."""
     for method in each.cells.methods:
         yield method, _cells(each, method, bases)
@@ -76,15 +91,15 @@ def _rows(each: OverGraphs, bases: Sequence[str]) -> Iterator[tuple[str, dict[st
 
 
 def p_text(p: float) -> str:
-    """``0.012``, or ``<0.001``."""
-    return f"{p:.3f}" if p >= 0.001 else "<0.001"
+    """``0.0498``, or ``<0.0001``."""
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
 def _columns(base: str) -> tuple[str, str]:
     return f"- {base}", f"> {base}"
 
 
-def _cells(each: OverGraphs, method: str, bases: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _cells(each: MethodComparison, method: str, bases: Sequence[str]) -> dict[str, dict[str, Any]]:
     other = each.best_other(method)
     against = {base: each.versus[method, base] for base in bases if (method, base) in each.versus}
     best = next(iter(each.means)) == method and each.versus[method, other].sign > 0
