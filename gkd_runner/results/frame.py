@@ -17,8 +17,7 @@ from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, column
 from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, read_runs
 
-LATER_COLUMNS = {
-    "student_parameters": "float64",
+METRIC_COLUMNS = {
     **{
         column(stage, part, metric): "float64"
         for metric in METRICS
@@ -28,6 +27,9 @@ LATER_COLUMNS = {
     },
     **{f"{stage}_confusion": "json" for stage in STAGES},
 }
+"""The columns of the metrics beside accuracy."""
+
+LATER_COLUMNS = {**METRIC_COLUMNS, "student_parameters": "float64"}
 """The columns that tables of earlier versions lack; they are missing in their rows."""
 
 COLUMNS: dict[str, str] = {
