@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from gkd_runner.results import method_comparison
+from gkd_runner.results.frame import newest
 from gkd_runner.results.method_comparison import MethodComparison
 from gkd_runner.results.selection import select
 
@@ -21,7 +22,8 @@ def compare_methods(
 
     Args:
         runs: what ``load_runs`` or ``Result.to_dataframe`` returned, or several of the latter in
-            one frame. Of each method the configuration is taken that tables show (``select``).
+            one frame. A replica that comes twice counts once. Of each method the configuration is
+            taken that tables show (``select``).
         methods: the methods to compare, over the cells in which all of them have run; by default
             those of the largest complete comparison (``shared_cells``).
         inductive_part: the test nodes that inductive accuracies are over: ``test_hidden``,
@@ -30,5 +32,5 @@ def compare_methods(
     Raises:
         ReportError: for a method without a run.
     """
-    selected = select(runs, inductive_part)
+    selected = select(newest(runs), inductive_part)
     return list(method_comparison.compare_methods(selected, methods))

@@ -12,6 +12,7 @@ from rich.console import Console
 from gkd_runner.api.student import load_student
 from gkd_runner.common.errors import RunError
 from gkd_runner.common.extras import require
+from gkd_runner.options.schema import METRICS
 from gkd_runner.predict.student import Student
 from gkd_runner.results.frame import table_of_job
 from gkd_runner.results.scores import RunResult, table
@@ -50,8 +51,10 @@ class Result:
         They are over seeds and splits. Rows are ``teacher`` and ``student``; columns are pairs of
         the nodes (``val``, ``test``, ``test_observed``, ``test_hidden``) and ``mean`` or ``std``.
         A setting without hidden nodes has no numbers for these, and a graph of more than two
-        classes none of ``roc_auc``.
+        classes none of ``roc_auc``. Raises ``ValueError`` for any other metric.
         """
+        if metric not in METRICS:
+            raise ValueError(f"metric {metric!r} is not one of {', '.join(METRICS)}")
         rows = {
             stage: {
                 (part, name): (summary or {}).get(name)

@@ -16,7 +16,6 @@ from gkd_runner.common.errors import ConfigError
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.exporting.facts import base_facts
 from gkd_runner.graph.features import Features
-from gkd_runner.methods import build_method
 from gkd_runner.predict.folder import facts_of
 from gkd_runner.predict.layers import Layer, later_layers, layers_of, mean_answer
 from gkd_runner.predict.student import Student
@@ -42,14 +41,23 @@ def ensemble_of_run(
 ) -> RunStudent:
     """The mean answer of the students of all seeds of the run in folder ``path``.
 
-    Raises ``ConfigError`` for a run with one seed.
+    Raises ``ConfigError`` for a run with one seed, or whose seeds read different features.
     """
     path = Path(path).expanduser()
     first = reload_student(path, None, moved)
     seeds = [result.seed for result in first.run.seeds]
     if len(seeds) == 1:
         raise ConfigError([f"an ensemble needs several seeds; {path} has one, {seeds[0]}"])
-    return RunStudent([first, *(reload_student(path, seed, moved) for seed in seeds[1:])])
+    students = [first, *(reload_student(path, seed, moved) for seed in seeds[1:])]
+    ways = {str(student.method.propagation) for student in students}
+    if len(ways) > 1:
+        raise ConfigError(
+            [
+                f"the students in {path} read features of different propagation, which an ensemble"
+                f" cannot: {', '.join(sorted(ways))}; give one seed"
+            ]
+        )
+    return RunStudent(students)
 
 
 def best_seed(path: Path) -> int | None:
@@ -79,7 +87,7 @@ class RunStudent(Student):
     def __init__(self, seeds: Sequence[ReloadedStudent]) -> None:
         self.seeds = seeds
         self.task = seeds[0].task
-        method = build_method(seeds[0].config.method)
+        method = seeds[0].method
         whole = method.features(self.task.graph)
         self._cut = len(seeds) == 1 and not self.task.observes_all
         observed = method.features(self.task.training_graph) if self._cut else whole

@@ -168,6 +168,15 @@ class Method(ABC, Generic[ConfigT]):
         return []
 
     @property
+    def variants(self) -> Sequence[Method[ConfigT]]:
+        """The methods of which a student each is trained; the best on validation is kept."""
+        return (self,)
+
+    def chosen(self, facts: Mapping[str, Any]) -> Method[ConfigT]:
+        """The one of ``variants`` whose student was kept, by its recorded ``facts``."""
+        return self
+
+    @property
     def propagation(self) -> Propagation | None:
         """How the student's input is propagated; ``None`` for raw features.
 

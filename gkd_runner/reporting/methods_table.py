@@ -10,6 +10,7 @@ from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
 from gkd_runner.results.method_comparison import ALL, MethodComparison, several_graphs
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -25,25 +26,29 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
     present = {method for each in compared for method in each.cells.methods}
     bases = [name for name in references() if name in present]
     columns = ["rank", "accuracy", *(name for base in [*bases, OTHER] for name in _columns(base))]
+    metric = METRIC_NAMES[comparison.metric]
+    named = {"accuracy": metric}
     cells = (
-        {"block": heading(each, comparison), "label": label, "column": column, **cell}
+        {"block": heading(each, comparison), "label": label, "column": named.get(column, column)}
+        | cell
         for each in compared
         for label, row in _rows(each, bases)
         for column, cell in ({name: {} for name in columns} | row).items()
     )
-    return make_table(TITLE, CAPTION + _few(compared), cells, columns)
+    caption = CAPTION.format(metric=metric) + _few(compared)
+    return make_table(TITLE, caption, cells, [named.get(column, column) for column in columns])
 
 
 OTHER = "best other"
 
 CAPTION = (
     "Over the cells (graph, setting and teacher) in which all methods of a block have run on the"
-    " same seeds and splits. The rank is the average over graphs, by the mean accuracy over a"
+    " same seeds and splits. The rank is the average over graphs, by the mean {metric} over a"
     " graph's cells: methods whose ranks differ by no more than the critical difference are not"
     " told apart (Nemenyi's test). Differences are means over cells of paired differences in"
     " points, with 95% intervals from a bootstrap that resamples graphs and, within them, seeds or"
-    " splits. Columns with > have the probability that a run is more accurate than one of the"
-    " other method in the same cell, ties half, and the cells won/tied/lost by a paired t test"
+    " splits. Columns with > have the probability that a run has a higher {metric} than one of"
+    " the other method in the same cell, ties half, and the cells won/tied/lost by a paired t test"
     " (p < 0.05). The method with the best mean is bold if its interval to the best other one"
     " excludes 0."
 )

@@ -69,8 +69,9 @@ class StageResult:
 
     def of(self, metric: str) -> PartScores | None:
         """The scores by ``metric``; ``None`` where it is not defined or was not recorded."""
-        scores: PartScores | None = self.scores if metric == "accuracy" else getattr(self, metric)
-        return scores
+        if metric == "accuracy":
+            return self.scores
+        return {"macro_f1": self.macro_f1, "roc_auc": self.roc_auc}[metric]
 
 
 @dataclass(frozen=True)

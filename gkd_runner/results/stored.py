@@ -44,6 +44,11 @@ class StoredRun:
         """The cached teacher of each of ``seeds``."""
         return tuple(entry["teacher_key"] for entry in self.raw["seeds"])
 
+    def method_facts(self, result: SeedResult) -> Mapping[str, Any]:
+        """What the method recorded of one of ``seeds``."""
+        facts: Mapping[str, Any] = self.raw["method_facts"][self.seeds.index(result)]
+        return facts
+
     @property
     def began(self) -> float:
         """Seconds since the epoch."""

@@ -125,7 +125,7 @@ class Job:
 
     def _latency(self, labels: SoftLabels, student: Trained) -> Latency:
         """Answer times of the first seed's models, which are those of all."""
-        features = build_method(self._config.method).features(self._graph)
+        features = build_method(self._config.method).chosen(student.facts).features(self._graph)
         teacher = labels.teacher.state
         return measure_latency(self._config, self._graph, teacher, student.state, features)
 

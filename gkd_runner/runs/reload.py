@@ -30,6 +30,7 @@ from gkd_runner.data.npz import read_npz
 from gkd_runner.data.protocols import make_task
 from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
+from gkd_runner.methods.base import Method
 from gkd_runner.models.layers import Initializer
 from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.options.schema import Config
@@ -61,10 +62,14 @@ class Logits:
 
 @dataclass(frozen=True, eq=False)
 class ReloadedStudent:
-    """One seed's student as its run left it: weights by name, and logits."""
+    """One seed's student as its run left it: weights by name, and logits.
+
+    ``method`` is the variant that the seed has kept.
+    """
 
     run: StoredRun
     config: Config
+    method: Method[Any]
     result: SeedResult
     task: Task
     state: Mapping[str, Tensor]
@@ -124,7 +129,8 @@ def reload_student(
             " this run; run it again"
         )
     state = _read_student(path, result.seed)
-    student = _student_logits(config, task, state)
+    method = build_method(config.method).chosen(run.method_facts(result))
+    student = _student_logits(method, config, task, state)
     again = scores(task, student.observed, student.hidden)
     allowed = max(TOLERANCE, 1.5 / result.test_nodes)  # of few nodes, one may flip by rounding
     if abs(again.test - result.student.scores.test) > allowed:
@@ -133,7 +139,7 @@ def reload_student(
             f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"
             " changed since; run it again"
         )
-    return ReloadedStudent(run, config, result, task, state, student)
+    return ReloadedStudent(run, config, method, result, task, state, student)
 
 
 def _finished(path: Path) -> StoredRun:
@@ -250,9 +256,10 @@ def _read_student(path: Path, seed: int) -> dict[str, Tensor]:
         raise RunError(f"the student {file} cannot be read ({error}); run it again") from error
 
 
-def _student_logits(config: Config, task: Task, state: Mapping[str, Tensor]) -> Logits:
+def _student_logits(
+    method: Method[Any], config: Config, task: Task, state: Mapping[str, Tensor]
+) -> Logits:
     """Evaluate as in training: hidden nodes get features of the whole graph."""
-    method = build_method(config.method)
     model = _student(config, task, state)
     data = StudentData.of([task], method, CPU, config.student, config.training.batch_size)
     with torch.no_grad():

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gkd_runner.common.processes import ALONE, ProcessGroup
+from gkd_runner.common.progress import tell_progress
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
 from gkd_runner.methods import build_method
@@ -21,7 +22,7 @@ from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
 from gkd_runner.models.windows import WindowStreams
 from gkd_runner.options.schema import Config
-from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
+from gkd_runner.training.fit import BatchLoss, Epoch, OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
     Trained,
@@ -33,6 +34,7 @@ from gkd_runner.training.stage import (
 )
 from gkd_runner.training.student_data import StudentBatch, StudentData, answers
 from gkd_runner.training.teacher import ask_teacher
+from gkd_runner.training.variants import best_variant, replay
 
 
 class StudentLesson:
@@ -126,10 +128,38 @@ def train_students(
 ) -> list[Trained]:
     """Train one student per task, all at once, on the soft labels of its teacher.
 
-    The processes divide each mini-batch; only the first gets the students.
+    Of a method with variants each is trained, and the best of each task is kept. The processes
+    divide each mini-batch; only the first gets the students.
     """
-    seeds = [task.seed for task in tasks]
     method = build_method(config.method)
+    if len(method.variants) == 1:
+        return _train(method, tasks, soft_labels, config, device, on_epochs, processes)
+    trained = []
+    for number, variant in enumerate(method.variants):
+        tell_progress("variants", number / len(method.variants))
+        alone = replace(config, method=variant.config)
+        trained.append(train_students(tasks, soft_labels, alone, device, _silent, processes))
+    tell_progress("variants", 1.0)
+    select_by = config.training.select_by
+    best = [best_variant(of_task, select_by) for of_task in zip(*trained, strict=True)]
+    replay([task.seed for task in tasks], [student.history for student in best], on_epochs)
+    return best
+
+
+def _silent(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
+    """Tell nothing of a variant, which may not be kept."""
+
+
+def _train(
+    method: Method[Any],
+    tasks: Sequence[Task],
+    soft_labels: Sequence[SoftLabels],
+    config: Config,
+    device: torch.device,
+    on_epochs: OnEpochs,
+    processes: ProcessGroup,
+) -> list[Trained]:
+    seeds = [task.seed for task in tasks]
     graphs = [task.training_graph for task in tasks]
     classes = tasks[0].graph.num_classes
     logits = torch.stack([torch.from_numpy(labels.logits) for labels in soft_labels]).to(device)

@@ -70,6 +70,16 @@ def test_means_are_those_of_the_table(result: Result) -> None:
     assert f"{100 * frame['student_test'].mean():.2f}" in result._repr_html_()
 
 
+def test_means_of_another_metric_are_those_of_its_columns(result: Result) -> None:
+    frame, means = result.to_dataframe(), result.means_of("macro_f1")
+
+    values = frame["student_test_macro_f1"].to_numpy()
+    assert means.loc["student", ("test", "mean")] == pytest.approx(values.mean())
+    assert result.means_of("roc_auc").isna().all(axis=None)  # three classes
+    with pytest.raises(ValueError, match="metric 'f1' is not one of accuracy, macro_f1, roc_auc"):
+        result.means_of("f1")
+
+
 def test_a_student_answers_by_original_ids_as_the_run_recorded(
     result: Result, graph: GraphData
 ) -> None:

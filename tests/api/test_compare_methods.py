@@ -20,7 +20,7 @@ def runs_on(*graphs: str) -> list[dict[str, object]]:
 
 
 def test_a_frame_of_runs_becomes_a_comparison_per_group() -> None:
-    other = [row | {"protocol": "krd"} for row in runs_on("cora")]
+    other = [row | {"protocol": "krd", "key": f"krd/{row['key']}"} for row in runs_on("cora")]
 
     found = compare_methods(table([*runs_on("cora", "citeseer", "pubmed"), *other]))
 
@@ -29,6 +29,14 @@ def test_a_frame_of_runs_becomes_a_comparison_per_group() -> None:
     frame = found[0].to_dataframe().set_index("method")
     assert frame.loc["infgrand", "difference"] == pytest.approx(0.2)
     assert frame.loc["infgrand", "base"] == "glnn"
+
+
+def test_a_replica_that_comes_twice_counts_once() -> None:
+    once = runs_on("cora", "citeseer")
+
+    (found,) = compare_methods(table([*once, *once]))
+
+    assert found.cells.units == 4
 
 
 def test_inductive_accuracies_are_over_the_nodes_asked_for() -> None:

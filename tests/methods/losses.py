@@ -48,6 +48,7 @@ CASES = {
     "hgmd-mixup by similarity": ("method.alpha=0.7", "method.hardness=none"),
     "krd": ("method.first_draw=2", "method.momentum=0.3", "method.tau=1.7", "method.bins_num=4"),
     "krd every other epoch": ("method.first_draw=2", "method.draw_every=2", "method.bins_num=4"),
+    "adaprop": ("method.tau=1.7",),
     "krd by expectation": (
         "method.first_draw=2",
         "method.bins_num=4",
@@ -339,6 +340,7 @@ LABEL_WEIGHTS: dict[str, Callable[[Lecture, Tensor], np.ndarray[Any, Any]]] = {
 
 
 WRITTEN_OUT: dict[str, Callable[[Lecture, int, Tensor], Losses]] = {
+    "adaprop": glnn_losses,
     "glnn": glnn_losses,
     "hgmd-weight": hgmd_losses,
     "hgmd-mixup": hgmd_losses,

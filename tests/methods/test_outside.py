@@ -63,7 +63,7 @@ def test_its_module_may_be_imported_first(tmp_path: Path) -> None:
 
     code = "import gkd_smooth; from gkd_runner.methods import METHODS; print(list(METHODS))"
     done = run("-c", code, path=path, cwd=tmp_path)
-    assert done.stdout.strip().endswith("'infgrand', 'smooth']"), done.stderr
+    assert done.stdout.strip().endswith("'adaprop', 'smooth']"), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""AdaProp: how far features are propagated, and how much labels count, is chosen on validation.
+
+A student is trained for each pair of the candidates, 0 hops and labels alone among them, and the
+best on the validation nodes is kept. So a graph whose neighbours mislead, or whose teacher does, is
+answered as by the plain MLP. In an inductive run no soft labels of validation nodes are learnt:
+their neighbours have spoken in them, which hidden nodes do not have, so that validation would
+favour raw features.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gkd_runner.common.lazy import torch
+from gkd_runner.common.probabilities import negative_entropy
+from gkd_runner.graph.propagation import Propagation
+from gkd_runner.methods.base import Classroom, Method
+from gkd_runner.methods.objective import SoftTarget
+from gkd_runner.options.schema import MethodConfig, Range, option
+
+
+@dataclass
+class AdaPropConfig(MethodConfig):
+    """AdaProp: propagation and trust in the teacher, chosen on validation."""
+
+    propagation_hops: int = option(
+        "P: features are averaged over hops 0 to P.", at_least=0, search=Range(0, 8)
+    )
+    self_loops: float = option("s in A + sI.", above=0)
+    further_hops: list[int] = option("Other numbers of hops that are tried.", at_least=0)
+    further_lams: list[float] = option(
+        "Other values of lam that are tried; 1 leaves the teacher out.", at_least=0, at_most=1
+    )
+
+
+class AdaProp(Method[AdaPropConfig]):
+    """``Q_i = softmax(t_i / tau) / n``, on features of the chosen number of hops."""
+
+    name = "adaprop"
+    position = 50
+    colour = "#009e73"
+    options = AdaPropConfig
+
+    @property
+    def variants(self) -> Sequence[AdaProp]:
+        config = self.config
+        hops = dict.fromkeys([config.propagation_hops, *config.further_hops])
+        lams = dict.fromkeys([config.lam, *config.further_lams])
+        return [self._variant(*pair) for pair in itertools.product(hops, lams)]
+
+    def chosen(self, facts: Mapping[str, Any]) -> AdaProp:
+        return self._variant(facts["propagation_hops"], facts["lam"])
+
+    def _variant(self, hops: int, lam: float) -> AdaProp:
+        config = replace(self.config, propagation_hops=hops, lam=lam)
+        return AdaProp(replace(config, further_hops=[], further_lams=[]))
+
+    @property
+    def propagation(self) -> Propagation | None:
+        """Features are averaged over hops 0 to P."""
+        if self.config.propagation_hops == 0:
+            return None
+        return Propagation(self.config.propagation_hops, self.config.self_loops, "mean")
+
+    def prepare(self, classroom: Classroom) -> None:
+        probabilities = classroom.probabilities(self.config.tau)
+        weights = probabilities.new_ones(probabilities.shape[:2])
+        for replica, task in enumerate(classroom.tasks):
+            if len(task.hidden):
+                weights[replica, torch.from_numpy(task.seen.val)] = 0
+        weights /= weights.sum(1, keepdim=True)
+        constant = (weights * negative_entropy(probabilities)).sum(1)
+        self._target = SoftTarget(weights.unsqueeze(2) * probabilities, constant)
+
+    def soft_target(self, epoch: int, student_logits: torch.Tensor | None) -> SoftTarget:
+        return self._target
+
+    def facts(self, replica: int) -> Mapping[str, Any]:
+        """The variant that this is."""
+        return {"propagation_hops": self.config.propagation_hops, "lam": self.config.lam}
