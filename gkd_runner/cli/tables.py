@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        help="write tables.md, tables.tex, tables.html and runs.csv into this folder",
+        help="write tables.md, tables.tex, tables.html, runs.csv and curves.jsonl into this folder",
     )
     parser.add_argument(
         "--figures",

@@ -120,7 +120,7 @@ class HgmdWeight(_Hgmd[HgmdConfig]):
 
     name = "hgmd-weight"
     position = 20
-    colour = "#964a8b"
+    colour = "#2244bb"
     options = HgmdConfig
 
     def prepare(self, classroom: Classroom) -> None:
@@ -155,7 +155,7 @@ class HgmdMixup(_Hgmd[HgmdMixupConfig]):
 
     name = "hgmd-mixup"
     position = 21
-    colour = "#7a21dd"
+    colour = "#cc33ff"
     options = HgmdMixupConfig
 
     def prepare(self, classroom: Classroom) -> None:

@@ -56,7 +56,7 @@ class Krd(Method[KrdConfig]):
 
     name = "krd"
     position = 15
-    colour = "#aa0033"
+    colour = "#a01c1c"
     options = KrdConfig
     presets = PresetTable("KRD", "krd")
     watches_student = True

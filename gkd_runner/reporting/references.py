@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gkd_runner.reporting.notes import Notes, notes_of
 from gkd_runner.reporting.table import Table, make_table
-from gkd_runner.reporting.text import accuracy_text, notes_on, own_teacher, setting_text
+from gkd_runner.reporting.text import accuracy_text, own_teacher, setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, TOLERANCE, Comparison, differences, mean, std
 from gkd_runner.results.selection import (
     CONFIGURATION,
@@ -65,9 +66,10 @@ def _side(gap: float, tolerance: float) -> str:
 
 def single_accuracies(comparison: Comparison, group: Mapping[str, str]) -> Table | None:
     """Published accuracies, and those of released code, beside ours; a block per source."""
+    notes = notes_of(comparison, list(group.values()))
     caption = (
         "Published accuracies, and what the papers' released code gave, beside ours; within means"
-        " 1 point or two standard errors, whichever is more."
+        f" 1 point or two standard errors, whichever is more.{notes.said_once}"
     )
     summary = comparison.summary.to_dict("index")
     selected = comparison.selected.set_index(CONFIGURATION).sort_index()
@@ -82,7 +84,8 @@ def single_accuracies(comparison: Comparison, group: Mapping[str, str]) -> Table
                 "block": f"{known['source']}; {known['seeds']}; {over}",
                 "label": names[-1] if known["stage"] == "student" else own_teacher(names[-1]),
             }
-            beside = _beside(known, ours, summary[names], _nodes(selected.loc[[names]], known))
+            nodes = _nodes(selected.loc[[names]], known)
+            beside = _beside(known, ours, summary[names], nodes, notes)
             cells += [row | {"column": column} | cell for column, cell in beside.items()]
     columns = ("graph", "teacher", "nodes", "theirs", "here", "verdict")
     return make_table("Published accuracies and released code", caption, cells, columns)
@@ -96,7 +99,7 @@ def _nodes(runs: pd.DataFrame, known: Mapping[str, Any]) -> str:
 
 
 def _beside(
-    known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any], nodes: str
+    known: Mapping[str, Any], ours: pd.Series, facts: Mapping[str, Any], nodes: str, notes: Notes
 ) -> dict[str, dict[str, Any]]:
     accuracy, spread = known["accuracy"], known["std"]
     return {
@@ -106,7 +109,7 @@ def _beside(
         "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(spread) else f"±{spread:.2f}")},
         "here": {
             "text": accuracy_text(mean(ours), std(ours), len(ours), with_n=True),
-            "notes": notes_on(facts),
+            "notes": notes.on(facts),
             "runs": facts["runs"],
         },
         "verdict": {"text": verdict(list(100 * ours), accuracy, spread, known["n"])},

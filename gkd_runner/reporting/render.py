@@ -14,6 +14,9 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
+from gkd_runner.reporting.page.curves import FILE as CURVES
+from gkd_runner.reporting.page.curves import stored_text
+from gkd_runner.reporting.page.series import series_of
 from gkd_runner.reporting.provenance import provenance
 from gkd_runner.reporting.table import Table
 from gkd_runner.reporting.tables import make_tables
@@ -41,6 +44,7 @@ def _terminal(table: Table, width: int) -> Iterator[RenderableType]:
     written.insert(0, "", [Text(label) for label in written.index.get_level_values("label")])
     widths = [max(len(name), *(text.cell_len for text in written[name])) for name in written]
     yield Text(f"\n{table.title}")
+    yield from map(Text, table.lead)
     for heading, block in written.groupby(level="block", sort=False):
         yield Text(f"\n{heading}".rstrip(), style="italic")
         for part in _parts(widths, width):
@@ -97,6 +101,8 @@ def _markdown(table: Table) -> Iterator[str]:
     )
     align = ("left", *("right" for _ in table.columns))
     yield f"### {table.title}\n"
+    yield from (f"- {sentence}" for sentence in table.lead)
+    yield ""
     yield rows.to_markdown(index=False, disable_numparse=True, colalign=align)
     notes = "".join(f"<br><sup>{letter}</sup> {n}" for n, letter in table.footnotes().items())
     yield f"\n{table.caption}{notes}\n"
@@ -134,6 +140,8 @@ def latex(tables: Tables) -> str:
 def _latex(table: Table) -> Iterator[str]:
     """One tabular per block, so that each fits a page."""
     yield rf"\subsection*{{{_tex(table.title)}}}"
+    if table.lead:
+        yield rf"\noindent {_tex(' '.join(table.lead))}\par\medskip"
     written = table.written(_tex_cell).rename(columns=_tex, index=_tex)
     for heading, block in written.groupby(level="block", sort=False):
         rows = block.droplevel("block").rename_axis("").reset_index()
@@ -175,7 +183,10 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         "tables.tex": latex(made),
         "tables.html": html_page(made, comparison.runs, out),
         "runs.csv": to_csv(comparison.runs),
+        CURVES: stored_text(series_of(comparison)),
     }
+    if not texts[CURVES]:  # of a CSV; those that lie in the folder may be of its runs
+        del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")

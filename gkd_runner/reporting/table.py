@@ -15,7 +15,7 @@ FIELDS = ("text", "mark", "notes", "runs")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in blocks, with a title and a caption.
+    """Rows in blocks, with a title and a caption; ``lead`` has the sentences above them.
 
     ``cells`` has a row per row of the table, with the index levels ``row`` (its number),
     ``block`` (the heading above it) and ``label``. Its columns are pairs of one of ``FIELDS`` and
@@ -25,6 +25,7 @@ class Table:
     title: str
     caption: str
     cells: pd.DataFrame
+    lead: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:

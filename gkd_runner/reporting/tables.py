@@ -11,21 +11,21 @@ import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
 from gkd_runner.reporting.methods_table import methods_table
+from gkd_runner.reporting.notes import Notes, notes_of
 from gkd_runner.reporting.references import average_gains, single_accuracies
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
     Facts,
     gap_text,
+    group_name,
     group_title,
     metric_title,
-    notes_on,
     own_teacher,
     replicas_text,
     setting_text,
     stage_text,
-    teacher_notes,
 )
-from gkd_runner.reporting.verdicts import verdict_table
+from gkd_runner.reporting.verdicts import overall_table, verdict_table
 from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import (
@@ -38,6 +38,7 @@ from gkd_runner.results.selection import (
     options_apart,
 )
 from gkd_runner.results.verdict import verdicts
+from gkd_runner.results.verdict_overall import overalls
 from gkd_runner.results.verdict_text import NODES, nodes_text
 
 LACKING = {
@@ -61,6 +62,7 @@ class Block:
     part: str
     methods: list[str]
     datasets: list[str]
+    notes: Notes
 
     def names(self, dataset: str, method: str) -> Configuration:
         """The names of the configuration in one cell."""
@@ -80,22 +82,30 @@ class Block:
 def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[Table]]:
     """The tables of each protocol, preset and calibration, by their common heading.
 
-    ``failed`` has the names of the configurations of which a run failed.
+    The verdict comes first, and the largest group before others. ``failed`` has the names of the
+    configurations of which a run failed.
     """
     of_groups, judged = {}, verdicts(comparison)
     in_papers = comparison.metric == "accuracy"  # the only metric that they publish
-    for names, summary in comparison.summary.groupby(level=GROUP, sort=False):
+    judged_groups = {group_name(overall.names): overall for overall in overalls(comparison)}
+    sizes = comparison.summary.groupby(level=GROUP, sort=False).size()
+    for names in sizes.sort_values(ascending=False, kind="stable").index:
+        summary = comparison.summary.xs(names, level=GROUP, drop_level=False)
         group = dict(zip(GROUP, names, strict=True))
         same = (failed["protocol"] == group["protocol"]) & (failed["preset"] == group["preset"])
         here = failed.loc[same, [*PLACE, "method"]]
         blocks = list(
             _blocks(comparison, names, pd.concat([summary.reset_index()[here.columns], here]))
         )
+        overall = judged_groups.get(group_name(group))
+        of_group = [v for v in judged if all(v.names[n] == group[n] for n in GROUP)]
+        several = overall and len(of_group) > len(overall.graphs)
         made = (
+            overall_table(overall) if overall else None,
             _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
             methods_table(comparison, group),
             _differences(blocks, comparison),
-            verdict_table([v for v in judged if all(v.names[n] == group[n] for n in GROUP)]),
+            verdict_table(of_group) if several else None,
             average_gains(comparison, group) if in_papers else None,
             single_accuracies(comparison, group) if in_papers else None,
         )
@@ -105,13 +115,15 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
 
 def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame) -> Iterator[Block]:
     """A block per setting and teacher that was ``tried``, with success or not."""
+    notes = notes_of(comparison, group)
     datasets = in_order(tried["dataset"], DATASETS)
     ranked = in_rank(tried, ["setting", "teacher", "method"])
     for (setting, teacher), here in ranked.groupby(["setting", "teacher"], sort=False):
         part = comparison.part(setting)
         over = setting_text(setting, part)
         methods = list(here["method"].unique())
-        yield Block(group, setting, teacher, f"{over}; {teacher} teacher", part, methods, datasets)
+        heading = f"{over}; {teacher} teacher"
+        yield Block(group, setting, teacher, heading, part, methods, datasets, notes)
 
 
 def _accuracies(
@@ -122,7 +134,7 @@ def _accuracies(
         f"Test {name} in %, mean ± population std over splits and seeds (their number where it"
         " differs). The best method is bold and the second underlined, unless a paired t test"
         " cannot tell them from the next (p >= 0.05). The last row counts the nodes that one"
-        f" {name} is over.{LACKING.get(comparison.metric, '')}"
+        f" {name} is over.{LACKING.get(comparison.metric, '')}{blocks[0].notes.said_once}"
     )
     shown = comparison.summary.to_dict("index")
     cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
@@ -146,28 +158,29 @@ def _accuracy_cells(
     for dataset in block.datasets if common else ():
         here = [row for method in block.methods if (row := rows.get((method, dataset)))]
         most_seeds = max(here, key=lambda row: row["seeds"], default=None)
-        yield cell("teacher", dataset, **_teacher(most_seeds, with_n))
+        yield cell("teacher", dataset, **_teacher(most_seeds, with_n, block.notes))
     for method in block.methods:
         for dataset in block.datasets:
             row = rows.get((method, dataset))
             why = "" if row else _why_empty(block, dataset, method, failures)
-            yield cell(method, dataset, **(_student(row, with_n) if row else {"text": why}))
+            shown_cell = _student(row, with_n, block.notes) if row else {"text": why}
+            yield cell(method, dataset, **shown_cell)
         for dataset in block.datasets if distils(method) and not common else ():
             row = rows.get((method, dataset))
-            yield cell(own_teacher(method), dataset, **_teacher(row, with_n))
+            yield cell(own_teacher(method), dataset, **_teacher(row, with_n, block.notes))
     yield from block.node_counts(shown, heading)
 
 
-def _student(row: Facts, with_n: bool) -> dict[str, Any]:
+def _student(row: Facts, with_n: bool, notes: Notes) -> dict[str, Any]:
     text = stage_text(row, "student", with_n=with_n)
-    return {"text": text, "mark": row["mark"], "notes": notes_on(row), "runs": row["runs"]}
+    return {"text": text, "mark": row["mark"], "notes": notes.on(row), "runs": row["runs"]}
 
 
-def _teacher(row: Facts | None, with_n: bool) -> dict[str, Any]:
+def _teacher(row: Facts | None, with_n: bool, notes: Notes) -> dict[str, Any]:
     if row is None:
         return {}
     text = stage_text(row, "teacher", with_n=with_n)
-    return {"text": text, "notes": teacher_notes(row), "runs": row["runs"]}
+    return {"text": text, "notes": notes.on_teacher(row), "runs": row["runs"]}
 
 
 def _why_empty(block: Block, dataset: str, method: str, failures: set[Configuration]) -> str:

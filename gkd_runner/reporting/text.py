@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from gkd_runner.config.presets import Hyperparameters, changes_text, hyperparameters_text
+from gkd_runner.config.presets import Hyperparameters, hyperparameters_text
 from gkd_runner.results.compare import SIGNIFICANT
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
@@ -70,32 +70,6 @@ def gap_text(gap: Facts) -> str:
     spread = f"±{100 * gap['std']:.2f}" if gap["n"] > 1 else ""
     star = "*" if gap["p"] < SIGNIFICANT else ""
     return f"{100 * gap['mean']:+.2f}{spread}{star} ({gap['won']}/{gap['n']})"
-
-
-def notes_on(row: Facts) -> tuple[str, ...]:
-    """The footnotes on a student's accuracy, from a row of ``summary``."""
-    return tuple(_notes(row))
-
-
-def _notes(row: Facts) -> Iterator[str]:
-    if row["hyperparameters"] == "inferred":
-        yield "hyperparameters inferred from the nearest published row"
-    elif row["hyperparameters"] == "defaults":
-        yield "plain default hyperparameters"
-    if row["changed"]:
-        yield f"changed: {changes_text(row['changed'])}"
-    if row["collapsed"]:
-        yield f"{row['collapsed']} of {row['seeds']} students collapsed"
-    if row["others"]:
-        count = f"{row['others']} other {'run' if row['others'] == 1 else 'runs'}"
-        yield f"{count} of this cell with other options or code, not shown"
-
-
-def teacher_notes(row: Facts) -> tuple[str, ...]:
-    """The footnotes on a teacher's accuracy: the changed options that shape a teacher."""
-    shaping = ("teacher.", "training.")
-    changed = {name: value for name, value in row["changed"].items() if name.startswith(shaping)}
-    return (f"changed: {changes_text(changed)}",) if changed else ()
 
 
 def source_text(row: Facts) -> str:

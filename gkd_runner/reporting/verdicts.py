@@ -1,59 +1,86 @@
-"""The table of verdicts: whether to distil, by graph."""
+"""The tables of verdicts: whether to distil, with which method, by graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
-from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
+from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.verdict import FEW_NODES, Verdict
+from gkd_runner.results.verdict_overall import Overall
+from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
 from gkd_runner.results.verdict_text import (
     REASONS,
     faster_text,
     few_nodes_text,
     interval_text,
     nodes_text,
-    points_text,
 )
+
+
+def overall_table(overall: Overall) -> Table | None:
+    """The verdict on all graphs in sentences, and a row per graph, in blocks of one setting."""
+    metric = overall.graphs[0].metric
+    made = _table(
+        "Should I distil?", overall.graphs, _setting, _caption("the teachers named", metric)
+    )
+    return made and replace(made, lead=tuple(overall_sentences(overall)))
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     """A row per graph, in blocks of one setting and teacher."""
+    caption = _caption("one teacher", verdicts[0].metric)
+    return _table("Should I distil? With each teacher", verdicts, _block, caption)
+
+
+def _caption(teachers: str, metric: str) -> str:
     base = baseline()
-    caption = (
-        "Whether to distil: the method with the best mean, and its paired differences in points"
-        f" with 95% t intervals (pairs) to {base}, to its own teacher and to the next method. Fewer"
-        f" than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by the"
-        f" interval to {base}. The last column compares times to answer for one node on the CPU,"
-        " where they were measured; * where a paired t test has p < 0.05."
+    return (
+        f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
+        " test cannot tell from it (p >= 0.05). The best student has its test"
+        f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired"
+        f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher;"
+        f" fewer than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by"
+        f" the interval to {base}. Faster: time of the teacher for one node on the CPU over that of"
+        " the student, where they were measured."
     )
-    metric = METRIC_NAMES[verdicts[0].metric] if verdicts else ""
-    columns = ("verdict", "best", metric, "nodes", f"- {base}", "- teacher", "- next", "faster")
+
+
+def _table(title: str, verdicts: Sequence[Verdict], block: Any, caption: str) -> Table | None:
+    columns = (
+        "verdict", "use", "best student", "teachers", "nodes", f"- {baseline()}", "- teacher",
+        "faster",
+    )  # fmt: skip
     cells = (
-        {"block": _block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
+        {"block": block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
         for verdict in verdicts
-        for column, cell in zip(columns, _cells(verdict), strict=True)
+        for column, cell in zip(columns, verdict_cells(verdict), strict=True)
     )
-    return make_table("Should I distil?", caption, cells, columns)
+    return make_table(title, caption, cells, columns)
+
+
+def _setting(verdict: Verdict) -> str:
+    return setting_text(verdict.names["setting"], verdict.part)
 
 
 def _block(verdict: Verdict) -> str:
-    setting = setting_text(verdict.names["setting"], verdict.part)
-    return f"{setting}; {verdict.names['teacher']} teacher"
+    return f"{_setting(verdict)}; {verdict.names['teacher']} teacher"
 
 
-def _cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
-    yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
+def verdict_cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """The cells of a verdict's row."""
     best, shown = verdict.best, verdict.accuracy
-    yield {"text": best.method if best else f"only {shown.method}"}
-    yield {"text": accuracy_text(shown.mean, shown.std, shown.n)}
+    yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
+    yield {"text": winner_text(verdict)}
+    yield {"text": f"{best.method} {accuracy_text(shown.mean, shown.std, shown.n)}" if best else ""}
+    yield {"text": verdict.names["teacher"]}
     yield {"text": nodes_text(verdict.nodes)}
     yield {"text": _gap(verdict.over_baseline)}
     yield {"text": _gap(verdict.over_teacher)}
-    yield {"text": _over_next(verdict)}
     yield {"text": faster_text(verdict.speed_up) if verdict.speed_up else ""}
 
 
@@ -70,13 +97,3 @@ def _notes(verdict: Verdict) -> Iterator[str]:
 
 def _gap(gap: Difference | None) -> str:
     return f"{interval_text(gap)} ({gap.n})" if gap else ""
-
-
-def _over_next(verdict: Verdict) -> str:
-    """The name of the next method, with a star if the best is significantly better."""
-    if len(verdict.methods) < 2:
-        return ""
-    gap = verdict.over_next
-    star = "*" if gap and gap.mean > 0 and gap.p < SIGNIFICANT else ""
-    points = f" {points_text(gap.mean)}{star}" if gap else ""
-    return f"{verdict.methods[1]}{points}"

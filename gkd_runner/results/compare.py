@@ -89,11 +89,15 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
     ``<stage>_mean``, ``<stage>_std`` (population) and ``<stage>_n`` are over the seeds that have
     the score (of ``metric``), ``seeds`` counts all replicas and ``splits`` their distinct splits.
     ``fewest_nodes`` and ``most_nodes`` are the numbers of nodes that one score is over. ``mark``
-    is ``best``, ``second`` or empty. ``runs`` are the distinct folders. Of the other columns,
-    numbers are means over seeds and facts those of the configuration.
+    is ``best``, ``second`` or empty. ``rank`` is that of the method in its place, 1 for the best
+    mean; equal means share theirs. ``speed_up`` is the median of the teacher's time to answer for
+    one node over the student's. ``runs`` are the distinct folders. Of the other columns, numbers
+    are means over seeds and facts those of the configuration.
     """
+    speed_ups = selected["teacher_answer_seconds"] / selected["student_answer_seconds"]
     # "run" as objects: pandas with pyarrow would turn tuples of text into lists
-    by = selected.astype({"run": object}).groupby(CONFIGURATION, sort=False)
+    runs = selected.astype({"run": object}).assign(speed_up=speed_ups)
+    by = runs.groupby(CONFIGURATION, sort=False)
     columns: dict[str, Any] = {
         "seeds": by.size(),
         "splits": by["split"].nunique(),
@@ -101,12 +105,15 @@ def summary(selected: pd.DataFrame) -> pd.DataFrame:
         "collapsed": by["collapsed_student"].sum(),
         "fewest_nodes": by["nodes"].min(),
         "most_nodes": by["nodes"].max(),
+        "speed_up": by["speed_up"].median(),
     }
     for stage in ("teacher", "student"):
         score = by[f"{stage}_score"]
         columns[f"{stage}_mean"] = score.agg(mean)
         columns[f"{stage}_std"] = score.agg(std)
         columns[f"{stage}_n"] = score.count()
+    in_place = columns["student_mean"].groupby(level=[*GROUP, *PLACE], sort=False)
+    columns["rank"] = in_place.rank(ascending=False)
     facts = by[["hyperparameters", "changed", "others", "metric"]].first()
     marks = emphasis(selected).reindex(facts.index).fillna("").rename("mark")
     means = by[list(AVERAGED)].agg(mean)
@@ -121,6 +128,7 @@ AVERAGED = (
     "student_calibration_error",
     "teacher_seconds",
     "student_seconds",
+    "student_parameters",
 )
 """Columns of runs that ``summary`` gives the mean of."""
 

@@ -27,6 +27,9 @@ METRIC_COLUMNS = {
     },
     **{f"{stage}_confusion": "json" for stage in STAGES},
 }
+"""The columns of the metrics beside accuracy."""
+
+LATER_COLUMNS = {**METRIC_COLUMNS, "student_parameters": "float64"}
 """The columns that tables of earlier versions lack; they are missing in their rows."""
 
 COLUMNS: dict[str, str] = {
@@ -41,7 +44,7 @@ COLUMNS: dict[str, str] = {
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
     },
-    **METRIC_COLUMNS,
+    **LATER_COLUMNS,
     "test_nodes": "int64",
     "hidden_nodes": "int64",
     "teacher_best_epoch": "int64",
@@ -84,7 +87,8 @@ nodes, in a list per true class with a number per predicted one. ``test_nodes`` 
 ``hidden_nodes`` count all and
 the hidden test nodes. A precomputed teacher has 0 as best epoch and no seconds.
 ``<stage>_seconds`` is of training, ``<stage>_answer_seconds`` of one request
-for a single node on the CPU, if it was measured. ``teacher_confidence`` is the mean top probability
+for a single node on the CPU, if it was measured. ``student_parameters`` counts the student's
+trained numbers. ``teacher_confidence`` is the mean top probability
 before calibration, ``temperature`` the calibration's; the diagnostics after them are
 those of ``gkd_runner.results.diagnostics``. ``run`` is the run's folder under ``runs/``, ``key``
 its configuration's key, ``teacher_key`` the cached teacher's, ``graph`` the graph's fingerprint,
@@ -149,8 +153,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     """
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
-        lacking = [name for name in METRIC_COLUMNS if name not in text]
-        text = text.assign(**{n: "null" if METRIC_COLUMNS[n] == "json" else "" for n in lacking})
+        lacking = [name for name in LATER_COLUMNS if name not in text]
+        text = text.assign(**{n: "null" if LATER_COLUMNS[n] == "json" else "" for n in lacking})
         odd = set(COLUMNS).symmetric_difference(text.columns)
         if odd:
             raise ReportError(

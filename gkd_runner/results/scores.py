@@ -85,7 +85,8 @@ class SeedResult:
 
     ``test_nodes`` counts the nodes behind ``Scores.test``, ``hidden_nodes`` those of them behind
     ``Scores.test_hidden``. The answer times are median seconds of one request for a single node on
-    the CPU; ``None`` where they were not measured.
+    the CPU; ``None`` where they were not measured. ``student_parameters`` counts the trained
+    numbers of the student; runs of earlier versions did not record it.
     """
 
     seed: int
@@ -105,6 +106,7 @@ class SeedResult:
     hidden_nodes: int
     teacher_answer_seconds: float | None = None
     student_answer_seconds: float | None = None
+    student_parameters: int | None = None
 
     @property
     def replica(self) -> Replica:

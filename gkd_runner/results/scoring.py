@@ -48,6 +48,7 @@ def seed_result(task: Task, labels: SoftLabels, student: Trained, config: Config
         unfinished_student=behind and cut[1],
         test_nodes=len(task.split.test),
         hidden_nodes=len(task.hidden),
+        student_parameters=sum(weight.numel() for weight in student.state.values()),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gkd_runner.common.lazy import pd
 from gkd_runner.results.compare import (
     FEWEST_PAIRS,
+    SIGNIFICANT,
     Comparison,
     Difference,
     baseline,
@@ -68,6 +69,8 @@ class Verdict:
         part: the test nodes that accuracies are over (``Scores``).
         nodes: the fewest and the most nodes that one accuracy is over.
         methods: the methods that distil, the one with the best mean first.
+        level: of these and the plain MLP, the one with the best mean, and those that a paired test
+            cannot tell from it.
         best: the accuracy of the first of them; ``None`` if there are none.
         baseline: the accuracy of the plain MLP; ``None`` if it has not run.
         splits: the number of splits; differences are paired by split if there are several.
@@ -89,6 +92,7 @@ class Verdict:
     part: str
     nodes: tuple[int, int]
     methods: tuple[str, ...]
+    level: tuple[str, ...]
     best: Accuracy | None
     baseline: Accuracy | None
     splits: int
@@ -192,6 +196,7 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         part=comparison.part(names["setting"]),
         nodes=(int(own["nodes"].min()), int(own["nodes"].max())),
         methods=tuple(accuracy.method for accuracy in ranked),
+        level=_level(here, [*ranked, *([plain] if plain else [])]),
         best=best,
         baseline=plain,
         splits=own["split"].nunique(),
@@ -205,6 +210,19 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
         folder=str(own.sort_values("started", kind="stable")["folder"].iloc[-1]),
         metric=comparison.metric,
     )
+
+
+def _level(here: pd.DataFrame, accuracies: list[Accuracy]) -> tuple[str, ...]:
+    """The method with the best mean, and those that are not significantly worse."""
+    first, *others = sorted(accuracies, key=lambda accuracy: -accuracy.mean)
+    gaps = {  # the better one has the higher mean; the difference is taken from the other side,
+        other.method: _minus(here[here["method"] == other.method], here, first.method)
+        if first.method == baseline()  # as no table shows the baseline minus a student
+        else _minus(here[here["method"] == first.method], here, other.method)
+        for other in others
+    }
+    told = {name for name, gap in gaps.items() if gap and gap.p < SIGNIFICANT}
+    return (first.method, *(name for name in gaps if name not in told))
 
 
 def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:

@@ -20,6 +20,7 @@ from gkd_runner.common.locks import held
 from gkd_runner.config.build import compose
 from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.stored import read_run
+from gkd_runner.results.verdict_text import NODES
 from gkd_runner.runs.display import score_text
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.search import Search, study_file
@@ -99,7 +100,9 @@ def report(study: optuna.Study, search: Search, path: Path) -> None:
     metric = METRIC_NAMES[search.config.training.select_by]
     print_trials(list(search.space), trials, ranked[:SHOWN], metric)
     best = ranked[0].user_attrs
-    print(f"test accuracy of the best, looked at after the choice: {_test(search, best['runs'])}\n")
+    part = "test_hidden" if search.config.setting.name == "inductive" else "test"
+    found = _test(search, best["runs"], part)
+    print(f"test accuracy of the best ({NODES[part]}), looked at after the choice: {found}\n")
     print(f"trials  {path}")
     print(f"repeat  {shlex.join(['gkd-train', *search.given, *best['options']])}")
 
@@ -127,10 +130,10 @@ def _score(trial: FrozenTrial) -> float:
     return trial.value
 
 
-def _test(search: Search, paths: Sequence[str]) -> str:
+def _test(search: Search, paths: Sequence[str], part: str) -> str:
     """Mean ± population std over the seeds; the only place where test accuracy is read."""
     runs = [run for path in paths if (run := read_run(Path(path)))]
     results = [seed for run in runs for seed in run.seeds if seed.seed in search.config.seeds]
     if {result.seed for result in results} != set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return score_text(results, "student", "test")
+    return score_text(results, "student", part)

@@ -88,6 +88,16 @@ def test_the_best_validation_accuracy_is_chosen_and_its_command_finds_its_run(
     assert "finished before: 2 of 2 students" in capsys.readouterr().out
 
 
+def test_an_inductive_search_is_judged_on_the_hidden_nodes_as_tables_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main([*GIVEN, "--trials", "1", "setting=inductive"])
+
+    hidden = stored()[0]["summary"]["student"]["test_hidden"]
+    told = f"(hidden nodes), looked at after the choice: {100 * hidden['mean']:.2f}±"
+    assert told in capsys.readouterr().out
+
+
 def test_the_same_command_adds_what_is_missing_and_no_more(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -44,6 +44,9 @@ def grid(
                         student_test_hidden=student if hidden else None, teacher_test=taught,
                         teacher_test_hidden=taught if hidden else None, key=key, run=f"{key}/1",
                         agreement=draw.uniform(0.8, 0.95), student_seconds=draw.uniform(1, 9),
+                        teacher_answer_seconds=0.01,
+                        student_answer_seconds=draw.uniform(0.001, 0.005),
+                        student_parameters=100_000 + 1000 * METHODS.index(method),
                         changed={"student.hidden_dim": "<b>&"},
                         collapsed_student=draw.random() < 0.1,
                     )

@@ -39,7 +39,8 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.text: dict[str, str] = {}
         self.cells: list[list[str]] = []
-        self._section, self._in_table, self._in_note = "", False, False
+        self._sections = [""]
+        self._in_table, self._in_note = False, False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -47,7 +48,7 @@ class Page(HTMLParser):
         self.addresses += [values[name] or "" for name in ("src", "href") if values.get(name)]
         self._in_note = tag == "sup"
         if tag in ("details", "section"):
-            self._section = values.get("id") or ""
+            self._sections.append(values.get("id") or "")
         elif tag == "table":
             self._in_table = values.get("id") == "table"
         elif tag == "tr" and self._in_table:
@@ -55,26 +56,36 @@ class Page(HTMLParser):
         elif tag == "td" and self._in_table:
             self.cells[-1].append("")
 
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("details", "section"):
+            self._sections.pop()
+
     def handle_data(self, data: str) -> None:
-        self.text[self._section] = self.text.get(self._section, "") + data
+        for section in self._sections:
+            self.text[section] = self.text.get(section, "") + data
         if self._in_table and self.cells and self.cells[-1] and not self._in_note:
             self.cells[-1][-1] += data
 
 
 def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
     some = table([*seeds("mlp", [0.6, 0.61, 0.62]), *seeds("glnn", [0.8, 0.81, 0.79])])
-    ((accuracy, differences, *_),) = make_tables(compare(some), read_all_failures([])).values()
-    expected = accuracy.cells["text"]["cora"].droplevel(["row", "block"])
-    gaps = differences.cells["text"]["cora"].droplevel(["row", "block"])
+    (tables,) = make_tables(compare(some), read_all_failures([])).values()
+    titled = {each.title: each for each in tables}
+    expected = titled["Accuracy"].cells["text"]["cora"].droplevel(["row", "block"])
+    over_mlp = titled["Should I distil?"].cells["text"]["- mlp"].iloc[0]
 
-    lines = [cells for cells in Page(html_of(some, tmp_path)).cells if len(cells) > 9]
+    page = Page(html_of(some, tmp_path))
+    lines = [cells for cells in page.cells if len(cells) > 9]
 
     assert {cells[3]: cells[7] for cells in lines} == dict(expected[["mlp", "glnn"]])
     assert {cells[6] for cells in lines} == {expected["teacher"]}
-    assert [cells[8:11] for cells in lines] == [
-        [gaps["mlp - teacher"], "", ""],
-        [gaps["glnn - teacher"], gaps["glnn - mlp"], ""],
-    ]
+    assert [cells[8] for cells in lines] == ["2", "1"]
+    glnn = lines[1]
+    assert f"{glnn[10]} (3)" == over_mlp
+    assert glnn[9].startswith("+0.00 [-")
+    assert glnn[11] == "", "a method is not compared with itself"
+    for sentence in titled["Should I distil?"].lead:
+        assert sentence in page.text["verdict"]
 
 
 def test_the_page_refers_to_nothing_outside_and_text_stays_text(tmp_path: Path) -> None:
@@ -98,7 +109,7 @@ def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
 
 def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
     found = Page(html_of(grid(), tmp_path)).text
-    assert "a CSV of runs has no curves" in found["curves"]
+    assert "runs have no curves in the sources: give the output folder" in found["curves"]
     assert "gkd-study inference" in found["cost"]
 
 

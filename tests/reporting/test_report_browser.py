@@ -13,8 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gkd_runner.reporting.text import group_name
+from gkd_runner.results.compare import compare
 from gkd_runner.results.selection import GROUP, grouped
-from tests.reporting.browser import BROWSERS, cells, drawn, opened, ready, write
+from gkd_runner.results.verdict_overall import overalls
+from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
+from tests.reporting.browser import BROWSERS, COMPLAINTS, cells, drawn, opened, ready, write
 from tests.reporting.folder import grid
 from tests.reporting.study_lines import FIGURES as STUDIES
 
@@ -28,12 +31,17 @@ DIMENSIONS = ("dataset", "setting", "teacher", "method")
 CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()]
 OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
-COLUMNS = (
+MAIN = (
     "dataset", "setting", "teacher", "method", "seeds", "nodes", "teacher-accuracy",
-    "student-accuracy",
-    "minus-teacher", "minus-mlp", "minus-glnn", "agreement", "kl", "accuracy-where-teacher-errs",
-    "teacher-calibration-error", "student-calibration-error", "teacher-seconds", "student-seconds",
+    "student-accuracy", "rank", "minus-teacher", "minus-mlp", "minus-glnn", "speed-up",
+    "student-parameters", "student-seconds",
 )  # fmt: skip
+MORE = (
+    "teacher-seconds", "agreement", "kl", "accuracy-where-teacher-errs",
+    "teacher-calibration-error", "student-calibration-error",
+)  # fmt: skip
+COLUMNS = (*MAIN, *MORE)
+PHONE = ("dataset", "method", "student-accuracy", "minus-mlp")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +69,10 @@ def shared(browser: Browser, path: Path) -> Iterator[Page]:
 
 @pytest.fixture
 def view(shared: Page) -> Page:
-    """The one page, with every filter reset."""
+    """The one page, with every filter reset and all columns."""
+    shared.evaluate("document.getElementById('filtering').open = true")
     shared.get_by_role("button", name="show all").click()
+    shared.check("#more")
     return ready(shared)
 
 
@@ -96,7 +106,7 @@ def test_every_filter_acts_on_the_table_and_on_all_figures(
 
     kept = FIRST[FIRST[name] == value]
     assert {tuple(line[:4]) for line in cells(view)} == configurations(kept)
-    assert view.inner_text("#shown").startswith(f"{len(configurations(kept))} of ")
+    assert view.inner_text("#shown").startswith(f"({len(configurations(kept))} of ")
     for figure in FIGURES:
         found = drawn(view, figure)
         assert found or figure not in OWN, "a study is of one teacher and one setting"
@@ -118,7 +128,7 @@ def test_filters_that_leave_nothing_say_so(view: Page) -> None:
         view.check(f'input[value="{each}"]')
     ready(view)
     assert cells(view) == []
-    assert view.inner_text("#shown").startswith("0 of ")
+    assert view.inner_text("#shown").startswith("(0 of ")
     empty = view.get_by_text("Nothing to show for these filters.").count()
     assert empty == len(FIGURES) - 1, "inference was measured there"
 
@@ -133,24 +143,135 @@ def test_every_column_sorts_both_ways_with_empty_cells_last(view: Page, column: 
         texts = [line[at] for line in cells(view)]
         filled = [text for text in texts if text]
         assert texts == filled + [""] * (len(texts) - len(filled))
-        keys = filled if at < 4 else [float(re.match(r"[+-]?[\d.]+", t)[0]) for t in filled]
+        keys = filled if at < 4 else [_number(text) for text in filled]
         assert keys == sorted(keys, reverse=direction == "descending")
     assert direction == ("descending" if at < 4 else "ascending")
     assert view.locator("th[aria-sort=ascending], th[aria-sort=descending]").count() == 1
 
 
-def test_the_overview_has_the_means_over_what_is_shown(view: Page) -> None:
+def _number(text: str) -> float:
+    found = re.match(r"[+-]?[\d.,]+", text)
+    assert found, text
+    return float(found[0].replace(",", ""))
+
+
+@pytest.mark.parametrize("group", list(GROUPS))
+def test_the_page_opens_with_the_verdict_on_each_graph(view: Page, group: str) -> None:
+    view.select_option("#group", group)
+    ready(view)
+
+    verdict = view.locator(f'#verdict > [data-group="{group}"]')
+    assert view.locator("#verdict > :visible").count() == verdict.count() == 1
+    assert verdict.locator(".sentences li").first.bounding_box()["y"] < 250
+    comparison = compare(RUNS)
+    (overall,) = [o for o in overalls(comparison) if group_name(o.names) == group]
+    assert verdict.locator(".sentences li").all_inner_texts() == overall_sentences(overall)
+    lines = {
+        (row.get_attribute("data-setting"), row.get_attribute("data-dataset")):
+            row.locator("td").all_inner_texts()
+        for row in verdict.locator("tr[data-dataset]").all()
+    }  # fmt: skip
+    assert {place: (cells[0], cells[1].strip()) for place, cells in lines.items()} == {
+        (v.names["setting"], v.names["dataset"]): (v.decision, winner_text(v))
+        for v in overall.graphs
+    }
+    assert all(cells[-1].endswith("times") for cells in lines.values())
+
+
+def test_filters_act_on_the_lines_of_the_verdict(view: Page) -> None:
+    view.check('input[value="cora"]')
     view.check('input[value="inductive"]')
-    lines = view.evaluate(
-        """[...document.querySelectorAll("#overview tbody tr")].map(
-            row => [...row.cells].map(cell => cell.textContent.trim()))"""
-    )
-    inductive = FIRST[FIRST["setting"] == "inductive"]
-    glnn, ours = (inductive[inductive["method"] == name] for name in ("glnn", "infgrand"))
-    gap = ours["student_test_hidden"].to_numpy() - glnn["student_test_hidden"].to_numpy()
-    (infgrand,) = [line for line in lines if line[0] == "infgrand"]
-    assert float(infgrand[4]) == pytest.approx(100 * gap.mean(), abs=0.006)
-    assert float(infgrand[5]) == pytest.approx(ours["agreement"].mean(), abs=6e-4)
+    visible = view.locator("#verdict tr[data-dataset]:visible")
+    assert [row.get_attribute("data-setting") for row in visible.all()] == ["inductive"]
+
+
+def test_the_csv_has_the_numbers_of_the_rows_that_are_shown(view: Page, tmp_path: Path) -> None:
+    view.check('input[value="infgrand"]')
+    view.check('input[value="inductive"]')
+    view.locator('th[data-column="student-accuracy"] button').click()
+    with view.expect_download() as saved:
+        view.get_by_role("button", name="save as CSV").click()
+    saved.value.save_as(tmp_path / saved.value.suggested_filename)
+
+    table = pd.read_csv(tmp_path / "results.csv")
+    assert list(table[list(DIMENSIONS)].itertuples(index=False, name=None)) == [
+        tuple(line[:4]) for line in cells(view)
+    ]
+    kept = FIRST.query("method == 'infgrand' and setting == 'inductive'")
+    by = kept.groupby(list(DIMENSIONS))["student_test_hidden"]
+    found = table.set_index(list(DIMENSIONS)).sort_index()
+    assert found["student-accuracy"].to_numpy() == pytest.approx(by.mean().sort_index(), rel=1e-5)
+    assert found["student-std"].to_numpy() == pytest.approx(by.std(ddof=0).sort_index(), rel=1e-4)
+    assert (found["minus-mlp-low"] < found["minus-mlp"]).all()
+    assert {name for name in COLUMNS if name not in table} == set()
+    assert not COMPLAINTS[view]
+
+
+@pytest.mark.parametrize("all_columns", [False, True])
+def test_the_main_columns_fit_a_screen_and_all_columns_can_be_asked_for(
+    view: Page, browser: Browser, path: Path, all_columns: bool
+) -> None:
+    other = opened(browser, path, "#columns=all" if all_columns else "")
+
+    shown = [
+        heading.get_attribute("data-column")
+        for heading in other.locator("#table th[data-column]").all()
+        if heading.is_visible()
+    ]
+    assert tuple(shown) == (COLUMNS if all_columns else MAIN)
+    width = other.evaluate("document.querySelector('#table').offsetWidth")
+    assert all_columns or width <= other.evaluate("document.querySelector('.tall').clientWidth")
+    other.close()
+
+
+def test_a_phone_shows_the_verdict_and_accuracies_without_scrolling(
+    browser: Browser, path: Path
+) -> None:
+    other = opened(browser, path, viewport={"width": 390, "height": 844})
+
+    assert other.locator(".sentences li").first.bounding_box()["y"] < 300
+    assert not other.locator("#filters").is_visible()
+    shown = [
+        heading.get_attribute("data-column")
+        for heading in other.locator("#table th[data-column]").all()
+        if heading.is_visible()
+    ]
+    assert tuple(shown) == PHONE
+    for table in ("#table", ".graphs"):
+        box = other.locator(f"{table}:visible").first.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    place = "getComputedStyle(document.querySelector('#table td[data-place]'), '::after').content"
+    assert other.evaluate(place) == '"transductive, gcn"'
+    other.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(browser: Browser, path: Path, scheme: str) -> None:
+    """At least 4.5 to 1, as WCAG 2.1 asks for."""
+    other = opened(browser, path, color_scheme=scheme)
+    colours = other.evaluate("""() => {
+        const texts = ".sentences li, .graphs td, .graphs small, .caption, [data-decision], a,"
+            + " #table td, #table th, #table small, figcaption, #filtering summary, #save,"
+            + " .actions label";
+        const ground = getComputedStyle(document.body).backgroundColor;
+        const found = [...document.querySelectorAll(texts)].filter((e) => e.checkVisibility());
+        return [ground, [...new Set(found.map((e) => getComputedStyle(e).color))]];
+    }""")
+    ground, inks = colours
+    assert len(inks) > 3
+    assert all(_contrast(ground, ink) >= 4.5 for ink in inks)
+    other.close()
+
+
+def _contrast(*colours: str) -> float:
+    """Of two colours as ``rgb(r, g, b)``."""
+    light = []
+    for colour in colours:
+        shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+        light.append(sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True)))
+    return (max(light) + 0.05) / (min(light) + 0.05)
 
 
 def test_the_address_keeps_filters_sorting_and_choices(
@@ -172,6 +293,9 @@ def test_the_address_keeps_filters_sorting_and_choices(
 
 
 def test_the_keyboard_reaches_filters_sorting_and_provenance(view: Page) -> None:
+    view.evaluate("document.getElementById('filtering').open = false")
+    view.locator("#filtering summary").focus()
+    view.keyboard.press("Enter")
     view.locator('input[value="cora"]').focus()
     view.keyboard.press("Space")
     assert {line[0] for line in cells(view)} == {"cora"}

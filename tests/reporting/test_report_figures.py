@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from gkd_runner.reporting.page.charts import COLOURS, colours
-from gkd_runner.reporting.page.curves import POINTS, curve_records, held, thin
+from gkd_runner.reporting.page.curves import POINTS, curve_records, held, read_stored, thin
 from gkd_runner.reporting.page.inference import cost_records, read_inference
 from gkd_runner.reporting.page.series import seed_records, series_of
+from gkd_runner.reporting.provenance import read_all_failures
+from gkd_runner.reporting.render import write_tables
 from gkd_runner.results.compare import compare
-from gkd_runner.results.frame import ReportError
+from gkd_runner.results.frame import ReportError, load_runs
 from tests.reporting.folder import grid, write_metrics
 from tests.reporting.study_lines import write_studies
 from tests.results.runs import run, seeds, table
@@ -63,6 +65,18 @@ def test_curves_are_the_mean_and_the_range_over_seeds(tmp_path: Path) -> None:
     for at, values in ((0, first), (-1, last)):
         shown = [student[name][at] for name in ("mean", "low", "high")]
         assert shown == pytest.approx([np.mean(values), min(values), max(values)], abs=0.006)
+
+
+def test_the_files_of_gkd_tables_keep_the_curves_of_their_runs(tmp_path: Path) -> None:
+    some = write_metrics(tmp_path, table(seeds("glnn", [0.8, 0.7])), epochs=10)
+    write_tables(compare(some), read_all_failures([]), tmp_path / "kept")
+    read = load_runs([tmp_path / "kept"])
+
+    for source in (tmp_path / "kept", tmp_path / "kept" / "runs.csv"):
+        assert curve_records(series(read), read_stored([source])) == curve_records(series(some))
+    others = table(seeds("glnn", [0.8, 0.7], run="another"))
+    found, missing = curve_records(series(others), read_stored([tmp_path / "kept"]))
+    assert (found, missing) == ([], 1), "curves belong to the very runs"
 
 
 def test_runs_without_metrics_are_counted_and_have_no_curve(tmp_path: Path) -> None:

@@ -167,10 +167,9 @@ def test_a_graph_of_ones_own_is_not_run_and_in_no_average_of_the_papers() -> Non
 def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
     verdicts = only(tables_of(SOME), "Should I distil?")
 
-    assert line(verdicts, "cora")[:5] == [
-        "distil", "infgrand", "91.00±0.82", "1000", "+30.00 [+27.52, +32.48] (3)",
+    assert line(verdicts, "cora")[:6] == [
+        "distil", "infgrand", "infgrand 91.00±0.82", "gcn", "1000", "+30.00 [+27.52, +32.48] (3)",
     ]  # fmt: skip
-    assert line(verdicts, "cora")[6:] == ["glnn +11.00*", ""]
     assert line(verdicts, "citeseer")[0] == "undecided"
     assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
 
@@ -205,7 +204,7 @@ def test_the_tables_of_another_metric_say_so_and_leave_published_accuracies_out(
     assert "Runs of earlier versions have none" in scores.caption
     assert differences.caption.startswith("Difference of macro F1 in points")
     assert line(differences, "glnn - mlp") == ["+22.00±0.82* (3/3)"]
-    assert "macro F1" in verdicts.columns
+    assert "macro F1" in verdicts.caption
     titles = {one.title for of_group in tables.values() for one in of_group}
     assert titles.isdisjoint({"Average gains", "Published accuracies and released code"})
 
@@ -252,8 +251,8 @@ def test_a_narrow_terminal_gets_the_columns_in_parts_and_never_a_cut_number() ->
     text = io.StringIO()
     Console(file=text, width=60).print(terminal(tables_of(wide), 60))
 
-    accuracy, _, verdicts = text.getvalue().partition("Should I distil?")
-    assert accuracy.count("85.00±5.00") == verdicts.count("85.00±5.00") == 6
+    verdicts, _, accuracies = text.getvalue().partition("Accuracy")
+    assert verdicts.count("85.00±5.00") == accuracies.count("85.00±5.00") == 6
     assert max(len(line) for line in text.getvalue().splitlines()) <= 60
 
 
@@ -266,6 +265,42 @@ def test_changes_inferred_hyperparameters_and_collapses_are_footnotes() -> None:
         ("changed: method.tau=2", "b"),
         ("1 of 1 students collapsed", "c"),
     ]
+
+
+def test_what_most_cells_share_is_said_once_and_the_others_are_marked() -> None:
+    wide = {"changed": {"teacher.hidden_dim": 256, "method.tau": 2}, "hyperparameters": "defaults"}
+    runs = [
+        row
+        for dataset in ("cora", "citeseer", "pubmed")
+        for row in seeds("glnn", [0.8], dataset=dataset, **wide)
+    ]
+    odd = seeds("glnn", [0.8], dataset="amazon-photo", changed={"method.tau": 3})
+    accuracy = only(tables_of([*runs, *odd]), "Accuracy")
+
+    assert accuracy.caption.endswith(
+        "Unless a footnote says otherwise: plain default hyperparameters; changed:"
+        " teacher.hidden_dim=256, method.tau=2."
+    )
+    assert line(accuracy, "glnn", "notes") == [
+        (), (), (), ("common hyperparameters", "changed: method.tau=3"),
+    ]  # fmt: skip
+    assert line(accuracy, "teacher", "notes") == [(), (), (), ("no option changed",)]
+    assert "Unless a footnote" not in only(tables_of(runs[:1]), "Accuracy").caption
+
+
+def test_the_verdict_opens_each_group_in_sentences_and_the_largest_group_comes_first() -> None:
+    krd = seeds("glnn", [0.8], protocol="aaa")
+    tables = tables_of([*krd, *SOME])
+
+    assert [title.partition(",")[0] for title in tables] == ["infgrand protocol", "aaa protocol"]
+    assert {of_group[0].title for of_group in tables.values()} == {"Should I distil?"}
+    lead = next(iter(tables.values()))[0].lead
+    assert lead[0].startswith("On cora (transductive), infgrand is the best")
+    text = io.StringIO()
+    Console(file=text, width=200).print(terminal(tables, 200))
+    for form in (text.getvalue(), markdown(tables), latex(tables)):
+        assert lead[0].rstrip(".") in form
+        assert form.index("Should I distil?") < form.index("Accuracy")
 
 
 def test_other_configurations_of_a_cell_are_a_footnote() -> None:

@@ -29,7 +29,7 @@ def run(method: str = "glnn", seed: int = 0, student: float = 0.8, **changes: An
         "accuracy_where_teacher_errs": 0.3, "flat_teacher": False, "unfinished_teacher": False,
         "collapsed_student": False, "unfinished_student": False, "test_nodes": 1000,
         "hidden_nodes": 0 if changes.get("setting") != "inductive" else 200,
-        "teacher_answer_seconds": None, "student_answer_seconds": None,
+        "teacher_answer_seconds": None, "student_answer_seconds": None, "student_parameters": None,
         "started": "2026-01-01T00:00:00+00:00", "split_hash": f"split{seed}", "graph": "g",
         "commit": "abcdef", "torch": "2", "device": "cpu", "command": "gkd-train", "folder": "",
     }  # fmt: skip

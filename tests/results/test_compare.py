@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from gkd_runner.results.compare import SIGNIFICANT, compare, differences, emphasis, paired
-from gkd_runner.results.selection import GROUP, grouped, in_order, select, told_apart
+from gkd_runner.results.selection import CONFIGURATION, GROUP, grouped, in_order, select, told_apart
 from tests.results.runs import Run, run, seeds, table
 
 
@@ -249,3 +249,23 @@ def test_names_that_are_not_listed_come_last_by_name() -> None:
     assert in_order(["zeta", "sage", "alpha", "gcn", "sage"], ["gcn", "sage"]) == [
         "gcn", "sage", "alpha", "zeta",
     ]  # fmt: skip
+
+
+def test_ranks_are_those_of_the_means_in_a_place_and_equal_means_share_them() -> None:
+    runs = [
+        *seeds("mlp", [0.5, 0.6]), *seeds("glnn", [0.8, 0.9]), *seeds("krd", [0.9, 0.8]),
+        *seeds("glnn", [0.1, 0.2], dataset="citeseer"),
+    ]  # fmt: skip
+    ranks = compare(table(runs)).summary["rank"].droplevel(CONFIGURATION[:3])
+    assert ranks["cora", "transductive", "gcn"].to_dict() == {"mlp": 3.0, "glnn": 1.5, "krd": 1.5}
+    assert ranks["citeseer", "transductive", "gcn"].to_dict() == {"glnn": 1.0}
+
+
+def test_the_speed_up_is_the_median_over_the_seeds_that_were_timed() -> None:
+    times = [(0.010, 0.001), (0.020, 0.001), (0.060, 0.002), (None, None)]
+    runs = [
+        run("glnn", seed, teacher_answer_seconds=teacher, student_answer_seconds=student)
+        for seed, (teacher, student) in enumerate(times)
+    ]
+    (found,) = compare(table(runs)).summary["speed_up"]
+    assert found == pytest.approx(20)

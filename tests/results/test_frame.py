@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
-from gkd_runner.results.frame import COLUMNS, METRIC_COLUMNS, ReportError, load_runs, to_csv
+from gkd_runner.results.frame import COLUMNS, LATER_COLUMNS, ReportError, load_runs, to_csv
 from gkd_runner.runs.train import train
 from tests.results.runs import run, seeds, table
 from tests.support import config
@@ -36,7 +37,7 @@ def test_the_csv_reads_back_the_same(tmp_path: Path) -> None:
 
 
 def test_the_csv_of_an_earlier_version_lacks_the_metrics_beside_accuracy(tmp_path: Path) -> None:
-    earlier = pd.read_csv(write(tmp_path / "runs.csv", to_csv(SOME))).drop(columns=METRIC_COLUMNS)
+    earlier = pd.read_csv(write(tmp_path / "runs.csv", to_csv(SOME))).drop(columns=LATER_COLUMNS)
     path = write(tmp_path / "earlier.csv", earlier.to_csv(index=False))
 
     runs = load_runs([path])
@@ -50,6 +51,7 @@ def test_a_run_of_format_4_is_read_without_the_metrics_beside_accuracy(tmp_path:
     path = train(config("seeds=[0]", f"output_dir={tmp_path}", "method=mlp")).path / "result.json"
     whole = load_runs([tmp_path])
     earlier = json.loads(path.read_text()) | {"format": 4}
+    del earlier["seeds"][0]["student_parameters"]
     for stage in ("teacher", "student"):
         for added in ("macro_f1", "roc_auc", "confusion"):
             del earlier["seeds"][0][stage][added]
@@ -58,7 +60,7 @@ def test_a_run_of_format_4_is_read_without_the_metrics_beside_accuracy(tmp_path:
     runs = load_runs([tmp_path])
 
     assert runs["student_test_macro_f1"].isna().all()
-    others = [name for name in whole if name not in METRIC_COLUMNS]
+    others = [name for name in whole if name not in LATER_COLUMNS]
     pd.testing.assert_frame_equal(runs[others], whole[others])
 
 
@@ -86,6 +88,9 @@ def test_rows_of_real_runs_are_traceable(tmp_path: Path) -> None:
     assert list(runs["agreement"]) == [seed.diagnostics.agreement for seed in result.seeds]
     assert set(map(Path, runs["folder"])) == {result.path}
     assert {tmp_path / "runs" / name for name in runs["run"]} == {result.path}
+    for seed, count in zip(runs["seed"], runs["student_parameters"], strict=True):
+        weights = load_file(result.path / f"student-{seed}.safetensors")
+        assert count == sum(weight.size for weight in weights.values())
     for key in runs["teacher_key"]:
         assert (tmp_path / "cache/teachers" / f"{key}.safetensors").is_file()
 

@@ -109,7 +109,9 @@ def test_a_graph_with_several_splits_is_compared_over_splits_and_seeds(
     assert (gap.n, gap.mean) == (3, pytest.approx(expected.mean()))
     assert gap.std == pytest.approx(expected.std(ddof=0))
 
-    ((accuracy, differences, *_),) = make_tables(compare(runs), read_all_failures([])).values()
+    (tables,) = make_tables(compare(runs), read_all_failures([])).values()
+    titled = {table.title: table for table in tables}
+    accuracy, differences = titled["Accuracy"], titled["Differences"]
     (heading, *_) = accuracy.cells.index.get_level_values("block")
     assert heading == "transductive; gcn teacher; 6 splits x seeds"
     text = differences.cells["text"].xs("glnn - mlp", level="label").iloc[0, 0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +18,13 @@ from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
 from gkd_runner.reporting.page.series import Names, names_of
 from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.page.verdict import verdict_parts
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
 from gkd_runner.reporting.text import PARTS, group_name, group_title
-from gkd_runner.results.compare import Comparison, compare
+from gkd_runner.results.compare import Comparison, baseline, compare
 from gkd_runner.results.identity import NAMES
+from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.warnings import WARNINGS, warnings_in
 
@@ -53,7 +54,7 @@ def page(
     out: Path,
 ) -> str:
     """The page as it is to lie in folder ``out``."""
-    names, columns = names_of(comparison), table.columns(comparison)
+    names = names_of(comparison)
     shown = (names.datasets, names.settings, names.teachers, names.methods)
     template = templates().get_template("page/page.html")
     return template.render(
@@ -62,11 +63,13 @@ def page(
         filters=dict(zip(table.DIMENSIONS, shown, strict=True)),
         colours=charts.colours(names.methods),
         dimensions=table.DIMENSIONS,
-        bases=list(comparison.gaps),
-        columns=columns,
-        headings=Counter(column["above"] for column in columns),
+        verdicts=verdict_parts(comparison),
+        plain=baseline(),
+        metric=METRIC_NAMES[comparison.metric],
+        columns=table.columns(comparison),
         rows=table.rows(comparison),
         notes=table.footnotes(comparison),
+        said_once=table.said_once(comparison),
         over=PARTS[comparison.inductive_part] if "inductive" in names.settings else "",
         own=own,
         studies=studies,

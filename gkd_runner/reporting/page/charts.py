@@ -13,10 +13,10 @@ import altair as alt
 from gkd_runner.methods import METHODS
 from gkd_runner.reporting.page.series import Names
 
-COLOURS = {"teacher": "#8a8a8a", **{name: method.colour for name, method in METHODS.items()}}
+COLOURS = {"teacher": "#696969", **{name: method.colour for name, method in METHODS.items()}}
 """Told apart on white and on dark ground, and with any one kind of cone missing."""
 
-SPARE = ("#009e73", "#a96b59", "#cc79a7")
+SPARE = ("#cc79a7", "#8c6d31", "#5c4a3a")
 """For methods that are not installed."""
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
@@ -133,6 +133,24 @@ def curves_chart(names: Names) -> alt.FacetChart:
         .transform_calculate(low=f"max(datum.low, datum.lowest - {RISE})")
     )
     return faceted
+
+
+def classes_chart() -> alt.LayerChart | alt.FacetChart:
+    """A confusion matrix: a row per true class, a column per predicted one."""
+    flat: list[str | alt.FieldName] = ["row", "true", "predicted", "count", "share"]
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_flatten(flat, flat)
+        .encode(
+            x=alt.X("predicted:O", title="predicted class", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("true:N", title=None, sort=alt.EncodingSortField("row", "min")),
+            tooltip=_tooltip("true:N", "predicted:O", "count:Q", "share:Q"),
+        )
+    )
+    shade = alt.Scale(domain=[0, 100], range=["#0067a300", "#0067a3"])
+    cells = base.mark_rect().encode(color=alt.Color("share:Q", scale=shade, legend=None))
+    texts = base.mark_text(fontSize=10).encode(text=alt.Text("share:Q", format=".0f"))
+    return alt.layer(cells, texts, width=alt.Step(30), height=alt.Step(20))
 
 
 def _panels(

@@ -1,9 +1,9 @@
-"""Learning curves over seeds, from the metrics that runs left."""
+"""Learning curves over seeds, from the metrics that runs left or from the file beside a CSV."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,31 @@ import pandas as pd
 
 from gkd_runner.reporting.page.series import FIELDS, records
 
-POINTS = 60
+POINTS = 40
 """Epochs shown of a curve at most."""
+
+FILE = "curves.jsonl"
+"""The curves of the runs of a ``runs.csv`` beside it: one series per line, with its replicas."""
+
+Stored = Mapping[str, dict[str, Any]]
+"""Curves by the name of their series and replicas (``_name``)."""
 
 Metrics = dict[tuple[str, int], list[float]]
 """Validation accuracies in [0, 1] by stage and seed, from epoch 1."""
 
 
-def curve_records(series: pd.DataFrame) -> tuple[list[dict[str, Any]], int]:
-    """A record per series whose seeds all have metrics, and the number of runs without."""
+def curve_records(
+    series: pd.DataFrame, stored: Stored | None = None
+) -> tuple[list[dict[str, Any]], int]:
+    """A record per series whose seeds all have metrics, and the number of runs without.
+
+    The record of another series is taken from those ``stored``, if it is there.
+    """
     rows, missing = [], set()
     for _, seeds in series.groupby(FIELDS, sort=False):
+        if stored and (name := _name(seeds)) in stored:
+            rows.append(seeds.iloc[0][FIELDS].to_dict() | stored[name])
+            continue
         curves = [
             _metrics(folder).get((stage, seed), [])
             for folder, stage, seed in zip(
@@ -35,6 +49,37 @@ def curve_records(series: pd.DataFrame) -> tuple[list[dict[str, Any]], int]:
         if not lost:
             rows.append(seeds.iloc[0][FIELDS].to_dict() | _record(curves, list(seeds["val"])))
     return records(pd.DataFrame(rows)), len(missing)
+
+
+def stored_text(series: pd.DataFrame) -> str:
+    """The curves of these series as the text of ``FILE``; empty without any."""
+    return "".join(
+        json.dumps({"series": _name(seeds), **{name: record[name] for name in SHOWN}}) + "\n"
+        for _, seeds in series.groupby(FIELDS, sort=False)
+        for record in curve_records(seeds)[0]
+    )
+
+
+def read_stored(sources: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """The curves that lie in output folders, or beside CSV files of runs."""
+    folders = [source if source.is_dir() else source.parent for source in sources]
+    lines = [
+        json.loads(line)
+        for path in dict.fromkeys(folder / FILE for folder in folders)
+        if path.is_file()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    return {line.pop("series"): line for line in lines}
+
+
+def _name(seeds: pd.DataFrame) -> str:
+    """The series and its replicas as one text: curves of other runs have another name."""
+    first = seeds.iloc[0]
+    replicas = sorted(zip(seeds["run"], seeds["seed"], strict=True))
+    return json.dumps([first["stage"], first["group"], *((run, int(n)) for run, n in replicas)])
+
+
+SHOWN = ("epoch", "final", "mean", "low", "high")
 
 
 def _record(curves: Sequence[Sequence[float]], best: Sequence[float]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Figure:
             its records, as far as they have them.
         choices: columns of which the page shows one combination of values at a time.
         finding: the result in a sentence.
+        saved: whether it is also written as files, one per choice.
     """
 
     name: str
@@ -28,9 +29,10 @@ class Figure:
     spec: dict[str, Any] | None
     choices: tuple[str, ...] = ()
     finding: str = ""
+    saved: bool = True
 
 
-def spec_of(chart: alt.FacetChart) -> dict[str, Any]:
+def spec_of(chart: alt.FacetChart | alt.LayerChart) -> dict[str, Any]:
     """The chart as Vega-Lite, without the looks that the page gives it."""
     spec: dict[str, Any] = chart.to_dict()
     del spec["config"]

@@ -12,12 +12,14 @@ import pandas as pd
 import vl_convert
 
 from gkd_runner.reporting.page import charts
-from gkd_runner.reporting.page.curves import POINTS, curve_records
+from gkd_runner.reporting.page.classes import class_records
+from gkd_runner.reporting.page.curves import POINTS, Stored, curve_records, read_stored
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
 from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS
 from gkd_runner.results.compare import Comparison
+from gkd_runner.results.selection import PLACE
 from gkd_runner.studies.inference import STUDENTS, student_model
 
 Records = Sequence[dict[str, Any]]
@@ -31,12 +33,13 @@ WRITTEN = "written-by-gkd-report.txt"
 
 
 def own_figures(comparison: Comparison, sources: Sequence[Path]) -> list[Figure]:
-    """Seeds, cost and learning curves."""
+    """Seeds, cost, classes (if their numbers were recorded) and learning curves."""
     series, names = series_of(comparison), names_of(comparison)
     return [
         _seeds(series, names, comparison.inductive_part),
         _cost(series, names, read_inference(sources)),
-        _curves(series, names),
+        *_classes(series, comparison),
+        _curves(series, names, read_stored(sources)),
     ]
 
 
@@ -65,11 +68,23 @@ def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame) -> Figure:
     return Figure("cost", title, text, spec, ("batch", "machine"))
 
 
-def _curves(series: pd.DataFrame, names: Names) -> Figure:
-    title, (records, missing) = "Learning curves", curve_records(series)
-    lost = f"{missing} runs left no metrics.jsonl in the sources" if missing else ""
+def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
+    records = class_records(series, comparison.selected)
+    if records:
+        text = (
+            "Of the test nodes of each true class (rows, with the F1 of the class), the share in %"
+            " that the students predict as each class, over all seeds. Inductive runs: over all"
+            " test nodes."
+        )
+        spec = _spec(charts.classes_chart(), records)
+        yield Figure("classes", "Class by class", text, spec, (*PLACE, "method"), saved=False)
+
+
+def _curves(series: pd.DataFrame, names: Names, stored: Stored) -> Figure:
+    title, (records, missing) = "Learning curves", curve_records(series, stored)
+    lost = f"{missing} runs have no curves in the sources" if missing else ""
     if not records:
-        text = f"{lost}: a CSV of runs has no curves; give the output folder of gkd-train."
+        text = f"{lost}: give the output folder of gkd-train, or what gkd-tables --out wrote of it."
         return Figure("curves", title, text, None)
     text = (
         "Validation accuracy by epoch: mean over seeds, and the band from the lowest to the highest"
@@ -81,7 +96,7 @@ def _curves(series: pd.DataFrame, names: Names) -> Figure:
     return Figure("curves", title, text, spec, ("setting", "teacher"))
 
 
-def _spec(chart: alt.FacetChart, records: Records) -> dict[str, Any]:
+def _spec(chart: alt.FacetChart | alt.LayerChart, records: Records) -> dict[str, Any]:
     return {**spec_of(chart), "datasets": {"rows": list(records)}}
 
 
@@ -111,7 +126,7 @@ def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
 
 def _parts(figure: Figure) -> Iterator[tuple[str, dict[str, Any]]]:
     """The figure with the records of each group and choice, and what to name it by."""
-    if figure.spec is None:
+    if figure.spec is None or not figure.saved:
         return
     records = figure.spec.get("datasets", {}).get("rows")
     if records is None:

@@ -7,7 +7,8 @@ const body = document.getElementById("table").tBodies[0];
 const headings = [...document.querySelectorAll("#table th[data-column]")];
 const rows = [...body.rows];
 const columns = Object.fromEntries(headings.map((heading, i) => [heading.dataset.column, i]));
-const differences = Object.keys(columns).filter((name) => name.startsWith("minus-"));
+const filtering = document.getElementById("filtering");
+const more = document.getElementById("more");
 let sorted = { column: null, direction: null };
 
 const boxes = (name) => [...form.querySelectorAll(`input[name="${name}"]`)];
@@ -28,6 +29,7 @@ function save() {
   const state = new URLSearchParams();
   if (group.selectedIndex) state.set("table", group.value);
   for (const name of DIMENSIONS) if (checked(name).length) state.set(name, checked(name).join());
+  if (more.checked) state.set("columns", "all");
   if (sorted.column) state.set("sort", `${sorted.column}.${sorted.direction}`);
   for (const [name, value] of Object.entries(chosen)) state.set(name, value);
   history.replaceState(null, "", `#${state}`);
@@ -41,6 +43,9 @@ function restore(hash) {
     const values = (state.get(name) ?? "").split(",");
     for (const box of boxes(name)) box.checked = values.includes(box.value);
   }
+  if (form.querySelector("input:checked")) filtering.open = true;
+  more.checked = state.get("columns") === "all";
+  widen();
   const [column, direction] = (state.get("sort") ?? "").split(".");
   sorted = column in columns ? { column, direction } : { column: null, direction: null };
   for (const name of Object.keys(payload.figures)) {
@@ -53,7 +58,38 @@ function restore(hash) {
 function value(row, column) {
   if (DIMENSIONS.includes(column)) return row.dataset[column];
   const cell = row.cells[columns[column]];
-  return cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
+  if (headings[columns[column]].classList.contains("number")) {
+    return cell.dataset.value ? Number(cell.dataset.value.split(";")[0]) : "";
+  }
+  return cell.textContent;
+}
+
+function widen() {
+  document.getElementById("table").classList.toggle("all", more.checked);
+}
+
+// The rows that are shown, in their order, with the numbers of every column.
+function csv() {
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const parts = (text) => text.split(";").filter(Boolean);
+  const names = headings.flatMap(({ dataset }) => [dataset.column, ...parts(dataset.ends)]);
+  const cells = (row) =>
+    headings.flatMap((heading, i) => {
+      const { column, ends } = heading.dataset;
+      if (DIMENSIONS.includes(column)) return [row.dataset[column]];
+      const values = (row.cells[i].dataset.value ?? "").split(";");
+      return [column, ...parts(ends)].map((_, n) => values[n] ?? "");
+    });
+  const shown = [...body.rows].filter((row) => !row.hidden);
+  return [names, ...shown.map(cells)].map((line) => `${line.map(quoted).join()}\n`).join("");
+}
+
+function saveFile(text, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 function sort() {
@@ -98,11 +134,9 @@ const place = ({ dataset }) => [dataset.dataset, dataset.setting, dataset.teache
 
 function tell() {
   const shown = rows.filter((row) => !row.hidden);
-  const title = group.selectedOptions[0].text;
   const all = rows.filter((row) => row.dataset.group === group.value).length;
   document.getElementById("shown").textContent =
-    `${shown.length} of ${all} configurations shown: ${title}.`;
-  overview(shown);
+    shown.length === all ? `(all ${all} rows shown)` : `(${shown.length} of ${all} rows shown)`;
   const notes = new Set(shown.flatMap((row) => row.dataset.notes.split(" ")));
   for (const item of document.querySelectorAll("[data-note]")) {
     item.hidden = !notes.has(item.dataset.note);
@@ -112,56 +146,6 @@ function tell() {
     const count = part.querySelectorAll("tbody tr:not([hidden])").length;
     part.querySelector("summary span").textContent = count;
   }
-}
-
-// Means per method over the places that all of the methods shown have.
-function overview(shown) {
-  const methods = new Map();
-  for (const row of shown) {
-    const { method } = row.dataset;
-    methods.set(method, (methods.get(method) ?? new Map()).set(place(row), row));
-  }
-  const all = [...new Set(shown.map(place))];
-  const common = all.filter((each) => [...methods.values()].every((found) => found.has(each)));
-  const lines = boxes("method")
-    .filter((box) => methods.has(box.value))
-    .map((box) => summary(box, common.map((each) => methods.get(box.value).get(each))));
-  const section = document.getElementById("overview");
-  section.querySelector("tbody").replaceChildren(...(common.length ? lines : []));
-  section.querySelector(".caption").textContent =
-    `Means over the ${common.length} of ${all.length} combinations of graph, setting and teacher`
-    + ` that all methods shown have; differences in points, paired over seeds.`;
-}
-
-function summary(box, found) {
-  const line = document.createElement("tr");
-  const mean = (column, digits, scale = 1) => {
-    const values = found.map((row) => value(row, column)).filter((each) => each !== "");
-    const sum = values.reduce((a, b) => a + b, 0);
-    return values.length ? ((scale * sum) / values.length).toFixed(digits) : "";
-  };
-  const signed = (text) => (text && Number(text) >= 0 ? `+${text}` : text);
-  const rivals = (row) => (other) =>
-    other !== row && other.dataset.group === group.value && place(other) === place(row);
-  const contested = found.filter((row) => rows.some(rivals(row)));
-  const ahead = contested.filter((row) => row.dataset.mark === "best").length;
-  const cells = [
-    box.value,
-    contested.length ? `${ahead} of ${contested.length}` : "",
-    ...differences.map((column) => signed(mean(column, 2, 100))),
-    mean("agreement", 3),
-    mean("student-seconds", 1),
-  ];
-  cells.forEach((text, i) => {
-    const cell = line.insertCell();
-    cell.textContent = text;
-    if (i) cell.className = "number";
-  });
-  const swatch = document.createElement("span");
-  swatch.className = "swatch";
-  swatch.style.setProperty("--colour", box.parentElement.style.getPropertyValue("--colour"));
-  line.cells[0].append(" ", swatch);
-  return line;
 }
 
 // ---- all of it
@@ -196,6 +180,12 @@ function goTo(id) {
 }
 
 form.addEventListener("change", apply);
+group.addEventListener("change", apply);
+more.addEventListener("change", () => {
+  widen();
+  save();
+});
+document.getElementById("save").addEventListener("click", () => saveFile(csv(), "results.csv"));
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", (event) => {
   event.preventDefault();

@@ -3,71 +3,113 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from gkd_runner.reporting.notes import Notes, notes_of
+from gkd_runner.reporting.page.verdict import gap_parts
 from gkd_runner.reporting.table import lettered
-from gkd_runner.reporting.text import Facts, gap_text, group_name, notes_on, stage_text
-from gkd_runner.results.compare import Comparison
-from gkd_runner.results.scores import STAGES
-from gkd_runner.results.selection import CONFIGURATION, PLACE
+from gkd_runner.reporting.text import Facts, group_name, stage_text
+from gkd_runner.results.compare import Comparison, baseline
+from gkd_runner.results.scores import METRIC_NAMES, STAGES
+from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE
 from gkd_runner.results.verdict_text import nodes_text
 
 DIMENSIONS = (*PLACE, "method")
 
-MEANS = {
-    "agreement": (
-        "agreement", "with teacher", "share of test nodes on which student and teacher agree", 3,
-    ),
-    "kl": (
-        "agreement", "KL",
-        "KL divergence from teacher to student over the test nodes, in nats", 3,
-    ),
-    "accuracy_where_teacher_errs": (
-        "agreement", "right where it errs", "the student's accuracy where the teacher errs", 3,
-    ),
-    "teacher_calibration_error": (
-        "calibration error", "teacher", "expected calibration error on the test nodes", 3,
-    ),
-    "student_calibration_error": (
-        "calibration error", "student", "expected calibration error on the test nodes", 3,
-    ),
-    "teacher_seconds": ("training, s", "teacher", "wherever it was trained", 1),
-    "student_seconds": ("training, s", "student", "seconds of training", 1),
-}  # fmt: skip
-"""Columns of means over seeds: heading above, heading, meaning, decimals."""
+MAIN, PHONE, MORE = "main", "phone", "more"
+"""Where a column is shown: beside others on a screen, on a phone as well, or on request alone."""
 
 
-def columns(comparison: Comparison) -> list[dict[str, str]]:
-    """Each column: its key in the page's address, heading above, heading, meaning, class."""
-    accuracy = "mean ± population std over seeds"
-    gap = "paired over seeds or splits: mean ± population std, * where p < 0.05 (pairs won of all)"
-    rows = [
-        *((name, "", name, "", "") for name in DIMENSIONS),
-        ("seeds", "", "n", "number of splits and seeds", "number"),
-        ("nodes", "", "nodes", "number of test nodes that one accuracy is over", "number"),
-        *((f"{s}-accuracy", "test accuracy, %", s, accuracy, "number") for s in STAGES),
-        *((f"minus-{b}", "student minus, points", b, gap, "number") for b in comparison.gaps),
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        key: its name in the page's address and in the CSV that the page saves.
+        heading: its heading.
+        meaning: what its numbers are.
+        level: one of ``MAIN``, ``PHONE`` and ``MORE``.
+        ends: the names of further columns of the CSV, beside the mean.
+    """
+
+    key: str
+    heading: str
+    meaning: str = ""
+    level: str = MAIN
+    ends: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """True for all but names."""
+        return self.key not in DIMENSIONS
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A column of ``summary``: its heading, meaning and number of decimals."""
+
+    name: str
+    heading: str
+    meaning: str
+    decimals: int
+    level: str = MORE
+
+
+MEANS = (
+    Mean("speed_up", "times faster",
+         "time of the teacher for one node over that of the student; median over seeds", 1, MAIN),
+    Mean("student_parameters", "parameters", "trained numbers of the student", 0, MAIN),
+    Mean("student_seconds", "training, s", "seconds of training the student", 1, MAIN),
+    Mean("teacher_seconds", "teacher's training, s", "wherever it was trained", 1),
+    Mean("agreement", "agree", "share of test nodes on which student and teacher agree", 3),
+    Mean("kl", "KL", "KL divergence from teacher to student over the test nodes, in nats", 3),
+    Mean("accuracy_where_teacher_errs", "right where teacher errs",
+         "the student's accuracy where the teacher errs", 3),
+    Mean("teacher_calibration_error", "teacher's calibration error",
+         "expected calibration error on the test nodes", 3),
+    Mean("student_calibration_error", "student's calibration error",
+         "expected calibration error on the test nodes", 3),
+)  # fmt: skip
+
+
+def columns(comparison: Comparison) -> list[Column]:
+    """The columns that have a value in some row."""
+    score = f"test {METRIC_NAMES[comparison.metric]} in %, mean ± population std over seeds"
+    gap = "student minus {}, points: paired over seeds or splits, with a 95% t interval"
+    levels = {"dataset": PHONE, "method": PHONE}
+    return [
+        *(Column(name, name, level=levels.get(name, MAIN)) for name in DIMENSIONS),
+        Column("seeds", "n", "number of splits and seeds"),
+        Column("nodes", "nodes", "number of test nodes that one accuracy is over"),
+        Column("teacher-accuracy", "teacher", score, ends=("teacher-std",)),
+        Column("student-accuracy", "student", score, PHONE, ("student-std",)),
+        Column("rank", "rank", "place among the methods of this graph, setting and teacher"),
         *(
-            (name.replace("_", "-"), above, heading, f"{meaning}; mean over seeds", "number")
-            for name, (above, heading, meaning, _) in MEANS.items()
+            Column(f"minus-{base}", f"- {base}", gap.format(base),
+                   PHONE if base == baseline() else MAIN,
+                   (f"minus-{base}-low", f"minus-{base}-high"))
+            for base in comparison.gaps
         ),
-    ]
-    names = ("key", "above", "name", "meaning", "kind")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+        *(
+            Column(mean.name.replace("_", "-"), mean.heading, mean.meaning, mean.level)
+            for mean in _known(comparison)
+        ),
+    ]  # fmt: skip
 
 
 def rows(comparison: Comparison) -> list[dict[str, Any]]:
     """Each configuration: the names that the page filters by, its cells, mark, notes and runs."""
     gaps = {base: frame.to_dict("index") for base, frame in comparison.gaps.items()}
-    letters = footnotes(comparison)
+    letters, notes, known = footnotes(comparison), _notes(comparison), _known(comparison)
     return [
         {
             **{name: row[name] for name in DIMENSIONS},
             "group": group_name(row),
-            "cells": list(_cells(row, gaps)),
+            "cells": list(_cells(row, gaps, known)),
             "mark": row["mark"],
-            "letters": [letters[note] for note in notes_on(row)],
+            "letters": [letters[note] for note in notes[group_name(row)].on(row)],
             "runs": row["runs"],
         }
         for row in comparison.summary.reset_index().to_dict("records")
@@ -76,25 +118,61 @@ def rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def footnotes(comparison: Comparison) -> dict[str, str]:
     """The letter of each footnote of the table."""
-    rows = comparison.summary.to_dict("records")
-    return lettered(note for row in rows for note in notes_on(row))
+    notes = _notes(comparison)
+    rows = comparison.summary.reset_index().to_dict("records")
+    return lettered(note for row in rows for note in notes[group_name(row)].on(row))
 
 
-def _cells(row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]]) -> Iterator[Any]:
-    """The text of each cell, and the number by which the page sorts it (empty for names)."""
-    yield from ((row[name], "") for name in DIMENSIONS)
-    yield str(row["seeds"]), str(row["seeds"])
-    yield nodes_text([row["fewest_nodes"], row["most_nodes"]]), str(row["fewest_nodes"])
+def said_once(comparison: Comparison) -> dict[str, str]:
+    """What holds for all rows of a group that have no footnote on it, by the group's name."""
+    return {group: notes.said_once for group, notes in _notes(comparison).items()}
+
+
+def _notes(comparison: Comparison) -> dict[str, Notes]:
+    groups = comparison.summary.index.droplevel([*PLACE, "method"]).unique()
+    return {
+        group_name(dict(zip(GROUP, group, strict=True))): notes_of(comparison, group)
+        for group in groups
+    }
+
+
+def _known(comparison: Comparison) -> list[Mean]:
+    """The means that some configuration has."""
+    return [mean for mean in MEANS if comparison.summary[mean.name].notna().any()]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, the quiet part after it, and its numbers, by the first of which it sorts.
+
+    A name has no numbers.
+    """
+
+    text: str
+    quiet: str = ""
+    numbers: tuple[str, ...] = ()
+
+
+def _cells(
+    row: Facts, gaps: Mapping[str, Mapping[tuple[str, ...], Facts]], known: Sequence[Mean]
+) -> Iterator[Cell]:
+    yield from (Cell(row[name]) for name in DIMENSIONS)
+    yield Cell(str(row["seeds"]), numbers=(str(row["seeds"]),))
+    nodes = nodes_text([row["fewest_nodes"], row["most_nodes"]])
+    yield Cell(nodes, numbers=(str(row["fewest_nodes"]),))
     for stage in STAGES:
-        yield stage_text(row, stage), _sortable(row[f"{stage}_mean"])
-    for gap in (
-        of_base.get(tuple(row[name] for name in CONFIGURATION)) for of_base in gaps.values()
-    ):
-        yield (gap_text(gap), _sortable(gap["mean"])) if gap else ("", "")
-    for name, (*_, decimals) in MEANS.items():
-        mean = row[name]
-        yield ("" if math.isnan(mean) else f"{mean:.{decimals}f}"), _sortable(mean)
+        yield Cell(stage_text(row, stage), numbers=_numbers(row, f"{stage}_mean", f"{stage}_std"))
+    yield Cell(_decimals(row["rank"], 0 if row["rank"] % 1 == 0 else 1), "", _numbers(row, "rank"))
+    for of_base in gaps.values():
+        gap = of_base.get(tuple(row[name] for name in CONFIGURATION))
+        yield Cell(*gap_parts(gap), _numbers(gap, "mean", "low", "high")) if gap else Cell("")
+    for mean in known:
+        yield Cell(_decimals(row[mean.name], mean.decimals), "", _numbers(row, mean.name))
 
 
-def _sortable(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
+def _numbers(row: Facts, *names: str) -> tuple[str, ...]:
+    return tuple("" if math.isnan(row[name]) else f"{row[name]:.6g}" for name in names)
+
+
+def _decimals(value: float, decimals: int) -> str:
+    return "" if math.isnan(value) else f"{value:,.{decimals}f}"
