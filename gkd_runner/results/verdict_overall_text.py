@@ -25,7 +25,7 @@ def overall_sentences(overall: Overall) -> list[str]:
 
 
 def winner_text(verdict: Verdict) -> str:
-    """``glnn``; or ``tie: glnn, krd`` where no test tells them apart, the best mean first."""
+    """A method; or ``tie:`` and those that no test tells apart, the best mean first."""
     if len(_methods(verdict)) == 1:
         return f"only {verdict.level[0]}"
     tie = "tie: " if len(verdict.level) > 1 else ""
