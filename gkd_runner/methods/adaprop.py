@@ -1,10 +1,10 @@
-"""AdaProp: how far features are propagated, and how much labels count, is chosen on validation.
+"""AdaProp: how far features are propagated, and whether the teacher counts, follows validation.
 
-A student is trained for each pair of the candidates, 0 hops and labels alone among them, and the
-best on the validation nodes is kept. So a graph whose neighbours mislead, or whose teacher does, is
-answered as by the plain MLP. In an inductive run no soft labels of validation nodes are learnt:
-their neighbours have spoken in them, which hidden nodes do not have, so that validation would
-favour raw features.
+A student is trained for each pair of candidates, 0 hops and labels alone among them. The first is
+kept unless another one is better on the validation nodes by more than one standard error. So a
+student on a graph whose neighbours or whose teacher mislead is a plain MLP. In an inductive run the
+soft labels of validation nodes are not learnt: they tell what a node's neighbours say, which
+nothing tells of a hidden node, so that validation would favour raw features.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ from gkd_runner.common.lazy import torch
 from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget
-from gkd_runner.options.schema import MethodConfig, option
+from gkd_runner.options.schema import MethodConfig, Range, option
 
 
 @dataclass
 class AdaPropConfig(MethodConfig):
     """AdaProp: propagation and trust in the teacher, chosen on validation."""
 
+    input_dropout: float = option(
+        "Dropout on the student's features; student.input_dropout follows it.",
+        at_least=0,
+        below=1,
+        search=Range(0.0, 0.8),
+    )
     further_hops: list[int] = option("Other numbers of hops that are tried.", at_least=0)
     further_lams: list[float] = option(
         "Other values of lam that are tried; 1 leaves the teacher out.", at_least=0, at_most=1
