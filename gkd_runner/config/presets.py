@@ -233,8 +233,11 @@ def _number(text: str) -> float | int:
 
 
 def _preset(column: str, default: Any, *, _root_: DictConfig) -> Any:
-    value = find_preset(preset_key(_root_)).values.get(column)
-    return default if value is None else _number(value)
+    key = preset_key(_root_)
+    value = find_preset(key).values.get(column)
+    if value is None:
+        return METHODS[key.method].student_options.get(column, default)
+    return _number(value)
 
 
 def _on_planetoid(yes: Any, no: Any, *, _root_: DictConfig) -> Any:

@@ -54,11 +54,12 @@ def base_facts(
 
 def _training(reloaded: ReloadedStudent) -> dict[str, Any]:
     config, origin = reloaded.config, reloaded.run.raw["hyperparameters"]
+    method = reloaded.method.config  # that of the variant which was kept
     text = hyperparameters_text(
         Hyperparameters(origin["kind"], tuple(origin["rows"]), origin["changed"]),
         preset=config.preset.name,
         dataset=config.dataset.name,
-        calibrated=config.calibration != "none" and config.method.uses_teacher,
+        calibrated=config.calibration != "none" and method.uses_teacher,
     )
     return {
         **identity(config),
@@ -67,7 +68,7 @@ def _training(reloaded: ReloadedStudent) -> dict[str, Any]:
         "teacher_options": asdict(config.teacher),
         "teacher_file": reloaded.run.raw.get("teacher_file"),
         "student_options": asdict(config.student),
-        "method_options": asdict(config.method),
+        "method_options": asdict(method),
         "length": asdict(config.training),
         "hyperparameters": origin,
         "hyperparameters_text": text,

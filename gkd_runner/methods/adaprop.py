@@ -1,10 +1,10 @@
 """AdaProp: how far features are propagated, and whether the teacher counts, follows validation.
 
 A student is trained for each pair of candidates, 0 hops and labels alone among them. The first is
-kept unless another one is better on the validation nodes by more than one standard error. So a
-student on a graph whose neighbours or whose teacher mislead is a plain MLP. In an inductive run the
-soft labels of validation nodes are not learnt: they tell what a node's neighbours say, which
-nothing tells of a hidden node, so that validation would favour raw features.
+kept unless another one is better on the validation nodes by more than one standard error. So
+validation can fall back to a plain MLP. In an inductive run the soft labels of validation nodes are
+not learnt. They carry information from the neighbours of these nodes, and hidden nodes have no soft
+labels: learning them would make validation overrate raw features.
 """
 
 from __future__ import annotations
@@ -12,25 +12,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from gkd_runner.common.lazy import torch
 from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget
-from gkd_runner.options.schema import MethodConfig, Range, option
+from gkd_runner.options.schema import MethodConfig, option
 
 
 @dataclass
 class AdaPropConfig(MethodConfig):
     """AdaProp: propagation and trust in the teacher, chosen on validation."""
 
-    input_dropout: float = option(
-        "Dropout on the student's features; student.input_dropout follows it.",
-        at_least=0,
-        below=1,
-        search=Range(0.0, 0.8),
-    )
     further_hops: list[int] = option("Other numbers of hops that are tried.", at_least=0)
     further_lams: list[float] = option(
         "Other values of lam that are tried; 1 leaves the teacher out.", at_least=0, at_most=1
@@ -44,6 +38,12 @@ class AdaProp(Method[AdaPropConfig]):
     position = 50
     colour = "#009e73"
     options = AdaPropConfig
+    student_options: ClassVar = {"input_dropout": 0.25}
+
+    def mistakes(self) -> list[str]:
+        if min(self.config.lam, *self.config.further_lams, 1.0) < 1:
+            return []
+        return super().mistakes()
 
     @property
     def variants(self) -> Sequence[AdaProp]:

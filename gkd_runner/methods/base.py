@@ -123,7 +123,7 @@ class Classroom:
 
 
 class Method(ABC, Generic[ConfigT]):
-    """Base of all methods; its defaults are plain distillation-free training on raw features.
+    """Base of all methods; its defaults train on labels and raw features alone.
 
     A subclass with a ``name`` in a module of this package is a method (see ``methods/__init__``).
     """
@@ -142,6 +142,9 @@ class Method(ABC, Generic[ConfigT]):
 
     presets: ClassVar[PresetTable | None] = None
     """Its published hyperparameters."""
+
+    student_options: ClassVar[Mapping[str, Any]] = {}
+    """Defaults of the student's options that belong to the method."""
 
     distils: ClassVar[bool] = True
     """True if the student learns from a teacher."""

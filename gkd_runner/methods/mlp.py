@@ -14,3 +14,12 @@ class PlainMlp(Method[MethodConfig]):
     colour = "#e69f00"
     distils = False
     is_reference = True
+
+    def mistakes(self) -> list[str]:
+        hops = self.config.propagation_hops
+        if hops:
+            return [
+                f"method.propagation_hops={hops} with method={self.name}, the baseline, which reads"
+                " raw features: leave it out"
+            ]
+        return super().mistakes()

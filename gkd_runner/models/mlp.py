@@ -39,7 +39,7 @@ class Mlp(nn.Module):
         return inputs + [bias.shape[2] for bias in self.biases[:-1]]
 
     def forward(self, inputs: Inputs, streams: Streams | None = None) -> Float[Tensor, "R n C"]:
-        """Logits; with ``streams``, with dropout. That of features takes none with an operator."""
+        """Logits; with ``streams``, with dropout. That of features needs ``RawInputs``."""
         if streams is not None and self.input_drop:
             assert isinstance(inputs, RawInputs), "features are multiplied out for their dropout"
             inputs = inputs.with_dropout(self.input_drop, streams)

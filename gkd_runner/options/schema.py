@@ -41,7 +41,8 @@ def option(
 ) -> Any:
     """One option: its meaning and the values that it may take (each item of a list).
 
-    Its default stands in the YAML file, or here if the file need not name it. A ``distinct`` list
+    Its default stands in the YAML file; one that is given here is for files of other packages,
+    which need not name it. A ``distinct`` list
     has at least one item and none twice. ``gkd-search`` varies the options of method and student
     that have a range to ``search``.
     """
@@ -179,7 +180,8 @@ class StudentConfig:
     )
     weight_decay: float = option("Adam's L2 penalty.", at_least=0)
     sampled_nodes: int | None = option(
-        "Observed nodes that each epoch draws at random and takes one step on; null: all of them.",
+        "Nodes that each epoch draws at random and takes one step on (without a teacher: training"
+        " nodes), in place of training.batch_size; null: every epoch has all nodes.",
         at_least=1,
     )
 

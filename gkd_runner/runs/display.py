@@ -31,6 +31,7 @@ from gkd_runner.results.verdict_text import (
     warning_texts,
 )
 from gkd_runner.results.warnings import warnings_of
+from gkd_runner.runs.kept import kept_text
 from gkd_runner.training.fit import Epoch, OnEpochs
 
 FEWEST_EPOCHS = 5
@@ -116,7 +117,8 @@ def report(result: RunResult) -> Group:
         hint_line(label, what)
         for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
     ]
-    return Group(_heading(result), _table(result), *_judged(result), *where)
+    kept = [Text(f"{'kept':<9}{text}")] if (text := kept_text(result)) else []
+    return Group(_heading(result), _table(result), *kept, *_judged(result), *where)
 
 
 def _judged(result: RunResult) -> Iterator[Text]:

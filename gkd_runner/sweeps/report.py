@@ -81,7 +81,7 @@ def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
 def _parts(runs: pd.DataFrame) -> str:
     """The nodes that the accuracies are over, as in ``with_scores``."""
     inductive = runs["setting"] == "inductive"
-    if inductive.all():
+    if len(runs) and inductive.all():
         return NODES["test_hidden"]
     return "test nodes, inductive of the hidden ones" if inductive.any() else NODES["test"]
 

@@ -131,14 +131,13 @@ def train_students(
     Of a method with variants each is trained, and one is kept for each task (``best_variant``). The
     processes divide each mini-batch; only the first gets the students.
     """
-    method = build_method(config.method)
-    if len(method.variants) == 1:
-        return _train(method, tasks, soft_labels, config, device, on_epochs, processes)
+    variants = build_method(config.method).variants
+    if len(variants) == 1:
+        return _train(variants[0], tasks, soft_labels, config, device, on_epochs, processes)
     trained = []
-    for number, variant in enumerate(method.variants):
-        tell_progress("variants", number / len(method.variants))
-        alone = replace(config, method=variant.config)
-        trained.append(train_students(tasks, soft_labels, alone, device, _silent, processes))
+    for number, variant in enumerate(variants):
+        tell_progress("variants", number / len(variants))
+        trained.append(_train(variant, tasks, soft_labels, config, device, _silent, processes))
     tell_progress("variants", 1.0)
     if not processes.first:
         return []

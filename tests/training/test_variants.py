@@ -13,6 +13,8 @@ import pytest
 import torch
 from support import (
     CPU,
+    SIZES,
+    called,
     config,
     no_answer,
     silent,
@@ -22,7 +24,9 @@ from support import (
     teachers,
 )
 
+from gkd_runner.cli.train import main
 from gkd_runner.common.errors import ConfigError
+from gkd_runner.config.build import compose
 from gkd_runner.data.task import Split, Task
 from gkd_runner.exporting import from_run
 from gkd_runner.exporting.from_run import ensemble_of_run, student_of_run
@@ -47,7 +51,7 @@ ALONE = (
     "method=adaprop",
     "method.further_hops=[]",
     "method.further_lams=[]",
-    "method.input_dropout=0",
+    "student.input_dropout=0",
     "method.tau=1",
 )
 
@@ -184,6 +188,47 @@ def test_hidden_nodes_are_judged_by_validation_nodes_without_soft_labels(setting
     for replica, task in enumerate(tasks):
         of_validation = mass[replica, torch.from_numpy(task.seen.val)]
         assert bool((of_validation == 0).all()) is (setting == "inductive")
+
+
+def test_a_run_tells_what_its_seeds_have_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("method=adaprop", "method.further_hops=[]", "seeds=[3,4]")
+    size = ("dataset=synthetic", "dataset.nodes=300", "dataset.features=64", *SIZES)
+    for _ in range(2):  # the second reads what the first has finished
+        done = called(monkeypatch, main, "gkd-train", *size, *options, f"output_dir={tmp_path}")
+        assert done.returncode == 0, done.stderr
+        kept = [line for line in done.stdout.splitlines() if line.startswith("kept")]
+        assert len(kept) == 1
+        assert "propagation_hops=4, lam=" in kept[0]
+        assert "of 2 seeds" in kept[0]
+
+
+def test_an_exported_student_names_the_variant_that_it_is(tmp_path: Path) -> None:
+    path = small_run(tmp_path, "method=adaprop", "method.further_hops=[]")
+    facts = json.loads((path / "result.json").read_text())["method_facts"][0]
+    told = student_of_run(path, 3).facts.raw["training"]["method_options"]
+    assert told["lam"] == facts["lam"]
+    assert told["propagation_hops"] == facts["propagation_hops"]
+
+
+def test_a_teacher_may_come_second_but_not_never() -> None:
+    assert compose(["method=adaprop", "method.lam=1", "method.further_lams=[0.1]"])
+    with pytest.raises(ConfigError, match="leaves the teacher out"):
+        compose(["method=adaprop", "method.lam=1", "method.further_lams=[1]"])
+
+
+def test_the_baseline_reads_raw_features() -> None:
+    with pytest.raises(ConfigError, match="the baseline, which reads raw features"):
+        compose(["method=mlp", "method.propagation_hops=2"])
+
+
+@pytest.mark.parametrize("preset", ["paper", "common", "none"])
+def test_adaprop_brings_its_dropout_on_features(preset: str) -> None:
+    chosen = ["method=adaprop", f"preset={preset}"]
+    assert compose(chosen).student.input_dropout == 0.25
+    assert compose([*chosen, "student.input_dropout=0.1"]).student.input_dropout == 0.1
+    assert compose(["method=glnn", f"preset={preset}"]).student.input_dropout == 0
 
 
 def test_a_run_reads_the_features_that_each_seed_has_kept(tmp_path: Path) -> None:

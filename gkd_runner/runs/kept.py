@@ -1,0 +1,26 @@
+"""The variants of a method that a job's seeds have kept, for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from gkd_runner.results.scores import RunResult
+from gkd_runner.results.stored import read_run
+
+
+def kept_text(result: RunResult) -> str:
+    """Each variant with the number of seeds that have kept it; empty for a method without any."""
+    counts = Counter(_kept(result))
+    total = len(result.seeds)
+    return "; ".join(f"{name} ({count} of {total} seeds)" for name, count in counts.most_common())
+
+
+def _kept(result: RunResult) -> Iterator[str]:
+    for path in result.paths:
+        run = read_run(path)
+        assert run is not None, "the job has just read or written it"
+        for seed in run.seeds:
+            facts = dict(run.method_facts(seed))
+            if facts.pop("variants", None) and seed in result.seeds:
+                yield ", ".join(f"{option}={value:g}" for option, value in facts.items())
