@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gkd_runner.results.bootstrap import Estimate
-from gkd_runner.results.compare import baseline
+from gkd_runner.results.compare import FEWEST_PAIRS, baseline
 from gkd_runner.results.verdict import AHEAD, BASELINE_WINS, DISTIL, DO_NOT, UNDECIDED, Verdict
 from gkd_runner.results.verdict_overall import Overall
 from gkd_runner.results.verdict_text import REASONS, faster_text, interval_text
@@ -28,6 +28,8 @@ def winner_text(verdict: Verdict) -> str:
     """A method; or ``tie:`` and those that no test tells apart, the best mean first."""
     if len(_methods(verdict)) == 1:
         return f"only {verdict.level[0]}"
+    if _untested(verdict):
+        return f"{verdict.level[0]} (not tested)"
     tie = "tie: " if len(verdict.level) > 1 else ""
     return f"{tie}{', '.join(verdict.level)}"
 
@@ -61,9 +63,17 @@ def _best(overall: Overall) -> Iterator[str]:
 
 def _on_one_graph(verdict: Verdict) -> str:
     place = f"{verdict.names['dataset']} ({verdict.names['setting']})"
+    if _untested(verdict):
+        return f"On {place}, {verdict.level[0]} has the highest mean; no test was possible."
     if len(verdict.level) > 1:
         return f"On {place}, no test tells apart {_listed(verdict.level)}."
     return f"On {place}, {verdict.level[0]} is the best method."
+
+
+def _untested(verdict: Verdict) -> bool:
+    """True if the best student has too few pairs with the next and with the plain MLP for a test."""
+    gaps = [gap for gap in (verdict.over_next, verdict.over_baseline) if gap is not None]
+    return bool(gaps) and all(gap.n < FEWEST_PAIRS for gap in gaps)
 
 
 def _turned(gap: Estimate) -> Estimate:

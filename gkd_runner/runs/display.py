@@ -205,8 +205,8 @@ def _table(result: RunResult) -> Table:
     seeds, parts = result.seeds, result.seeds[0].student.scores.parts
     spread = f", mean ± population std over {over(seeds)}" if len(seeds) > 1 else ""
     others = [metric for metric in METRICS[1:] if seeds[0].student.of(metric)]
-    unnamed = " where no other metric is named" if others else ""
-    table = plain_table(f"accuracy in %{unnamed}{spread}")
+    measure = "in %, accuracy unless a row names another metric" if others else "accuracy in %"
+    table = plain_table(f"{measure}{spread}")
     for heading in ("", *parts, "epoch", "seconds"):
         table.add_column(
             heading.replace("_", "\n"), justify="right" if heading else "left", no_wrap=True

@@ -85,6 +85,16 @@ def test_the_methods_that_no_test_tells_from_the_best_tie() -> None:
     assert winner_text(alone) == "only glnn"
 
 
+def test_two_seeds_make_no_tie_but_no_test() -> None:
+    runs = place(HOMOPHILIC)
+    first = sorted({row["seed"] for row in runs})[:2]
+    overall = only([row for row in runs if row["seed"] in first])
+    assert winner_text(overall.graphs[0]) == "infgrand (not tested)"
+    told = " ".join(overall_sentences(overall))
+    assert "infgrand has the highest mean; no test was possible" in told
+    assert "no test tells apart" not in told
+
+
 def test_the_sentences_name_the_best_method_its_gains_and_where_to_distil() -> None:
     graphs = ["cora", "citeseer", "pubmed", "amazon-photo"]
     runs = [
