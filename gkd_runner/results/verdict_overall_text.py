@@ -71,7 +71,7 @@ def _on_one_graph(verdict: Verdict) -> str:
 
 
 def _untested(verdict: Verdict) -> bool:
-    """True if the best student has too few pairs with the next and with the plain MLP for a test."""
+    """True if the best student has too few pairs with any other method for a test."""
     gaps = [gap for gap in (verdict.over_next, verdict.over_baseline) if gap is not None]
     return bool(gaps) and all(gap.n < FEWEST_PAIRS for gap in gaps)
 

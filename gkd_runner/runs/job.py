@@ -124,7 +124,7 @@ class Job:
         return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
 
     def _latency(self, labels: SoftLabels, student: Trained) -> Latency:
-        """Answer times of the first seed's models, whose layers have the same sizes as all others'."""
+        """Answer times of the first seed's models; those of all seeds have the same sizes."""
         features = build_method(self._config.method).chosen(student.facts).features(self._graph)
         teacher = labels.teacher.state
         return measure_latency(self._config, self._graph, teacher, student.state, features)
