@@ -134,11 +134,12 @@ def sentence(measured: pd.DataFrame) -> str:
     part = best.removeprefix(f"{PLAIN}, ")
     return (
         f"Of the parts alone, {part!r} gains most on the validation nodes ({_line(gains[best])}"
-        f" points over {PLAIN}); on the test nodes it gains {_line(tested)}."
+        f" points over {PLAIN}); on the test nodes it gains"
+        f" {_line(tested) if tested else 'an unknown number: they were not measured'}."
     )
 
 
-def _line(gain: Versus | None) -> str:
+def _line(gain: Versus) -> str:
     return _points(gain).replace("\n", " ")
 
 

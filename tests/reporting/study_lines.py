@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.nodes.quarters import QUARTERS
-from gkd_runner.studies import STUDIES, ablation, hardness, scarcity
+from gkd_runner.studies import STUDIES, ablation, hardness, recipe, scarcity
 from gkd_runner.studies.inference import SIZES
 from gkd_runner.studies.sweep import TEACHER
 from gkd_runner.studies.training_subset import GROUPINGS, SIDES
@@ -20,7 +20,15 @@ Row = dict[str, Any]
 DATASETS = ("cora", "citeseer", "pubmed")
 SETTINGS = ("transductive", "inductive")
 SEEDS = (0, 1, 2)
-NAMES = ("hardness", "hardness-quarters", "hardness-hgmd", "influence", "ablation", "scarcity")
+NAMES = (
+    "hardness",
+    "hardness-quarters",
+    "hardness-hgmd",
+    "influence",
+    "ablation",
+    "scarcity",
+    "recipe",
+)
 FIGURES = tuple(
     f"{name}-infgrand-{setting}"
     for setting in SETTINGS
@@ -45,6 +53,7 @@ def all_studies() -> dict[str, pd.DataFrame]:
         "influence": influence_rows,
         "ablation": ablation_rows,
         "scarcity": scarcity_rows,
+        "recipe": recipe_rows,
         "inference": inference_rows,
     }
     places = list(product(DATASETS, SETTINGS))
@@ -81,6 +90,14 @@ def ablation_rows(dataset: str, setting: str) -> Iterator[Row]:
         value = ABLATION.get(variant, 0.5 + number / 100)
         method = "mlp" if variant == "mlp" else "infgrand"
         yield from accuracies(dataset, setting, value, variant=variant, method=method)
+
+
+def recipe_rows(dataset: str, setting: str) -> Iterator[Row]:
+    for number, (variant, options) in enumerate(recipe.VARIANTS.items()):
+        where = {"variant": variant, "method": options["method"]}
+        yield from accuracies(dataset, setting, 0.6 + number / 100, **where)
+        validated = {"measure": recipe.VALIDATION, "part": "val"}
+        yield from accuracies(dataset, setting, 0.7 + number / 50, **validated, **where)
 
 
 SCARCITY = {TEACHER: 0.60, "glnn": 0.61, "hgmd-mixup": 0.62, "infgrand": 0.66}

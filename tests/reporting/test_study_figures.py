@@ -15,7 +15,7 @@ from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.studies.figures import BEFOREHAND, ON_REQUEST
 from gkd_runner.reporting.page.studies.figures import FIGURES as MAKERS
 from gkd_runner.results.frame import ReportError
-from gkd_runner.studies import STUDIES
+from gkd_runner.studies import STUDIES, recipe
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
 
 Records = list[dict[str, Any]]
@@ -78,6 +78,15 @@ def test_the_ablation_draws_every_variant(records: dict[str, Records]) -> None:
     assert drawn(found, row="influence only", dataset="pubmed") == around(86.0)
     assert drawn(found, row="mlp", dataset="cora") == set(), "it would squeeze the others"
     assert drawn(found, row="4 hops", dataset="cora", kind="hops") == around(62.0)
+
+
+def test_the_recipe_draws_validation_and_test_of_every_variant(
+    records: dict[str, Records],
+) -> None:
+    found = records["recipe-infgrand-inductive"]
+    assert drawn(found, row="glnn", dataset="cora", kind="test") == around(60.0)
+    assert drawn(found, row="glnn, 2 hops", dataset="cora", kind="validation") == around(72.0)
+    assert {record["row"] for record in found} == set(recipe.VARIANTS)
 
 
 def test_scarcity_draws_teacher_and_students_by_share(records: dict[str, Records]) -> None:

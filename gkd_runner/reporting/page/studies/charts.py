@@ -28,6 +28,8 @@ COLOURS = {name: method.colour for name, method in METHODS.items()} | {
     "parts": "#d55e00",
     "pooling": "#7a21dd",
     "hops": "#009e73",
+    "validation": "#8a8a8a",
+    "test": "#d55e00",
 }
 
 SPARE = "#009e73"

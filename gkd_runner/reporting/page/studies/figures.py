@@ -14,7 +14,7 @@ from gkd_runner.nodes.quarters import QUARTERS
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.studies.charts import Axis, Records, curves, dots, trend
 from gkd_runner.results.selection import DATASETS, PLACE, TEACHERS, in_order, in_rank
-from gkd_runner.studies import ablation, hardness, inference, influence, scarcity
+from gkd_runner.studies import ablation, hardness, inference, influence, recipe, scarcity
 from gkd_runner.studies.sweep import ORDER, TEACHER, wide
 from gkd_runner.studies.training_subset import GROUPINGS
 
@@ -190,6 +190,24 @@ def scarcity_figures(measured: pd.DataFrame) -> Iterator[Figure]:
     )
 
 
+def recipe_figures(measured: pd.DataFrame) -> Iterator[Figure]:
+    """Accuracy of every variant on validation and on test nodes, side by side."""
+    names = list(recipe.VARIANTS)
+    accuracies = {
+        kind: spreads(wide(measured, "variant", names, measure=measure), PLACE, "row")
+        for kind, measure in {"validation": recipe.VALIDATION, "test": "accuracy"}.items()
+    }
+    records = pd.concat([own.assign(kind=kind) for kind, own in accuracies.items()])
+    yield figure(
+        "recipe",
+        "What carries a student?",
+        recipe.sentence(measured),
+        "Mean ± population std over seeds; test nodes of an inductive run are the hidden ones.",
+        panelled(ordered(records, row=names)),
+        lambda records: dots(records, Axis("accuracy, %"), names, list(accuracies), beside=False),
+    )
+
+
 def inference_figures(measured: pd.DataFrame) -> Iterator[Figure]:
     """Inference time of the GNNs over that of the MLP, a figure per machine."""
     machines = inference.machines(measured)
@@ -237,5 +255,6 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame], Iterator[Figure]]] = {
     "influence": influence_figures,
     "ablation": ablation_figures,
     "scarcity": scarcity_figures,
+    "recipe": recipe_figures,
     "inference": inference_figures,
 }
