@@ -61,11 +61,11 @@ class AdaProp(Method[AdaPropConfig]):
 
     def prepare(self, classroom: Classroom) -> None:
         probabilities = classroom.probabilities(self.config.tau)
-        weights = probabilities.new_ones(probabilities.shape[:2])
-        for replica, task in enumerate(classroom.tasks):
+        counts = torch.ones(probabilities.shape[:2])
+        for own, task in zip(counts, classroom.tasks, strict=True):
             if len(task.hidden):
-                weights[replica, torch.from_numpy(task.seen.val)] = 0
-        weights /= weights.sum(1, keepdim=True)
+                own[torch.from_numpy(task.seen.val)] = 0
+        weights = (counts / counts.sum(1, keepdim=True)).to(classroom.device)
         constant = (weights * negative_entropy(probabilities)).sum(1)
         self._target = SoftTarget(weights.unsqueeze(2) * probabilities, constant)
 

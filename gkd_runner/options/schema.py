@@ -172,9 +172,7 @@ class StudentConfig:
     dropout: float = option(
         "Dropout after each hidden layer.", at_least=0, below=1, search=Range(0.0, 0.8)
     )
-    input_dropout: float = option(
-        "Dropout on the features.", at_least=0, below=1, search=Range(0.0, 0.8)
-    )
+    input_dropout: float = option("Dropout on the features.", at_least=0, below=1)
     learning_rate: float = option(
         "Adam's learning rate.", above=0, search=Range(0.001, 0.03, log=True)
     )
