@@ -149,7 +149,7 @@ def test_the_closing_table_names_the_file(
 
     assert done.returncode == 0, done.stderr
     assert "soft labels: from logits.npz" in done.stdout
-    (teacher,) = (line for line in done.stdout.splitlines() if line.startswith(" teacher"))
+    (teacher,) = (line for line in done.stdout.splitlines() if line.startswith(" teacher "))
     assert teacher.split()[-2:] == ["—", "—"]
     assert ("hidden nodes" in done.stderr) == (setting == "inductive")
 
