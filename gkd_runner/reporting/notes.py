@@ -36,7 +36,7 @@ class Notes:
 
     @property
     def said_once(self) -> str:
-        """What holds wherever no footnote says otherwise, as a sentence; empty if nothing does."""
+        """A sentence on all students that have no footnote; empty if there is nothing to say."""
         changed = f"changed: {changes_text(self.changed)}" if self.changed else ""
         parts = [part for part in (ORIGINS.get(self.origin, ""), changed) if part]
         return f" Unless a footnote says otherwise: {'; '.join(parts)}." if parts else ""

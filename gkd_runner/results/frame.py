@@ -186,7 +186,7 @@ def typed(text: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parsed(value: Any) -> Any:
-    """What JSON text says; lists and objects as they are, and None where there is no value."""
+    """The value in JSON text; lists and objects stay as they are, and a missing value is None."""
     if isinstance(value, str):
         return json.loads(value)
     return value if isinstance(value, list | dict) else None

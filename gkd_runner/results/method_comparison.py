@@ -123,5 +123,5 @@ def compare_methods(
 
 
 def several_graphs(selected: pd.DataFrame) -> list[MethodComparison]:
-    """What ``compare_methods`` gives, where there is more than one graph."""
+    """The comparisons of ``compare_methods`` that have more than one graph."""
     return [each for each in compare_methods(selected) if len(each.cells.graphs) > 1]

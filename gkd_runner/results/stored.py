@@ -45,7 +45,7 @@ class StoredRun:
         return tuple(entry["teacher_key"] for entry in self.raw["seeds"])
 
     def method_facts(self, result: SeedResult) -> Mapping[str, Any]:
-        """What the method recorded of one of ``seeds``."""
+        """The facts that the method recorded for one of ``seeds``."""
         facts: Mapping[str, Any] = self.raw["method_facts"][self.seeds.index(result)]
         return facts
 

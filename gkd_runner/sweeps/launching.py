@@ -1,4 +1,4 @@
-"""What a launcher leaves open: its errors in one line, jobs that outlive this process."""
+"""Around a launcher: its errors in one line, and jobs that outlive this process."""
 
 from __future__ import annotations
 

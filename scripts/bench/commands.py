@@ -46,7 +46,7 @@ LENGTHS = (20, 420)
 """Epochs of two jobs, whose difference is the cost of the epochs alone."""
 
 Facts = dict[str, dict[str, Any]]
-"""What commands tell beside their time, by their names."""
+"""Labels of the facts that commands report beside their time."""
 
 
 def start_up(facts: Facts) -> dict[str, Block]:

@@ -30,7 +30,7 @@ Run = Callable[[], None]
 
 @dataclass
 class Floor:
-    """What an epoch has to do at least, piece by piece, and the sizes of these pieces."""
+    """The least work of an epoch, piece by piece, and the sizes of these pieces."""
 
     first: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)

@@ -31,7 +31,7 @@ BATCH = 4096
 
 MEMORY = "memory"
 AXES = ("batch size (98,000 nodes)", "nodes (50 neighbours each, batches of 4,096)")
-"""What grows while memory is measured."""
+"""The quantity that grows while memory is measured."""
 
 
 def whole(name: str, wanted: Wanted, results: Results, console: Console) -> None:

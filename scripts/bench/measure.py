@@ -34,7 +34,7 @@ PARTS = ("teacher", "student", "influence", "hardness", "first-layer", "cache", 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to measure on each workload.
+    """A measurement to make on each workload.
 
     ``reference`` and ``floors`` say whether these are measured beside this package.
     """

@@ -28,7 +28,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Request:
-    """What the process trains.
+    """The training whose memory is measured.
 
     Attributes:
         workload: its name, as on the command line.

@@ -70,7 +70,7 @@ def layer_sizes(config: TeacherConfig | StudentConfig, features: int, classes: i
 
 
 def teacher_pass(field: Sequence[IntArray], sizes: Sequence[int], gat: bool, trains: bool) -> Pass:
-    """What the outputs of ``field[0]`` need; ``field[k]`` are the nodes within ``k`` edges.
+    """The operations that the outputs of ``field[0]`` need; ``field[k]`` are the nodes within ``k`` edges.
 
     A convolution's product stands on the side of its propagation with fewer rows. An attention
     layer multiplies before it propagates, and its input has dropout.
@@ -87,6 +87,6 @@ def teacher_pass(field: Sequence[IntArray], sizes: Sequence[int], gat: bool, tra
 
 
 def row_pass(rows: IntArray, sizes: Sequence[int], trains: bool) -> Pass:
-    """What the outputs of ``rows`` need in a multilayer perceptron."""
+    """The operations that the outputs of ``rows`` need in a multilayer perceptron."""
     hidden = tuple(Layer(len(rows), a, b) for a, b in list(pairwise(sizes))[1:])
     return Pass(rows, None, hidden, (), trains)

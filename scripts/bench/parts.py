@@ -1,4 +1,4 @@
-"""What a run computes once: influence, hardness, the first layer's forms, the cache of teachers."""
+"""Work that a run does once: influence, hardness, the first layer's forms, the cache of teachers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmark found, as data: its lines, and their file."""
+"""Results of the benchmark as data: its lines, and their file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE = "plain reference"
 
 
 class Key(NamedTuple):
-    """What is measured, and whose."""
+    """A measured quantity, and the program it belongs to."""
 
     workload: str
     part: str

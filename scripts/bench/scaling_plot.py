@@ -33,7 +33,7 @@ class Panel:
 
 
 def panels(results: Results) -> list[Panel]:
-    """What was measured: CPU time per axis, then memory."""
+    """The measured points: CPU time per axis, then memory."""
     found = []
     for axis in AXES:
         unit = "CPU ms per epoch" + (" (influence: in all)" if axis in WITH_INFLUENCE else "")

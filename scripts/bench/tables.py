@@ -148,7 +148,7 @@ def _exponent(points: list[tuple[float, float]] | None) -> str:
 
 
 def facts_table(results: Results) -> Grid | None:
-    """What whole commands tell beside their time."""
+    """Facts that whole commands report beside their time."""
     rows = [
         (command, *(_fact(told, name) for name in ("imports_torch", "training_share")))
         for told_by in results.workloads.values()

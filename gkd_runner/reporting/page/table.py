@@ -124,7 +124,7 @@ def footnotes(comparison: Comparison) -> dict[str, str]:
 
 
 def said_once(comparison: Comparison) -> dict[str, str]:
-    """What holds for all rows of a group that have no footnote on it, by the group's name."""
+    """A sentence on the rows of each group that have no footnote, by the group's name."""
     return {group: notes.said_once for group, notes in _notes(comparison).items()}
 
 
