@@ -12,7 +12,7 @@ from rich.console import Console
 from gkd_runner.api.student import load_student
 from gkd_runner.common.errors import RunError
 from gkd_runner.common.extras import require
-from gkd_runner.options.schema import METRICS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.predict.student import Student
 from gkd_runner.results.frame import table_of_job
 from gkd_runner.results.scores import RunResult, table

@@ -49,18 +49,19 @@ def main() -> None:
 
 def _check_recorded(scores: pd.Series, metric: str) -> None:
     """Raise ``ReportError`` where no run has the metric."""
+    from gkd_runner.options.metrics import METRICS
     from gkd_runner.results.frame import ReportError
 
     if metric != "accuracy" and scores.isna().all():
-        two_classes = "graphs of more than two classes have none, and " * (metric == "roc_auc")
+        others = "graphs of more than two classes have none, and " * METRICS[metric].two_classes
         raise ReportError(
-            f"--metric {metric}: no run has it; {two_classes}runs of earlier versions recorded"
-            " none: run them again, or leave --metric out"
+            f"--metric {metric}: no run has it; {others}runs of earlier versions recorded none:"
+            " run them again, or leave --metric out"
         )
 
 
 def _parser() -> argparse.ArgumentParser:
-    from gkd_runner.options.schema import METRICS
+    from gkd_runner.options.metrics import METRICS
 
     parser = make_parser(
         "gkd-tables",
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--metric",
-        choices=METRICS,
+        choices=tuple(METRICS),
         default="accuracy",
         help="what all tables compare (default: accuracy); roc_auc is of graphs with two classes",
     )

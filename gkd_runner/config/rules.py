@@ -10,6 +10,7 @@ from gkd_runner.common.errors import nearest
 from gkd_runner.common.paths import conf_dir
 from gkd_runner.config.presets import TABLES, find_preset, preset_key
 from gkd_runner.methods import build_method
+from gkd_runner.options.metrics import ANY_CLASSES, METRICS
 from gkd_runner.options.schema import (
     Config,
     GatConfig,
@@ -91,10 +92,11 @@ def _mini_batches(config: Config) -> list[str]:
 
 def _selection(config: Config) -> list[str]:
     classes = getattr(config.dataset, "classes", 2)  # of other graphs when they are read
-    if config.training.select_by == "roc_auc" and classes > 2:
+    metric = config.training.select_by
+    if metric in METRICS and METRICS[metric].two_classes and classes > 2:
         return [
-            f"training.select_by=roc_auc needs two classes, and dataset.classes={classes}; use"
-            " training.select_by=macro_f1 or accuracy"
+            f"training.select_by={metric} needs two classes, and dataset.classes={classes}; use"
+            f" training.select_by={ANY_CLASSES}"
         ]
     return []
 

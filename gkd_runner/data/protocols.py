@@ -11,6 +11,7 @@ from gkd_runner.common.errors import DataError
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, IntArray, Split
 from gkd_runner.data.task import Replica, Task
+from gkd_runner.options.metrics import ANY_CLASSES, METRICS
 from gkd_runner.options.schema import Config, ProtocolConfig
 
 
@@ -68,18 +69,19 @@ def make_task(graph: GraphData, config: Config, seed: int, number: int = 0) -> T
 
 def _check_selection(config: Config, graph: GraphData, split: Split) -> None:
     """Raise ``DataError`` where the validation nodes do not have what selects an epoch."""
-    if config.training.select_by != "roc_auc":
+    metric = config.training.select_by
+    if not METRICS[metric].two_classes:
         return
-    use = "use training.select_by=macro_f1 or accuracy"
     if graph.num_classes != 2:
         raise DataError(
-            f"training.select_by=roc_auc needs two classes, and {graph.name} has"
-            f" {graph.num_classes}; {use}"
+            f"training.select_by={metric} needs two classes, and {graph.name} has"
+            f" {graph.num_classes}; use training.select_by={ANY_CLASSES}"
         )
     if len(classes := np.unique(graph.labels[split.val])) < 2:
         raise DataError(
-            f"training.select_by=roc_auc: all {len(split.val)} validation nodes of {graph.name}"
-            f" are of class {graph.classes[classes[0]]}; {use}, or another split"
+            f"training.select_by={metric}: all {len(split.val)} validation nodes of {graph.name}"
+            f" are of class {graph.classes[classes[0]]}; use training.select_by={ANY_CLASSES}, or"
+            " another split"
         )
 
 

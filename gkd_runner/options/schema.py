@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from omegaconf import MISSING
 
 from gkd_runner.common.errors import ConfigError
+from gkd_runner.options.metrics import METRICS
 
 FAMILIES = ("planetoid", "amazon", "coauthor", "ogbn", "custom", "synthetic")
 DEVICES = ("auto", "cpu", "cuda")
 CACHE_MODES = ("use", "refresh", "off")
 CALIBRATIONS = ("temperature", "none")
-METRICS = ("accuracy", "macro_f1", "roc_auc")
 
 
 class Range(NamedTuple):
@@ -196,7 +196,7 @@ class TrainingConfig:
     select_by: str = option(
         "Metric on the validation nodes that chooses the epoch, of teacher and student; roc_auc"
         " needs a graph of two classes.",
-        choices=METRICS,
+        choices=tuple(METRICS),
     )
     batch_size: int | None = option(
         "Nodes of each step, of teacher and student; null: all at once.", at_least=1

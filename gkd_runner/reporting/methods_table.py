@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
 from gkd_runner.results.method_comparison import ALL, MethodComparison, several_graphs
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -26,7 +26,7 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
     present = {method for each in compared for method in each.cells.methods}
     bases = [name for name in references() if name in present]
     columns = ["rank", "accuracy", *(name for base in [*bases, OTHER] for name in _columns(base))]
-    metric = METRIC_NAMES[comparison.metric]
+    metric = METRICS[comparison.metric].title
     named = {"accuracy": metric}
     cells = (
         {"block": heading(each, comparison), "label": label, "column": named.get(column, column)}

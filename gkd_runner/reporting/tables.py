@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gkd_runner.config.presets import PresetKey, lacks_row
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.methods_table import methods_table
 from gkd_runner.reporting.notes import Notes, notes_of
 from gkd_runner.reporting.references import average_gains, single_accuracies
@@ -27,7 +28,6 @@ from gkd_runner.reporting.text import (
 )
 from gkd_runner.reporting.verdicts import overall_table, verdict_table
 from gkd_runner.results.compare import FEWEST_PAIRS, Comparison
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import (
     DATASETS,
     GROUP,
@@ -40,12 +40,6 @@ from gkd_runner.results.selection import (
 from gkd_runner.results.verdict import verdicts
 from gkd_runner.results.verdict_overall import overalls
 from gkd_runner.results.verdict_text import NODES, nodes_text
-
-LACKING = {
-    "macro_f1": " Runs of earlier versions have none.",
-    "roc_auc": " Graphs of more than two classes and runs of earlier versions have none.",
-}
-"""Why a metric may be missing."""
 
 Configuration = tuple[str, ...]
 """A configuration by its names, in the order of ``CONFIGURATION``."""
@@ -129,16 +123,25 @@ def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame)
 def _accuracies(
     blocks: list[Block], comparison: Comparison, failures: set[Configuration]
 ) -> Table | None:
-    name = METRIC_NAMES[comparison.metric]
+    name = METRICS[comparison.metric].title
     caption = (
         f"Test {name} in %, mean ± population std over splits and seeds (their number where it"
         " differs). The best method is bold and the second underlined, unless a paired t test"
         " cannot tell them from the next (p >= 0.05). The last row counts the nodes that one"
-        f" {name} is over.{LACKING.get(comparison.metric, '')}{blocks[0].notes.said_once}"
+        f" {name} is over.{_lacking(comparison.metric)}{blocks[0].notes.said_once}"
     )
     shown = comparison.summary.to_dict("index")
     cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
     return make_table(metric_title(comparison.metric), caption, cells, blocks[0].datasets)
+
+
+def _lacking(metric: str) -> str:
+    """Why the metric may be missing."""
+    if metric == "accuracy":
+        return ""
+    if METRICS[metric].two_classes:
+        return " Graphs of more than two classes and runs of earlier versions have none."
+    return " Runs of earlier versions have none."
 
 
 def _accuracy_cells(
@@ -194,7 +197,7 @@ def _why_empty(block: Block, dataset: str, method: str, failures: set[Configurat
 
 def _differences(blocks: list[Block], comparison: Comparison) -> Table | None:
     metric = comparison.metric
-    of_metric = "" if metric == "accuracy" else f" of {METRIC_NAMES[metric]}"
+    of_metric = "" if metric == "accuracy" else f" of {METRICS[metric].title}"
     caption = (
         f"Difference{of_metric} in points,"
         " paired over the same seeds, or over splits (each the mean of its"

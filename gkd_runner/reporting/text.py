@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gkd_runner.config.presets import Hyperparameters, hyperparameters_text
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.compare import SIGNIFICANT
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict_text import NODES
 
@@ -30,7 +30,7 @@ def group_title(row: Facts) -> str:
 
 def metric_title(metric: str) -> str:
     """The name of a metric as a heading: ``Accuracy``, ``Macro F1``, ``ROC AUC``."""
-    name = METRIC_NAMES[metric]
+    name = METRICS[metric].title
     return name[0].upper() + name[1:]
 
 
@@ -49,7 +49,7 @@ def accuracy_text(
 ) -> str:
     """``82.10±0.53 (5)``: a score in %, population std over seeds, number of seeds."""
     if not n:
-        return "no such nodes" if metric == "accuracy" else f"no {METRIC_NAMES[metric]}"
+        return "no such nodes" if metric == "accuracy" else f"no {METRICS[metric].title}"
     spread = f"±{100 * std:.2f}" if n > 1 else ""
     return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
 

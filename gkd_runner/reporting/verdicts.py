@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import accuracy_text, setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_overall import Overall
 from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
@@ -42,7 +42,7 @@ def _caption(teachers: str, metric: str) -> str:
     return (
         f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
         " test cannot tell from it (p >= 0.05). The best student has its test"
-        f" {METRIC_NAMES[metric]} in %, mean ± population std over seeds, and its paired"
+        f" {METRICS[metric].title} in %, mean ± population std over seeds, and its paired"
         f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher;"
         f" fewer than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by"
         f" the interval to {base}. Faster: time of the teacher for one node on the CPU over that of"

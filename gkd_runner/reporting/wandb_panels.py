@@ -20,11 +20,11 @@ SHOWN = 100
 """Runs or groups in a panel; W&B's own limit of 10 is two configurations of five seeds."""
 
 SUMMARIES = (
-    STUDENT.test_accuracy,
-    TEACHER.test_accuracy,
-    STUDENT.test_hidden_accuracy,
-    STUDENT.val_accuracy,
-    TEACHER.val_accuracy,
+    STUDENT.score("test"),
+    TEACHER.score("test"),
+    STUDENT.score("test_hidden"),
+    STUDENT.score("val"),
+    TEACHER.score("val"),
     metrics.AGREEMENT,
     metrics.KL,
     metrics.TEACHER_CONFIDENCE,
@@ -41,11 +41,11 @@ SUMMARIES = (
 def accuracy_panels() -> list[wr.BarPlot]:
     """Accuracies of student and teacher; only inductive runs have hidden nodes."""
     return [
-        bars("Test accuracy", STUDENT.test_accuracy, TEACHER.test_accuracy),
+        bars("Test accuracy", STUDENT.score("test"), TEACHER.score("test")),
         bars(
             "Test accuracy on hidden nodes (inductive)",
-            STUDENT.test_hidden_accuracy,
-            TEACHER.test_hidden_accuracy,
+            STUDENT.score("test_hidden"),
+            TEACHER.score("test_hidden"),
         ),
     ]
 
@@ -53,18 +53,18 @@ def accuracy_panels() -> list[wr.BarPlot]:
 def scatter_panels() -> list[wr.ScatterPlot]:
     """The student against its own teacher."""
     return [
-        scatter("Student against teacher", TEACHER.test_accuracy, STUDENT.test_accuracy),
+        scatter("Student against teacher", TEACHER.score("test"), STUDENT.score("test")),
         scatter("Flat teachers, collapsed students", metrics.TEACHER_CONFIDENCE,
-                STUDENT.test_accuracy),
-        scatter("Agreement and accuracy", metrics.AGREEMENT, STUDENT.test_accuracy),
+                STUDENT.score("test")),
+        scatter("Agreement and accuracy", metrics.AGREEMENT, STUDENT.score("test")),
     ]  # fmt: skip
 
 
 def curve_panels() -> list[wr.LinePlot]:
     """Both stages, each over its own epochs."""
     return [
-        curves("Student: validation accuracy", STUDENT.epoch, STUDENT.val_accuracy),
-        curves("Teacher: validation accuracy", TEACHER.epoch, TEACHER.val_accuracy),
+        curves("Student: validation accuracy", STUDENT.epoch, STUDENT.score("val")),
+        curves("Teacher: validation accuracy", TEACHER.epoch, TEACHER.score("val")),
         curves("Student: loss", STUDENT.epoch, STUDENT.loss, STUDENT.val_loss),
         curves("Teacher: loss", TEACHER.epoch, TEACHER.loss, TEACHER.val_loss),
     ]

@@ -12,7 +12,7 @@ from typing import Any
 from gkd_runner.common.errors import GkdError
 from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
-from gkd_runner.options.schema import METRICS
+from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, column
 from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, read_runs
@@ -20,10 +20,9 @@ from gkd_runner.results.stored import DEPTH, StoredRun, provenance, read_run, re
 METRIC_COLUMNS = {
     **{
         column(stage, part, metric): "float64"
-        for metric in METRICS
+        for metric in BESIDE_ACCURACY
         for stage in STAGES
         for part in ("val", "test_observed", "test_hidden", "test")
-        if metric != "accuracy"
     },
     **{f"{stage}_confusion": "json" for stage in STAGES},
 }

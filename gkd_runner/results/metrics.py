@@ -1,7 +1,8 @@
-"""Metrics of predictions beside accuracy: confusion matrix, F1 per class, macro F1, ROC AUC."""
+"""Metrics of predictions: accuracy, confusion matrix, F1 per class, macro F1, ROC AUC."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,11 @@ import numpy.typing as npt
 from gkd_runner.data.graph import IntArray
 
 Logits = npt.NDArray[np.floating[Any]]
+
+
+def accuracy(logits: Logits, labels: IntArray) -> float | None:
+    """The share of nodes whose true class has the highest logit; ``None`` without nodes."""
+    return float((logits.argmax(1) == labels).mean()) if len(labels) else None
 
 
 def confusion_matrix(logits: Logits, labels: IntArray) -> IntArray:
@@ -61,3 +67,11 @@ def roc_auc(logits: Logits, labels: IntArray) -> float | None:
     ranks = np.cumsum(counts) - (counts - 1) / 2  # tied scores share the mean of their ranks
     wins = float(ranks[place] @ labels) - positives * (positives + 1) / 2
     return wins / (positives * negatives)
+
+
+COMPUTED: Mapping[str, Callable[[Logits, IntArray], float | None]] = {
+    "accuracy": accuracy,
+    "macro_f1": macro_f1,
+    "roc_auc": roc_auc,
+}
+"""How each of ``METRICS`` is computed."""

@@ -16,9 +16,6 @@ from gkd_runner.results.diagnostics import Diagnostics
 PARTS = ("test_observed", "test_hidden", "test", "val")
 """The sets of nodes that a score may be over, in the order in which they are shown."""
 
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC AUC"}
-"""The metrics (``gkd_runner.options.schema.METRICS``) as people read them."""
-
 
 @dataclass(frozen=True)
 class PartScores:
@@ -69,9 +66,8 @@ class StageResult:
 
     def of(self, metric: str) -> PartScores | None:
         """The scores by ``metric``; ``None`` where it is not defined or was not recorded."""
-        if metric == "accuracy":
-            return self.scores
-        return {"macro_f1": self.macro_f1, "roc_auc": self.roc_auc}[metric]
+        found: PartScores | None = getattr(self, "scores" if metric == "accuracy" else metric)
+        return found
 
 
 @dataclass(frozen=True)

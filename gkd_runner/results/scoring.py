@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gkd_runner.data.graph import FloatArray, IntArray
 from gkd_runner.data.task import Task
+from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
 from gkd_runner.options.schema import Config, TrainingConfig
 from gkd_runner.results.diagnostics import Diagnostics, diagnose
-from gkd_runner.results.metrics import confusion_matrix, macro_f1, roc_auc
+from gkd_runner.results.metrics import COMPUTED, confusion_matrix
 from gkd_runner.results.scores import PartScores, Scores, SeedResult, StageResult
 from gkd_runner.training.calibration import mean_confidence
 from gkd_runner.training.soft_labels import SoftLabels
@@ -74,13 +76,12 @@ def _stage(task: Task, trained: Trained) -> StageResult:
         trained.best_epoch,
         len(trained.history),
         trained.seconds if trained.history else None,
-        macro_f1=PartScores(**{name: macro_f1(*part) for name, part in parts.items()}),
-        roc_auc=(
-            PartScores(**{name: roc_auc(*part) for name, part in parts.items()})
-            if task.graph.num_classes == 2
-            else None
-        ),
         confusion=confusion_matrix(*parts["test"]).tolist(),
+        **{
+            metric: PartScores(**_by(metric, parts))
+            for metric in BESIDE_ACCURACY
+            if task.graph.num_classes == 2 or not METRICS[metric].two_classes
+        },
     )
 
 
@@ -95,9 +96,12 @@ def _diagnostics(task: Task, labels: SoftLabels, student: Trained) -> Diagnostic
 
 def scores(task: Task, observed_logits: FloatArray, hidden_logits: FloatArray) -> Scores:
     """Accuracies of one seed."""
-    parts = _parts(task, observed_logits, hidden_logits)
-    accuracies: dict[str, Any] = {name: _accuracy(*part) for name, part in parts.items()}
-    return Scores(**accuracies)
+    return Scores(**_by("accuracy", _parts(task, observed_logits, hidden_logits)))
+
+
+def _by(metric: str, parts: Mapping[str, tuple[FloatArray, IntArray]]) -> dict[str, Any]:
+    """The metric of each part."""
+    return {name: COMPUTED[metric](*part) for name, part in parts.items()}
 
 
 def _parts(
@@ -114,7 +118,3 @@ def _parts(
         "test_hidden": (logits[observed:], classes[observed:]),
         "test": (logits, classes),
     }
-
-
-def _accuracy(logits: FloatArray, labels: IntArray) -> float | None:
-    return float((logits.argmax(1) == labels).mean()) if len(labels) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gkd_runner.data.task import Replica
+from gkd_runner.options.metrics import BESIDE_ACCURACY
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
@@ -162,7 +163,7 @@ def _seed(raw: Mapping[str, Any]) -> SeedResult:
 
 def _stage(raw: Mapping[str, Any]) -> StageResult:
     scores: dict[str, Any] = {"scores": Scores(**raw["scores"])}
-    for metric in ("macro_f1", "roc_auc"):
+    for metric in BESIDE_ACCURACY:
         if raw.get(metric):
             scores[metric] = PartScores(**raw[metric])
     return StageResult(**{**raw, **scores})

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import SupportsInt
 
 from gkd_runner.methods import METHODS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.compare import FEWEST_PAIRS, SIGNIFICANT, Difference, baseline
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
     ALL_EQUAL,
@@ -139,7 +139,7 @@ def _best(verdict: Verdict) -> str:
     shown, nodes = verdict.accuracy, _nodes(verdict)
     over = f"answers {100 * shown.mean:.1f}% of {nodes}"
     if verdict.metric != "accuracy":
-        over = f"has a {METRIC_NAMES[verdict.metric]} of {100 * shown.mean:.1f}% on {nodes}"
+        over = f"has a {METRICS[verdict.metric].title} of {100 * shown.mean:.1f}% on {nodes}"
     if verdict.best is None:
         return f"The plain MLP {over}"
     gaps = [(verdict.over_baseline, "the plain MLP"), (verdict.over_teacher, "its teacher")]

@@ -16,11 +16,12 @@ from rich.text import Text
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
 from gkd_runner.common.progress import OnProgress, progress_to
-from gkd_runner.options.schema import METRICS, PrecomputedConfig
+from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
+from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
-from gkd_runner.results.scores import METRIC_NAMES, STAGES, RunResult, SeedResult, summarize
+from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.verdict import DISTIL, Verdict
 from gkd_runner.results.verdict_text import (
     NODES,
@@ -204,7 +205,7 @@ def _reused(result: RunResult) -> str:
 def _table(result: RunResult) -> Table:
     seeds, parts = result.seeds, result.seeds[0].student.scores.parts
     spread = f", mean ± population std over {over(seeds)}" if len(seeds) > 1 else ""
-    others = [metric for metric in METRICS[1:] if seeds[0].student.of(metric)]
+    others = [metric for metric in BESIDE_ACCURACY if seeds[0].student.of(metric)]
     measure = "in %, accuracy unless a row names another metric" if others else "accuracy in %"
     table = plain_table(f"{measure}{spread}")
     for heading in ("", *parts, "epoch", "seconds"):
@@ -223,7 +224,7 @@ def _table(result: RunResult) -> Table:
         )
     table.add_row("difference", *(_difference(seeds, part) for part in parts))
     for metric, name in itertools.product(others, STAGES):
-        label = f"{name}, {METRIC_NAMES[metric]}"
+        label = f"{name}, {METRICS[metric].title}"
         table.add_row(label, *(score_text(seeds, name, part, metric) for part in parts))
     table.add_row("nodes", *(_nodes(seeds, part) for part in parts))
     return table

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gkd_runner.common.errors import GkdError, on_one_line
 from gkd_runner.common.locks import held
 from gkd_runner.config.build import compose
-from gkd_runner.results.scores import METRIC_NAMES
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.stored import read_run
 from gkd_runner.results.verdict_text import NODES
 from gkd_runner.runs.display import score_text
@@ -97,7 +97,7 @@ def report(study: optuna.Study, search: Search, path: Path) -> None:
     if not ranked:
         cause = trials[-1].user_attrs["cause"]
         raise GkdError(f"all {len(trials)} trials failed; the last: {cause}")
-    metric = METRIC_NAMES[search.config.training.select_by]
+    metric = METRICS[search.config.training.select_by].title
     print_trials(list(search.space), trials, ranked[:SHOWN], metric)
     best = ranked[0].user_attrs
     part = "test_hidden" if search.config.setting.name == "inductive" else "test"

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.options.schema import METRICS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.scores import SeedResult, StageResult
 from gkd_runner.results.warnings import warnings_of
 
@@ -28,46 +27,30 @@ IDENTITY = {
 """Choices that name a configuration, and their paths in the tracked config."""
 
 
-@dataclass(frozen=True)
 class StageMetrics:
-    """The names of one stage's metrics. Scores are in [0, 1].
+    """The names of one stage's metrics.
 
-    ``epoch`` to ``val_accuracy`` are logged each epoch, and so are ``val_macro_f1`` or
-    ``val_roc_auc`` where the metric selects; their summary is the selected epoch's. The others are
-    known at the end: test scores come from the restored best state alone.
+    ``curves`` are logged each epoch, over ``epoch``: of the scores, accuracy and the metric that
+    selects. Their summary is the selected epoch's. The others are known at the end: test scores
+    come from the restored best state alone.
     """
 
-    epoch: str
-    loss: str
-    val_loss: str
-    val_accuracy: str
-    val_macro_f1: str
-    val_roc_auc: str
-    test_accuracy: str
-    test_observed_accuracy: str
-    test_hidden_accuracy: str
-    test_macro_f1: str
-    test_observed_macro_f1: str
-    test_hidden_macro_f1: str
-    test_roc_auc: str
-    test_observed_roc_auc: str
-    test_hidden_roc_auc: str
-    best_epoch: str
-    epochs: str
-    seconds: str
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.epoch = f"{stage}/epoch"
+        self.loss = f"{stage}/loss"
+        self.val_loss = f"{stage}/val_loss"
+        self.best_epoch = f"{stage}/best_epoch"
+        self.epochs = f"{stage}/epochs"
+        self.seconds = f"{stage}/seconds"
+        self.curves = (self.loss, self.val_loss, *(self.score("val", m) for m in METRICS))
 
-    @property
-    def curves(self) -> tuple[str, ...]:
-        """Metrics that are drawn over ``epoch``."""
-        scores = (self.val_accuracy, self.val_macro_f1, self.val_roc_auc)
-        return (self.loss, self.val_loss, *scores)
+    def score(self, part: str, metric: str = "accuracy") -> str:
+        """A score in [0, 1] over one of ``PARTS``: ``student/test_hidden_macro_f1``."""
+        return f"{self.stage}/{part}_{metric}"
 
 
-def _of_stage(stage: str) -> StageMetrics:
-    return StageMetrics(*(f"{stage}/{field.name}" for field in fields(StageMetrics)))
-
-
-TEACHER, STUDENT = _of_stage("teacher"), _of_stage("student")
+TEACHER, STUDENT = StageMetrics("teacher"), StageMetrics("student")
 STAGES = {"teacher": TEACHER, "student": STUDENT}
 
 TEACHER_CONFIDENCE = "teacher_confidence"
@@ -89,7 +72,7 @@ def epoch_metrics(stage: str, entry: Epoch) -> dict[str, float]:
         names.epoch: entry.epoch,
         names.loss: entry.loss,
         names.val_loss: entry.val_loss,
-        names.val_accuracy: entry.val_accuracy,
+        names.score("val"): entry.val_accuracy,
     }
 
 
@@ -131,7 +114,7 @@ def _stage(stage: str, result: StageResult, selected: Epoch | None) -> dict[str,
 def _scores(names: StageMetrics, result: StageResult) -> dict[str, float | None]:
     """Every metric over the parts that an accuracy is over."""
     return {
-        getattr(names, f"{part}_{metric}"): getattr(scores, part)
+        names.score(part, metric): getattr(scores, part)
         for metric in METRICS
         if (scores := result.of(metric))
         for part in result.scores.parts

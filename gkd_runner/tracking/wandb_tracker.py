@@ -166,7 +166,7 @@ def _define_metrics(run: wandb.Run) -> None:
     for stage in STAGES.values():
         run.define_metric(stage.epoch, hidden=True, summary="none")
         for name in stage.curves:
-            best = "max" if name == stage.val_accuracy else "none"
+            best = "max" if name == stage.score("val") else "none"
             run.define_metric(name, step_metric=stage.epoch, summary=best)
 
 

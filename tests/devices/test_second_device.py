@@ -23,6 +23,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.methods import METHODS, build_method
 from gkd_runner.methods.base import Method
 from gkd_runner.models.streams import Streams
+from gkd_runner.options.metrics import BESIDE_ACCURACY
 from gkd_runner.options.schema import Config
 from gkd_runner.runs.train import train
 from gkd_runner.training import student, teacher
@@ -183,7 +184,7 @@ def test_students_train_together_on_a_second_device_as_alone_on_the_cpu(
         waits.check(first=3)
 
 
-@pytest.mark.parametrize("metric", ["macro_f1", "roc_auc"])
+@pytest.mark.parametrize("metric", BESIDE_ACCURACY)
 def test_another_metric_selects_on_the_device_without_a_further_wait(
     metric: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

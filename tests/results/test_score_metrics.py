@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,19 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from gkd_runner.results.metrics import confusion_matrix, f1_per_class, macro_f1, roc_auc
+from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
+from gkd_runner.results.metrics import (
+    COMPUTED,
+    confusion_matrix,
+    f1_per_class,
+    macro_f1,
+    roc_auc,
+)
+from gkd_runner.results.scores import StageResult
+from gkd_runner.training import metrics as on_the_device
 from gkd_runner.training.metrics import selecting
+
+CONCEPTS = Path(__file__).parents[2] / "docs" / "concepts.md"
 
 Array = npt.NDArray[Any]
 
@@ -103,7 +117,7 @@ def test_the_confusion_matrix_has_true_classes_as_rows_and_gives_each_classs_f1(
     np.testing.assert_allclose(f1_per_class(confusion), [2 / 3, 2 / 3, 0, np.nan])
 
 
-@pytest.mark.parametrize("metric", ["macro_f1", "roc_auc"])
+@pytest.mark.parametrize("metric", BESIDE_ACCURACY)
 def test_replicas_in_parts_on_the_device_have_the_scores_of_each_alone(metric: str) -> None:
     rng = np.random.default_rng(0)
     logits = rng.integers(0, 4, (5, 30, 2)).astype(np.float32)
@@ -116,8 +130,7 @@ def test_replicas_in_parts_on_the_device_have_the_scores_of_each_alone(metric: s
 
     found = selecting(metric, parts)
 
-    of_one = {"macro_f1": macro_f1, "roc_auc": roc_auc}[metric]
-    expected = [of_one(one, truth) for one, truth in zip(logits, classes, strict=True)]
+    expected = [COMPUTED[metric](one, truth) for one, truth in zip(logits, classes, strict=True)]
     assert found.keys() == {metric}
     np.testing.assert_allclose(found[metric].numpy(), expected)
 
@@ -126,3 +139,12 @@ def test_accuracy_selects_without_a_further_metric() -> None:
     assert (
         selecting("accuracy", [(torch.zeros(1, 2, 2), torch.zeros(1, 2, dtype=torch.int64))]) == {}
     )
+
+
+def test_every_metric_is_computed_on_host_and_device_recorded_and_documented() -> None:
+    (section,) = re.findall(r"## Metrics\n(.*?)\n## ", CONCEPTS.read_text(encoding="utf-8"), re.S)
+
+    assert list(COMPUTED) == list(METRICS)
+    assert tuple(on_the_device.BESIDE_ACCURACY) == BESIDE_ACCURACY
+    assert {field.name for field in fields(StageResult)}.issuperset(BESIDE_ACCURACY)
+    assert re.findall(r"^\| `(\w+)` \|", section, re.M) == list(METRICS)

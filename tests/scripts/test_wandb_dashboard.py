@@ -70,8 +70,8 @@ def test_every_metric_that_is_drawn_is_one_that_a_run_logs(
     drawn, summed = plain(spec), columns(spec, "summary")
     assert drawn <= {name for row in run.rows for name in row}
     assert summed <= set(run.summary)
-    assert {TEACHER.test_accuracy, STUDENT.test_accuracy, STUDENT.epoch} <= drawn
-    assert {TEACHER.test_accuracy, STUDENT.test_accuracy, "teacher_confidence"} <= summed
+    assert {TEACHER.score("test"), STUDENT.score("test"), STUDENT.epoch} <= drawn
+    assert {TEACHER.score("test"), STUDENT.score("test"), "teacher_confidence"} <= summed
 
 
 def test_every_option_that_is_grouped_filtered_or_shown_is_in_a_runs_config(
@@ -97,7 +97,7 @@ def test_the_report_has_the_comparisons_that_were_asked_for() -> None:
         if kind == "Run History Line Plot"
     ]
     points = [(c["xAxis"], c["yAxis"]) for kind, c in charts if kind == "Scatter Plot"]
-    assert {STUDENT.test_accuracy, TEACHER.test_accuracy} in bars
+    assert {STUDENT.score("test"), TEACHER.score("test")} in bars
     assert {"agreement"} in bars
     assert {"kl"} in bars
     assert ("student/epoch", ["student/val_accuracy"]) in lines

@@ -73,7 +73,7 @@ def test_the_summary_of_a_curve_is_its_value_at_the_best_validation_accuracy(
 ) -> None:
     run = tracked_job[1]
     for stage in (TEACHER, STUDENT):
-        curve = run.curve(stage.epoch, stage.val_accuracy)
+        curve = run.curve(stage.epoch, stage.score("val"))
         best = max(value for _, value in curve)
         last = max(epoch for epoch, value in curve if value == best)
         assert run.summary[stage.best_epoch] == last

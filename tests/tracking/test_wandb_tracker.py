@@ -41,7 +41,7 @@ def test_interleaved_seeds_are_read_back(tracked: Tracked) -> None:
         assert where == ["study", "glnn/gcn/cora", "distil"]
         for stage in STAGES.values():
             expected = [(epoch, epoch / 100 + seed) for epoch in range(1, 11)]
-            assert run.curve(stage.epoch, stage.val_accuracy) == expected
+            assert run.curve(stage.epoch, stage.score("val")) == expected
 
 
 @pytest.mark.slow

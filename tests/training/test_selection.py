@@ -17,10 +17,11 @@ from gkd_runner.common.errors import ConfigError, DataError
 from gkd_runner.config.build import compose
 from gkd_runner.data.graph import Split
 from gkd_runner.methods.objective import LabelTarget
+from gkd_runner.options.metrics import BESIDE_ACCURACY
 from gkd_runner.runs.train import train
 from gkd_runner.training.fit import BatchLoss, Fitted, Schedule, Validation, fit
 from gkd_runner.training.stage import own_rows, validation
-from tests.results.test_metrics import f1_written_out
+from tests.results.test_score_metrics import f1_written_out
 from tests.support import SMALL, config, random_graph, silent, small_graph, small_tasks, teachers
 
 TWO_CLASSES = ("dataset.nodes=400", "dataset.features=64", "dataset.classes=2")
@@ -94,7 +95,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("metric", ["macro_f1", "roc_auc"])
+@pytest.mark.parametrize("metric", BESIDE_ACCURACY)
 @pytest.mark.parametrize("batches", [(), (BATCHES,)])
 def test_a_run_keeps_the_last_of_the_best_epochs_by_that_metric(
     metric: str, batches: tuple[str, ...], tmp_path: Path

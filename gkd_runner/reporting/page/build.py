@@ -13,6 +13,7 @@ import vl_convert
 from markupsafe import Markup
 
 from gkd_runner.common.version import __version__
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts, table
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
@@ -24,7 +25,6 @@ from gkd_runner.reporting.render import templates
 from gkd_runner.reporting.text import PARTS, group_name, group_title
 from gkd_runner.results.compare import Comparison, baseline, compare
 from gkd_runner.results.identity import NAMES
-from gkd_runner.results.scores import METRIC_NAMES
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.warnings import WARNINGS, warnings_in
 
@@ -65,7 +65,7 @@ def page(
         dimensions=table.DIMENSIONS,
         verdicts=verdict_parts(comparison),
         plain=baseline(),
-        metric=METRIC_NAMES[comparison.metric],
+        metric=METRICS[comparison.metric].title,
         columns=table.columns(comparison),
         rows=table.rows(comparison),
         notes=table.footnotes(comparison),

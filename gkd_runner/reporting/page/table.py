@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.notes import Notes, notes_of
 from gkd_runner.reporting.page.verdict import gap_parts
 from gkd_runner.reporting.table import lettered
 from gkd_runner.reporting.text import Facts, group_name, stage_text
 from gkd_runner.results.compare import Comparison, baseline
-from gkd_runner.results.scores import METRIC_NAMES, STAGES
+from gkd_runner.results.scores import STAGES
 from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE
 from gkd_runner.results.verdict_text import nodes_text
 
@@ -76,7 +77,7 @@ MEANS = (
 
 def columns(comparison: Comparison) -> list[Column]:
     """The columns that have a value in some row."""
-    score = f"test {METRIC_NAMES[comparison.metric]} in %, mean ± population std over seeds"
+    score = f"test {METRICS[comparison.metric].title} in %, mean ± population std over seeds"
     gap = "student minus {}, points: paired over seeds or splits, with a 95% t interval"
     levels = {"dataset": PHONE, "method": PHONE}
     return [
