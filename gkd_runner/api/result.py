@@ -15,7 +15,7 @@ from gkd_runner.common.extras import require
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.predict.student import Student
 from gkd_runner.results.frame import table_of_job
-from gkd_runner.results.scores import RunResult, table
+from gkd_runner.results.scores import RunResult, column, table
 from gkd_runner.runs.display import report
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class Result:
     def to_dataframe(self) -> pd.DataFrame:
         """A row per seed and split, with the columns of ``runs.csv``; accuracies are in [0, 1]."""
         return table_of_job(self.job)
+
+    @property
+    def _metric(self) -> str:
+        return self.job.config.training.select_by
 
     @property
     def means(self) -> pd.DataFrame:
@@ -68,10 +72,11 @@ class Result:
     def student(self, seed: int | None = None, split: int | None = None) -> Student:
         """The trained student of ``seed`` and ``split``.
 
-        Of several, as where one of these is not given, it is the best by validation accuracy.
-        Raises ``RunError`` if there is none.
+        Of several, as where one of these is not given, it is the best by the validation score that
+        selected its epochs. Raises ``RunError`` if there is none.
         """
-        rows = self.to_dataframe().sort_values("student_val", ascending=False, kind="stable")
+        score = column("student", "val", self._metric)
+        rows = self.to_dataframe().sort_values(score, ascending=False, kind="stable")
         for row in rows.itertuples():
             if seed in (None, row.seed) and split in (None, row.split):
                 return load_student(row.folder, int(row.seed))
@@ -84,9 +89,10 @@ class Result:
         raise RunError(f"there is no student of {asked}; there are {have}")
 
     def plot(self) -> Figure:
-        """A dot per seed and split, with their mean: test accuracy of teacher and student.
+        """A dot per seed and split, with their mean: test score of teacher and student.
 
-        In the inductive setting it is the accuracy on hidden nodes. Raises ``GkdError`` where
+        The score is by the metric that selected the epochs, in the inductive setting on hidden
+        nodes. Raises ``GkdError`` where
         matplotlib is missing.
         """
         require("plot", "plot", "matplotlib")
@@ -101,7 +107,9 @@ class Result:
         return capture.get().rstrip()
 
     def _repr_html_(self) -> str:
-        """The means in percent, for notebooks."""
-        percent = self.means.dropna(axis=1, how="all") * 100
+        """The means in percent, of the metric that selected the epochs, for notebooks."""
+        name = None if self._metric == "accuracy" else METRICS[self._metric].title
+        means = self.means_of(self._metric).rename_axis(name)
+        percent = means.dropna(axis=1, how="all") * 100
         html: str = percent.to_html(float_format="{:.2f}".format)
         return html

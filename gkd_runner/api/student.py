@@ -14,7 +14,8 @@ def load_student(folder: str | Path, seed: int | None = None) -> Student:
     """The student in the folder that ``gkd-export`` wrote, or in that of a finished run.
 
     An exported student needs the extra ``predict`` alone, a run's needs the extra ``train``. Of a
-    run, ``seed`` chooses the student; by default it is the best by validation accuracy.
+    run, ``seed`` chooses the student; by default it is the best by the validation score
+    that selected its epochs.
 
     Raises:
         ConfigError: for a ``seed`` beside an exported folder, which has one student.

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="folder to write (default: exported/<dataset>-<method>-<seed>)"
     )
     parser.add_argument(
-        "--seed", type=whole(0), help="whose student (default: the best by validation accuracy)"
+        "--seed", type=whole(0), help="whose student (default: the best on the validation nodes)"
     )
     parser.add_argument("--ensemble", action="store_true", help="the mean answer of all seeds")
     parser.add_argument(

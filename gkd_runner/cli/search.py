@@ -1,4 +1,4 @@
-"""``gkd-search``: the hyperparameters of a method with the best validation accuracy."""
+"""``gkd-search``: the hyperparameters of a method with the best validation score."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gkd_runner.exporting.serve_cost import EXPORTED
+from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
@@ -56,6 +57,9 @@ def _derived(facts: Mapping[str, Any]) -> dict[str, Any]:
         "ensemble": len(facts["seeds"]) > 1,
         "seed": seed,
         "recorded": scores["recorded"][seed],
+        "selected": {
+            METRICS[metric].title: scores[metric] for metric in BESIDE_ACCURACY if metric in scores
+        },
         "exported": scores["exported"],
         "inductive": training["setting"] == INDUCTIVE,
         "speed_up": _speed_up(facts["latency"]),

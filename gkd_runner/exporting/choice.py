@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 
 from gkd_runner.common.errors import ConfigError
+from gkd_runner.options.metrics import METRICS
+from gkd_runner.results.scores import STAGES, summarize
 from gkd_runner.results.stored import StoredRun, read_run
 
 SHOWN = 8
@@ -42,6 +43,7 @@ def _several(given: str, runs: Sequence[StoredRun]) -> str:
 
 def _line(run: StoredRun) -> str:
     splits = ", ".join(str(split) for split in sorted({seed.split for seed in run.seeds}))
-    accuracy = fmean(seed.student.scores.test for seed in run.seeds)
-    method = run.identity["method"]
-    return f"{run.path}  split {splits}  {method}  test accuracy {100 * accuracy:.2f}%"
+    method, metric = run.identity["method"], METRICS[run.select_by].title
+    found = summarize(run.seeds, STAGES["student"], "test", run.select_by)
+    score = f"test {metric} {100 * found.mean:.2f}%" if found else f"no test {metric}"
+    return f"{run.path}  split {splits}  {method}  {score}"

@@ -24,10 +24,11 @@ from gkd_runner.exporting.int8 import Int8, try_int8
 from gkd_runner.exporting.onnx_model import onnx_model
 from gkd_runner.exporting.serve_cost import serve_cost
 from gkd_runner.exporting.target import CARD_HASH, digest, replaced_when_complete
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.predict import folder as files
 from gkd_runner.predict import new_nodes
 from gkd_runner.predict.exported import ExportedStudent
-from gkd_runner.results.scores import Scores
+from gkd_runner.results.scores import STAGES, Scores, summarize
 
 MARGIN = 1e-4
 """Between two probabilities: rounding in another order of operations may turn them round."""
@@ -40,7 +41,7 @@ class Options:
     """The student that is exported, and its form.
 
     Attributes:
-        seed: whose student; ``None``: the best by validation accuracy.
+        seed: whose student; ``None``: the best by the validation score that selected its epochs.
         ensemble: all seeds' mean answer instead.
         table: the type of the table of propagated features, ``float32`` or ``float16``.
         int8: also write an 8-bit model, if it is as accurate and faster here.
@@ -113,7 +114,7 @@ def export_run(
         facts = dict(student.facts.raw)
         _write_config(folder, facts)  # answering needs it
         facts |= _checked(student, folder, options.table)
-        facts["chosen"] = "by validation accuracy" if options.seed is None else "by hand"
+        facts["chosen"] = _chosen_by(student) if options.seed is None else "by hand"
         reduced = try_int8(student, folder) if options.int8 else None
         facts["int8"] = reduced.facts if reduced else None
         facts["latency"] = serve_cost(student, folder) if options.measures else None
@@ -209,13 +210,22 @@ def _notes(
     if options.ensemble:
         yield f"mean answer of the seeds {', '.join(map(str, student.facts.seeds))}"
     elif options.seed is None and len(run.seeds) > 1:
-        yield f"seed {student.facts.seeds[0]}, the best of {len(run.seeds)} by validation accuracy"
+        yield f"seed {student.facts.seeds[0]}, the best of {len(run.seeds)} {_chosen_by(student)}"
     yield _accuracy(student, facts)
+    if run.select_by != "accuracy" and not options.ensemble:
+        found = summarize([student.seeds[0].result], STAGES["student"], "test", run.select_by)
+        if found:
+            name = METRICS[run.select_by].title
+            yield f"test {name} {100 * found.mean:.2f}%, as the run recorded it"
     cost = (facts["table"] or {}).get("change_of_accuracy")
     if cost:
         yield f"the float16 table changes test accuracy by {100 * cost['test']:+.2f} points"
     if reduced:
         yield reduced.sentence
+
+
+def _chosen_by(student: RunStudent) -> str:
+    return f"by validation {METRICS[student.seeds[0].run.select_by].title}"
 
 
 def _accuracy(student: RunStudent, facts: Mapping[str, Any]) -> str:

@@ -89,6 +89,7 @@ def _data(reloaded: ReloadedStudent) -> dict[str, Any]:
 
 def _scores(seeds: Sequence[ReloadedStudent]) -> dict[str, Any]:
     run = seeds[0].run
+    by = run.select_by
     return {
         "recorded": {
             str(seed.result.seed): {
@@ -100,6 +101,7 @@ def _scores(seeds: Sequence[ReloadedStudent]) -> dict[str, Any]:
             for seed in seeds
         },
         "over_seeds": {"seeds": [seed.seed for seed in run.seeds], **table(run.seeds)},
+        **({} if by == "accuracy" else {by: table(run.seeds, by)}),
     }
 
 

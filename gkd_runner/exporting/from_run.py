@@ -19,7 +19,7 @@ from gkd_runner.graph.features import Features
 from gkd_runner.predict.folder import facts_of
 from gkd_runner.predict.layers import Layer, later_layers, layers_of, mean_answer
 from gkd_runner.predict.student import Student
-from gkd_runner.results.scores import Scores
+from gkd_runner.results.scores import Scores, val_score
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.stored import read_run
 from gkd_runner.runs.reload import ReloadedStudent, reload_student
@@ -61,11 +61,14 @@ def ensemble_of_run(
 
 
 def best_seed(path: Path) -> int | None:
-    """The seed with the best validation accuracy; ``None`` if ``path`` is no finished run."""
+    """The seed with the best validation score, by the metric that selected its epochs.
+
+    ``None`` if ``path`` is no finished run.
+    """
     run = read_run(path) if path.is_dir() else None
     if run is None:
         return None
-    return max(run.seeds, key=lambda seed: seed.student.scores.val).seed
+    return max(run.seeds, key=lambda seed: val_score([seed], run.select_by)).seed
 
 
 @dataclass(frozen=True, eq=False)

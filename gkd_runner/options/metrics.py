@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,3 +30,8 @@ BESIDE_ACCURACY = tuple(name for name in METRICS if name != "accuracy")
 
 ANY_CLASSES = " or ".join(name for name, metric in METRICS.items() if not metric.two_classes)
 """The metrics for any number of classes, for messages."""
+
+
+def selecting_metric(changed: Mapping[str, Any]) -> str:
+    """The metric that selected the epochs of a run, by its changed options."""
+    return str(changed.get("training.select_by", "accuracy"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
+from gkd_runner.options.metrics import selecting_metric
 from gkd_runner.results.compare import Difference, baseline, paired_by_split
 from gkd_runner.results.frame import newest, rows_of, table_of, table_of_job
 from gkd_runner.results.scores import RunResult
@@ -43,32 +44,35 @@ def with_baseline(runs: pd.DataFrame) -> pd.DataFrame:
     folders = sorted({method.with_name(baseline()) for method in methods} - methods)
     finished = [run for folder in folders for run in read_runs(folder)]
     theirs = newest(table_of(row for run in finished for row in rows_of(run)))
-    shared = _compared(theirs).merge(_compared(runs)[ALIKE].drop_duplicates(), on=ALIKE)
+    shared = _alike(theirs).merge(_alike(runs)[ALIKE].drop_duplicates(), on=ALIKE)
     return pd.concat([runs, shared[list(runs.columns)]], ignore_index=True)
 
 
 def against_baseline(ours: pd.DataFrame, runs: pd.DataFrame) -> Difference | None:
     """The students of ``ours`` minus those of the baseline in ``runs``, as in ``with_scores``.
 
+    They are compared by the metric that selected the epochs of ``ours``, one configuration.
     ``None`` without a replica of both, and for the baseline itself.
     """
     if set(ours["method"]) == {baseline()}:
         return None
+    metric = selecting_metric(ours["changed"].iloc[0])
     theirs = newest(runs[runs["method"] == baseline()])
-    pairs = _compared(ours).merge(_compared(theirs), on=ALIKE, suffixes=("", "_base"))
+    both = [_alike(with_scores(rows, metric=metric)) for rows in (ours, theirs)]
+    pairs = pd.merge(*both, on=ALIKE, suffixes=("", "_base"))
     gaps = pairs.assign(gap=pairs["student_score"] - pairs["student_score_base"])
     gaps = gaps.dropna(subset="gap")
     return None if gaps.empty else paired_by_split(gaps)
 
 
-def _compared(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with their scores and the columns ``options`` and ``lesson``.
+def _alike(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the columns ``options`` and ``lesson``.
 
     Under ``preset=common`` the methods of a table share their teachers (``select``): there the
     teacher is the lesson.
     """
     common = runs["preset"] == "common"
-    return with_scores(runs).assign(
+    return runs.assign(
         options=[_options(changed) for changed in runs["changed"]],
         lesson=runs["teacher_key"].where(common, ""),
     )

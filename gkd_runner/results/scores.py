@@ -145,10 +145,7 @@ class RunResult:
 
         It is what a search may maximise.
         """
-        by = self.config.training.select_by
-        summary = summarize(self.seeds, STAGES["student"], "val", by)
-        assert summary is not None, "the metric has selected each student's epoch"
-        return summary.mean
+        return val_score(self.seeds, self.config.training.select_by)
 
 
 def summarize(
@@ -162,6 +159,13 @@ def summarize(
     values = [value for value in found if value is not None]
     whole = len(values) == len(found)
     return Summary(float(np.mean(values)), float(np.std(values))) if whole else None
+
+
+def val_score(results: Sequence[SeedResult], metric: str) -> float:
+    """Mean validation score of the students, by the metric that has selected their epochs."""
+    summary = summarize(results, STAGES["student"], "val", metric)
+    assert summary is not None, "the metric has selected each student's epoch"
+    return summary.mean
 
 
 def column(stage: str, part: str, metric: str = "accuracy") -> str:

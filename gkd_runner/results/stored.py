@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gkd_runner.data.task import Replica
-from gkd_runner.options.metrics import BESIDE_ACCURACY
+from gkd_runner.options.metrics import BESIDE_ACCURACY, selecting_metric
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
@@ -49,6 +49,11 @@ class StoredRun:
         """The facts that the method recorded for one of ``seeds``."""
         facts: Mapping[str, Any] = self.raw["method_facts"][self.seeds.index(result)]
         return facts
+
+    @property
+    def select_by(self) -> str:
+        """The metric that selected the epochs."""
+        return selecting_metric(self.raw["hyperparameters"]["changed"])
 
     @property
     def began(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gkd_runner.common.lazy import pd
+from gkd_runner.options.metrics import METRICS, selecting_metric
 from gkd_runner.results.compare import (
     FEWEST_PAIRS,
     SIGNIFICANT,
@@ -168,8 +169,14 @@ class Verdict:
 
 
 def verdicts_of(runs: pd.DataFrame) -> list[Verdict]:
-    """The verdicts on a table of runs, which may be empty."""
-    return verdicts(compare(runs)) if len(runs) else []
+    """The verdicts on a table of runs, which may be empty; by the metric that selected epochs."""
+    by = runs["changed"].map(selecting_metric)
+    return [
+        verdict
+        for metric in METRICS
+        if (by == metric).any()
+        for verdict in verdicts(compare(runs[by == metric], metric=metric))
+    ]
 
 
 def verdicts(comparison: Comparison) -> list[Verdict]:

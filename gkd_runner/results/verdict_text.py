@@ -97,9 +97,11 @@ def few_nodes_text(verdict: Verdict) -> str:
     """The warning on an accuracy over few nodes."""
     shown = verdict.accuracy
     spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
+    of_half = "" if verdict.metric == "accuracy" else " of 50%"
     return (
         f"the number means little: {100 * shown.mean:.2f}{spread} on {_nodes(verdict)}; one"
-        f" accuracy over so few has a standard error of {100 * verdict.standard_error:.1f} points"
+        f" accuracy{of_half} over so few has a standard error of"
+        f" {100 * verdict.standard_error:.1f} points"
     )
 
 
@@ -133,6 +135,8 @@ def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:
             yield mine
         elif any(other.names[name] != mine for other in beside):
             yield f"{name}={mine}"
+    if verdict.metric != "accuracy":
+        yield f"by {METRICS[verdict.metric].title}"
 
 
 def _best(verdict: Verdict) -> str:

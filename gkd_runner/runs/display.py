@@ -16,7 +16,7 @@ from rich.text import Text
 from gkd_runner.common.console import make_console, plain_table
 from gkd_runner.common.lazy import pd
 from gkd_runner.common.progress import OnProgress, progress_to
-from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.compare import mean, std
@@ -55,8 +55,11 @@ def stages_hidden() -> Iterator[None]:
 
 
 @contextmanager
-def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Iterator[OnEpochs]:
-    """Show one stage's progress on a terminal while passing epochs on to ``on_epochs``."""
+def stage_progress(
+    stage: str, seeds: Sequence[int], on_epochs: OnEpochs, metric: str
+) -> Iterator[OnEpochs]:
+    """Show one stage's progress, by ``metric``, while passing epochs on to ``on_epochs``."""
+    score = "val" if metric == "accuracy" else f"val {METRICS[metric].title}"
     with _bars() as progress, progress_to(_work_bars(progress)):
         bar = progress.add_task(stage, total=len(seeds), now=f"0/{len(seeds)} seeds")
         done, current = 0, tuple[int, ...]()  # a chunk is done when the next one starts
@@ -66,8 +69,8 @@ def stage_progress(stage: str, seeds: Sequence[int], on_epochs: OnEpochs) -> Ite
             on_epochs(chunk, epoch, records)
             if current != tuple(chunk):
                 done, current = done + len(current), tuple(chunk)
-            best = max((record.val_accuracy for record in records if record), default=0.0)
-            now = f"epoch {epoch}  val {100 * best:.1f}%"
+            best = max((record.val(metric) for record in records if record), default=0.0)
+            now = f"epoch {epoch}  {score} {100 * best:.1f}%"
             progress.update(bar, completed=done, now=f"{done}/{len(seeds)} seeds  {now}")
 
         yield advance
@@ -152,16 +155,25 @@ def hint_line(label: str, what: str) -> Text:
 
 
 def one_line(label: str, result: RunResult) -> Group:
-    """A cell of a sweep: its test accuracies and its warnings."""
+    """A cell of a sweep: its test scores and its warnings."""
     if result.reused == len(result.seeds):
         return Group(Text(f"{label}: finished before"))
     part = "test_hidden" if result.config.setting.name == "inductive" else "test"
-    student, teacher = (score_text(result.seeds, name, part) for name in ("student", "teacher"))
+    scores = {
+        metric: ", ".join(
+            f"{name} {score_text(result.seeds, name, part, metric)}"
+            for name in ("student", "teacher")
+        )
+        for metric in dict.fromkeys((result.config.training.select_by, "accuracy"))
+    }
+    told = scores["accuracy"]
+    if len(scores) > 1:
+        told = "; ".join(f"{METRICS[metric].title} of {text}" for metric, text in scores.items())
     seconds = f"{sum(result.seconds.values()):.0f} s"
     warnings = [
         Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
     ]
-    line = f"{label}: student {student}, teacher {teacher} (% of {NODES[part]}), {seconds}"
+    line = f"{label}: {told} (% of {NODES[part]}), {seconds}"
     return Group(Text(line), *warnings)
 
 
@@ -205,8 +217,10 @@ def _reused(result: RunResult) -> str:
 def _table(result: RunResult) -> Table:
     seeds, parts = result.seeds, result.seeds[0].student.scores.parts
     spread = f", mean ± population std over {over(seeds)}" if len(seeds) > 1 else ""
-    others = [metric for metric in BESIDE_ACCURACY if seeds[0].student.of(metric)]
-    measure = "in %, accuracy unless a row names another metric" if others else "accuracy in %"
+    by = result.config.training.select_by
+    others = [metric for metric in METRICS if metric != by and seeds[0].student.of(metric)]
+    name = METRICS[by].title
+    measure = f"in %, {name} unless a row names another metric" if others else f"{name} in %"
     table = plain_table(f"{measure}{spread}")
     for heading in ("", *parts, "epoch", "seconds"):
         table.add_column(
@@ -218,11 +232,11 @@ def _table(result: RunResult) -> Table:
         seconds = "cached" if cached else f"{result.seconds[name]:.1f}"
         table.add_row(
             name,
-            *(score_text(seeds, name, part) for part in parts),
+            *(score_text(seeds, name, part, by) for part in parts),
             _span([stage(seed).best_epoch for seed in seeds]) if trained else "—",
             seconds if trained else "—",
         )
-    table.add_row("difference", *(_difference(seeds, part) for part in parts))
+    table.add_row("difference", *(_difference(seeds, part, by) for part in parts))
     for metric, name in itertools.product(others, STAGES):
         label = f"{name}, {METRICS[metric].title}"
         table.add_row(label, *(score_text(seeds, name, part, metric) for part in parts))
@@ -265,8 +279,10 @@ def percent_text(accuracies: pd.Series) -> str:
     return f"{100 * mean(accuracies):.2f}{spread}"
 
 
-def _difference(seeds: Sequence[SeedResult], part: str) -> str:
-    student, teacher = (summarize(seeds, STAGES[name], part) for name in ("student", "teacher"))
+def _difference(seeds: Sequence[SeedResult], part: str, metric: str) -> str:
+    student, teacher = (
+        summarize(seeds, STAGES[name], part, metric) for name in ("student", "teacher")
+    )
     return f"{100 * (student.mean - teacher.mean):+.2f}" if student and teacher else ""
 
 

@@ -84,7 +84,8 @@ class Job:
                     self._epoch(name, seed, entry)
 
         started = time.perf_counter()
-        with stage_progress(name, self._config.seeds, record) as on_epochs:
+        metric = self._config.training.select_by
+        with stage_progress(name, self._config.seeds, record, metric) as on_epochs:
             yield on_epochs
         self._seconds[name] = time.perf_counter() - started
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -11,11 +11,14 @@ from rich.text import Text
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.errors import on_one_line
 from gkd_runner.common.lazy import pd
+from gkd_runner.data.task import Replica
+from gkd_runner.options.metrics import METRICS, selecting_metric
 from gkd_runner.results.beside import against_baseline, chosen, with_baseline
 from gkd_runner.results.compare import baseline, mean
 from gkd_runner.results.frame import newest
 from gkd_runner.results.scores import STAGES
 from gkd_runner.results.selection import with_scores
+from gkd_runner.results.stored import StoredRun
 from gkd_runner.results.verdict import verdicts_of
 from gkd_runner.results.verdict_text import NODES, nodes_text, points_text
 from gkd_runner.runs.display import percent_text, verdict_lines
@@ -42,20 +45,30 @@ def plan_text(plan: Plan) -> Group:
 
 
 def closing(sweep: Sweep, seconds: float) -> Group:
-    """List all cells with their accuracies, the verdict on each graph, and the failures."""
+    """List all cells with their scores, the verdict on each graph, and the failures."""
     failures = {failure.number: failure for failure in sweep.failures()}
+    found = [cell.runs() for cell in sweep.cells]
+    metrics = sorted({run.select_by for runs in found for run in runs.values()}) or ["accuracy"]
     parts: list[RenderableType] = []
     if sweep.cells:
-        parts += _results(sweep, set(failures))
+        parts += _results(sweep, found, set(failures), metrics)
     if failures:
         parts += [_failures(sweep, failures)]
-    parts.append(Text(f"{duration(seconds)} in all; compare with gkd-tables"))
+    by = "" if metrics[0] == "accuracy" else f" --metric {metrics[0]}"
+    parts.append(Text(f"{duration(seconds)} in all; compare with gkd-tables{by}"))
     return Group(*parts)
 
 
-def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
-    """The table of all cells, its caption, and the verdict on each graph."""
-    found = [cell.runs() for cell in sweep.cells]
+def _results(
+    sweep: Sweep,
+    found: Sequence[Mapping[Replica, StoredRun]],
+    failed: set[int],
+    metrics: Sequence[str],
+) -> Iterator[RenderableType]:
+    """The table of all cells, its caption, and the verdict on each graph.
+
+    Each cell is shown by the one of ``metrics`` that selected its epochs.
+    """
     tables = [chosen(runs) for runs in found]
     runs = with_baseline(newest(pd.concat(tables)))
     table = plain_table()
@@ -66,27 +79,33 @@ def _results(sweep: Sweep, failed: set[int]) -> Iterator[RenderableType]:
         if len(done) == len(cell.replicas):
             gap = against_baseline(rows, runs)
             beside = points_text(gap.mean) if gap else ""
-            table.add_row(cell.label, str(len(done)), *_accuracies(with_scores(rows)), beside)
+            table.add_row(cell.label, str(len(done)), *_scores(rows), beside)
         else:
             state = "failed" if number in failed else UNSEEN
             table.add_row(cell.label, str(len(done)), "", state)
     yield table
     yield Text(
-        f"accuracy in % of the {_parts(runs)}: mean ± population std over splits and seeds;"
-        " differences of the student in points, paired"
+        f"{_titles(metrics)} in % of the {_parts(runs)}: mean ± population std over splits and"
+        " seeds; differences of the student in points, paired"
     )
     yield from verdict_lines(verdicts_of(runs))
 
 
+def _titles(metrics: Sequence[str]) -> str:
+    names = " or ".join(METRICS[metric].title for metric in metrics)
+    return f"{names}, whichever selected the epochs," if len(metrics) > 1 else names
+
+
 def _parts(runs: pd.DataFrame) -> str:
-    """The nodes that the accuracies are over, as in ``with_scores``."""
+    """The nodes that the scores are over, as in ``with_scores``."""
     inductive = runs["setting"] == "inductive"
     if len(runs) and inductive.all():
         return NODES["test_hidden"]
     return "test nodes, inductive of the hidden ones" if inductive.any() else NODES["test"]
 
 
-def _accuracies(rows: pd.DataFrame) -> Iterator[str]:
+def _scores(cell: pd.DataFrame) -> Iterator[str]:
+    rows = with_scores(cell, metric=selecting_metric(cell["changed"].iloc[0]))
     yield nodes_text(rows["nodes"])
     for stage in STAGES:
         yield percent_text(rows[f"{stage}_score"])

@@ -90,19 +90,20 @@ def counted(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def report(study: optuna.Study, search: Search, path: Path) -> None:
-    """Print the best trials by validation score and, of the very best, the test accuracy."""
+    """Print the best trials by validation score and, of the very best, the test score."""
     trials = counted(study)
     done = (trial for trial in trials if trial.value is not None)
     ranked = sorted(done, key=lambda trial: (-_score(trial), trial.number))
     if not ranked:
         cause = trials[-1].user_attrs["cause"]
         raise GkdError(f"all {len(trials)} trials failed; the last: {cause}")
-    metric = METRICS[search.config.training.select_by].title
-    print_trials(list(search.space), trials, ranked[:SHOWN], metric)
+    metric = search.config.training.select_by
+    print_trials(list(search.space), trials, ranked[:SHOWN], METRICS[metric].title)
     best = ranked[0].user_attrs
     part = "test_hidden" if search.config.setting.name == "inductive" else "test"
     found = _test(search, best["runs"], part)
-    print(f"test accuracy of the best ({NODES[part]}), looked at after the choice: {found}\n")
+    of_best = f"test {METRICS[metric].title} of the best ({NODES[part]})"
+    print(f"{of_best}, looked at after the choice: {found}\n")
     print(f"trials  {path}")
     print(f"repeat  {shlex.join(['gkd-train', *search.given, *best['options']])}")
 
@@ -131,9 +132,11 @@ def _score(trial: FrozenTrial) -> float:
 
 
 def _test(search: Search, paths: Sequence[str], part: str) -> str:
-    """Mean ± population std over the seeds; the only place where test accuracy is read."""
+    """Mean ± population std over the seeds; the only place where test scores are read."""
     runs = [run for path in paths if (run := read_run(Path(path)))]
     results = [seed for run in runs for seed in run.seeds if seed.seed in search.config.seeds]
     if {result.seed for result in results} != set(search.config.seeds):
         return "unknown, as its run was removed; repeat it"
-    return score_text(results, "student", part)
+    metric = search.config.training.select_by
+    accuracy = f" (accuracy {score_text(results, 'student', part)})"
+    return score_text(results, "student", part, metric) + accuracy * (metric != "accuracy")
