@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from gkd_runner.cli.boundary import command
-from gkd_runner.cli.sources import load, make_parser
+from gkd_runner.cli.sources import compared, make_parser
 from gkd_runner.common.extras import require
 
 
@@ -14,12 +14,12 @@ from gkd_runner.common.extras import require
 def main() -> None:
     """Write the page and its figures."""
     arguments = _parser().parse_args()
-    runs = load(arguments)
+    comparison = compared(arguments)
     require("gkd-report", "report", "altair", "vl_convert")
 
     from gkd_runner.reporting.page.build import write
 
-    for path in write(runs, arguments.out, arguments.sources, arguments.accuracy):
+    for path in write(comparison, arguments.out, arguments.sources):
         print(path)
 
 

@@ -1,4 +1,4 @@
-"""The arguments that gkd-tables and gkd-report share: sources, conditions, test nodes."""
+"""The arguments that gkd-tables and gkd-report share: sources, conditions, metric, test nodes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gkd_runner.common.errors import nearest, on_one_line
+from gkd_runner.options.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gkd_runner.results.compare import Comparison
+
 
 def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """A parser of sources, ``--where`` and ``--accuracy``."""
+    """A parser of sources, ``--where``, ``--metric`` and ``--accuracy``."""
     from gkd_runner.reporting.text import PARTS
 
     parser = argparse.ArgumentParser(prog=prog, description=description)
@@ -35,13 +38,35 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
         " figures of studies are not narrowed",
     )
     parser.add_argument(
+        "--metric",
+        choices=tuple(METRICS),
+        default="accuracy",
+        help="what is compared (default: accuracy); roc_auc is of graphs with two classes",
+    )
+    parser.add_argument(
         "--accuracy",
         choices=tuple(PARTS),
         default="test_hidden",
-        help="the test nodes that inductive accuracies are over: hidden ones (the default),"
+        help="the test nodes that inductive scores are over: hidden ones (the default),"
         " observed ones or all",
     )
     return parser
+
+
+def compared(arguments: argparse.Namespace) -> Comparison:
+    """The runs asked for, compared. Raises ``ReportError`` where none has the metric."""
+    from gkd_runner.results.compare import compare
+    from gkd_runner.results.frame import ReportError
+
+    metric = arguments.metric
+    comparison = compare(load(arguments), arguments.accuracy, metric)
+    if metric != "accuracy" and comparison.selected["student_score"].isna().all():
+        others = "graphs of more than two classes have none, and " * METRICS[metric].two_classes
+        raise ReportError(
+            f"--metric {metric}: no run has it; {others}runs of earlier versions recorded none:"
+            " run them again, or leave --metric out"
+        )
+    return comparison
 
 
 def load(arguments: argparse.Namespace) -> pd.DataFrame:

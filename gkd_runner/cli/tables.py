@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gkd_runner.cli.boundary import command
-from gkd_runner.cli.sources import load, make_parser
+from gkd_runner.cli.sources import compared, make_parser
 from gkd_runner.common.extras import require
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WIDE = 200
 """Characters of a line where there is no terminal to fit."""
@@ -28,10 +24,8 @@ def main() -> None:
     from gkd_runner.reporting.provenance import read_all_failures
     from gkd_runner.reporting.render import terminal, write_tables
     from gkd_runner.reporting.tables import make_tables
-    from gkd_runner.results.compare import compare
 
-    comparison = compare(load(arguments), arguments.accuracy, arguments.metric)
-    _check_recorded(comparison.selected["student_score"], arguments.metric)
+    comparison = compared(arguments)
     failures = read_all_failures(arguments.sources)
     paths = write_tables(comparison, failures, arguments.out) if arguments.out else []
     if arguments.figures:
@@ -47,31 +41,10 @@ def main() -> None:
     Console(width=width, highlight=False).print(terminal(make_tables(comparison, failures), width))
 
 
-def _check_recorded(scores: pd.Series, metric: str) -> None:
-    """Raise ``ReportError`` where no run has the metric."""
-    from gkd_runner.options.metrics import METRICS
-    from gkd_runner.results.frame import ReportError
-
-    if metric != "accuracy" and scores.isna().all():
-        others = "graphs of more than two classes have none, and " * METRICS[metric].two_classes
-        raise ReportError(
-            f"--metric {metric}: no run has it; {others}runs of earlier versions recorded none:"
-            " run them again, or leave --metric out"
-        )
-
-
 def _parser() -> argparse.ArgumentParser:
-    from gkd_runner.options.metrics import METRICS
-
     parser = make_parser(
         "gkd-tables",
         "Compare finished runs: scores, paired differences, published figures.",
-    )
-    parser.add_argument(
-        "--metric",
-        choices=tuple(METRICS),
-        default="accuracy",
-        help="what all tables compare (default: accuracy); roc_auc is of graphs with two classes",
     )
     parser.add_argument(
         "--out",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.compare import FEWEST_PAIRS, baseline
 from gkd_runner.results.verdict import AHEAD, BASELINE_WINS, DISTIL, DO_NOT, UNDECIDED, Verdict
@@ -19,9 +20,12 @@ OPENINGS = {DISTIL: "Distil on", DO_NOT: "Do not distil on", UNDECIDED: "Undecid
 def overall_sentences(overall: Overall) -> list[str]:
     """The best method, by how much, where to distil, where another one is better, how fast it is.
 
-    The first sentence is short.
+    The first sentence is short, and names a metric other than accuracy.
     """
-    return [*_best(overall), *_decisions(overall), *_where(overall), *_speed(overall)]
+    first, *rest = [*_best(overall), *_decisions(overall), *_where(overall), *_speed(overall)]
+    metric = overall.graphs[0].metric
+    by = "" if metric == "accuracy" else f"By {METRICS[metric].title}: "
+    return [by + first, *rest]
 
 
 def winner_text(verdict: Verdict) -> str:

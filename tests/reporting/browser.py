@@ -19,12 +19,12 @@ COMPLAINTS: dict[Page, list[str]] = {}
 PATIENCE = 180_000  # milliseconds, for machines with other work to do
 
 
-def write(folder: Path, runs: pd.DataFrame) -> Path:
+def write(folder: Path, runs: pd.DataFrame, metric: str = "accuracy") -> Path:
     """The page of ``runs``, with all that may stand beside them."""
     runs = write_metrics(folder, runs)
     write_failure(folder, runs.iloc[0].to_dict(), [7], 1)
     write_studies(folder)
-    (folder / "report.html").write_text(html_of(runs, folder), encoding="utf-8")
+    (folder / "report.html").write_text(html_of(runs, folder, metric), encoding="utf-8")
     return folder / "report.html"
 
 
@@ -73,7 +73,7 @@ def drawn(view: Page, figure: str) -> list[dict[str, Any]]:
         """(figure) => {
             const [source] = Object.keys(payload.figures[figure].spec.datasets);
             const { view } = document.querySelector(`[data-figure="${figure}"]`);
-            const names = ["group", "dataset", "setting", "teacher", "method", "kind", "accuracy"];
+            const names = ["group", "dataset", "setting", "teacher", "method", "kind", "score"];
             const picked = (record) => Object.fromEntries(names.map((n) => [n, record[n]]));
             return view ? view.data(source).map(picked) : []; // null: nothing to show
         }""",

@@ -83,8 +83,8 @@ def write_failure(folder: Path, failed: Run, seeds: Sequence[int], number: int) 
     (sweep / f"failed-{number}.json").write_text(json.dumps(failure), encoding="utf-8")
 
 
-def html_of(runs: pd.DataFrame, folder: Path) -> str:
+def html_of(runs: pd.DataFrame, folder: Path, metric: str = "accuracy") -> str:
     """The page of ``runs``, with the studies and failures in ``folder``."""
-    comparison = compare(runs)
+    comparison = compare(runs, metric=metric)
     figures = own_figures(comparison, [folder]), study_figures([folder])
     return page(comparison, *figures, read_all_failures([folder]), folder)

@@ -88,6 +88,40 @@ def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
         assert sentence in page.text["verdict"]
 
 
+def test_the_page_goes_by_the_metric_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accurate = [
+        run("mlp", s, 0.95 + s / 300, student_test_macro_f1=0.49 + s / 100) for s in range(3)
+    ]
+    balanced = [run("glnn", s, 0.90, student_test_macro_f1=0.70 + s / 50) for s in range(3)]
+    (tmp_path / "runs.csv").write_text(to_csv(table([*accurate, *balanced])))
+    texts = {}
+    for metric in ("accuracy", "macro_f1"):
+        given = [str(tmp_path / "runs.csv"), "--metric", metric, "--out", str(tmp_path / metric)]
+        monkeypatch.setattr("sys.argv", ["gkd-report", *given])
+        main()
+        texts[metric] = (tmp_path / metric / "report.html").read_text()
+    by_f1, by_accuracy = Page(texts["macro_f1"]), Page(texts["accuracy"])
+
+    assert "<h1>Which method to use, by macro F1</h1>" in texts["macro_f1"]
+    assert "By macro F1: On cora (transductive), glnn is the best method." in by_f1.text["verdict"]
+    assert "macro F1, %" in by_f1.text["verdict"]
+    scores = {cells[3]: cells[7] for cells in by_f1.cells if len(cells) > 9}
+    assert scores == {"mlp": "50.00±0.82", "glnn": "72.00±1.63"}
+    assert 'data-column="student-macro-f1"' in texts["macro_f1"]
+    spec = payload(texts["macro_f1"])["figures"]["seeds"]["spec"]
+    (records,) = spec["datasets"].values()
+    assert {r["score"] for r in records if r["kind"] == "glnn"} == {70, 72, 74}
+    assert "test macro F1, %" in json.dumps(spec)
+    assert "Macro F1 against inference time" in by_f1.text["cost"]
+    assert "accuracy" not in json.dumps(spec) + by_f1.text["verdict"] + by_f1.text["cost"]
+
+    assert "<h1>Which method to use</h1>" in texts["accuracy"]
+    assert "On cora (transductive), mlp is the best method." in by_accuracy.text["verdict"]
+    assert "macro F1" not in texts["accuracy"]
+
+
 def test_the_page_refers_to_nothing_outside_and_text_stays_text(tmp_path: Path) -> None:
     found = Page(html_of(grid(), tmp_path))
 
@@ -102,9 +136,9 @@ def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:
     mine = frame[(frame.kind == "infgrand") & (frame.group == "infgrand/common/none")]
 
     students = some.query("method == 'infgrand' and calibration == 'none'")["student_test"]
-    assert sorted(mine.accuracy) == sorted(round(100 * value, 2) for value in students)
+    assert sorted(mine.score) == sorted(round(100 * value, 2) for value in students)
     place = ["dataset", "setting", "teacher"]
-    assert (mine.groupby(place).accuracy.transform("mean") - mine["mean"]).abs().max() < 0.01
+    assert (mine.groupby(place).score.transform("mean") - mine["mean"]).abs().max() < 0.01
 
 
 def test_a_csv_has_no_curves_and_the_page_says_so(tmp_path: Path) -> None:
@@ -140,7 +174,7 @@ def test_studies_stand_on_the_page_and_among_the_files(
     found = [Figure("depth", "Depth matters", "One sentence.", chart.to_dict())]
     monkeypatch.setattr(build, "study_figures", lambda sources: found)
 
-    written = write(table(seeds("glnn", [0.8])), tmp_path / "out", [tmp_path])
+    written = write(compare(table(seeds("glnn", [0.8]))), tmp_path / "out", [tmp_path])
 
     text = (tmp_path / "out/report.html").read_text()
     assert {"depth.svg", "depth.png"} < {path.name for path in written}

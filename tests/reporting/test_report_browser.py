@@ -83,7 +83,7 @@ def configurations(runs: pd.DataFrame) -> set[tuple[str, ...]]:
 def test_without_filters_the_first_group_is_shown(view: Page) -> None:
     assert {tuple(line[:4]) for line in cells(view)} == configurations(FIRST)
     assert len(cells(view)) == len(configurations(FIRST))
-    dots = [r["accuracy"] for r in drawn(view, "seeds") if r["kind"] != "teacher"]
+    dots = [r["score"] for r in drawn(view, "seeds") if r["kind"] != "teacher"]
     assert sorted(dots) == sorted(round(100 * value, 2) for value in FIRST["student_test"])
     assert view.inner_text("#failures summary") == "Failures (0)"
 
@@ -205,6 +205,22 @@ def test_the_csv_has_the_numbers_of_the_rows_that_are_shown(view: Page, tmp_path
     assert (found["minus-mlp-low"] < found["minus-mlp"]).all()
     assert {name for name in COLUMNS if name not in table} == set()
     assert not COMPLAINTS[view]
+
+
+def test_another_metric_stands_in_headings_table_and_figures(
+    browser: Browser, tmp_path: Path
+) -> None:
+    f1 = {f"{name}_macro_f1": RUNS[name] - 0.25 for name in ("student_test", "student_test_hidden")}
+    other = opened(browser, write(tmp_path, RUNS.assign(**f1), "macro_f1"))
+
+    assert other.inner_text("h1") == "Which method to use, by macro F1"
+    assert other.locator(".sentences li").first.inner_text().startswith("By macro F1: ")
+    assert "macro F1, %" in other.locator(".graphs thead").first.inner_text()
+    assert other.locator('th[data-column="student-macro-f1"]').is_visible()
+    dots = [r["score"] for r in drawn(other, "seeds")]
+    assert sorted(dots) == sorted(round(100 * v - 25, 2) for v in FIRST["student_test"])
+    assert "test macro F1, %" in other.inner_html('[data-figure="seeds"]')
+    other.close()
 
 
 @pytest.mark.parametrize("all_columns", [False, True])

@@ -23,7 +23,7 @@ from gkd_runner.reporting.page.verdict import verdict_parts
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
 from gkd_runner.reporting.text import PARTS, group_name, group_title
-from gkd_runner.results.compare import Comparison, baseline, compare
+from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.warnings import WARNINGS, warnings_in
@@ -33,11 +33,8 @@ BUNDLE = "window.vegaEmbed = vegaEmbed;"
 """The part of Vega that the page uses."""
 
 
-def write(
-    runs: pd.DataFrame, out: Path, sources: Sequence[Path], inductive_part: str = "test_hidden"
-) -> list[Path]:
+def write(comparison: Comparison, out: Path, sources: Sequence[Path]) -> list[Path]:
     """Write ``report.html`` and ``figures/`` into folder ``out``; the files written."""
-    comparison = compare(runs, inductive_part)
     own, studies = own_figures(comparison, sources), study_figures(sources)
     text = page(comparison, own, studies, read_all_failures(sources), out)
     out.mkdir(parents=True, exist_ok=True)
@@ -66,6 +63,7 @@ def page(
         verdicts=verdict_parts(comparison),
         plain=baseline(),
         metric=METRICS[comparison.metric].title,
+        score=table.score_key("student", comparison.metric),
         columns=table.columns(comparison),
         rows=table.rows(comparison),
         notes=table.footnotes(comparison),

@@ -64,17 +64,20 @@ def config(ink: str, background: str) -> dict[str, Any]:
     }
 
 
-def seeds_chart(names: Names) -> alt.FacetChart:
-    """Test accuracy of every seed by method, with the mean; one panel per graph and setting."""
+def seeds_chart(names: Names, metric: str) -> alt.FacetChart:
+    """Test score of every seed by method, with the mean; one panel per graph and setting.
+
+    ``metric`` is the title of the score.
+    """
     base = alt.Chart().encode(
         y=alt.Y("series:N", sort=names.labels, title=None),
         yOffset=alt.YOffset("teacher:N", sort=names.teachers),
-        tooltip=_tooltip("series:N", "teacher:N", "seed:O", "accuracy:Q", "mean:Q"),
+        tooltip=_tooltip("series:N", "teacher:N", "seed:O", "score:Q", "mean:Q", score=metric),
     )
     x = alt.X(
-        "accuracy:Q",
+        "score:Q",
         scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(title="test accuracy, %", tickCount=5),
+        axis=alt.Axis(title=f"test {metric}, %", tickCount=5),
     )
     dots = base.mark_point(filled=True, size=32, opacity=0.8).encode(
         x=x, color=_colour(names, legend=False), shape=_shape(names)
@@ -83,8 +86,11 @@ def seeds_chart(names: Names) -> alt.FacetChart:
     return _panels(alt.layer(dots, means).properties(width=PANEL, height=alt.Step(11)), names)
 
 
-def cost_chart(names: Names) -> alt.FacetChart:
-    """Test accuracy against inference time per node, teachers and students."""
+def cost_chart(names: Names, metric: str) -> alt.FacetChart:
+    """Test score against inference time per node, teachers and students.
+
+    ``metric`` is the title of the score.
+    """
     time = alt.Scale(type="log", nice=False, padding=14)
     x = alt.X(
         "seconds:Q",
@@ -92,14 +98,16 @@ def cost_chart(names: Names) -> alt.FacetChart:
         title="inference, s per node (log)",
         axis=alt.Axis(format="~s", tickCount=4, grid=False),
     )
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, padding=8), title="test accuracy, %")
+    title = f"test {metric}, %"
+    y = alt.Y("score:Q", scale=alt.Scale(zero=False, padding=8), title=title)
     color, shape = _colour(names), _shape(names)
     tooltip = _tooltip(
-        "series:N", "teacher:N", "accuracy:Q", "seconds:Q", "fast:Q", "slow:Q", "megabytes:Q"
-    )
+        "series:N", "teacher:N", "score:Q", "seconds:Q", "fast:Q", "slow:Q", "megabytes:Q",
+        score=metric,
+    )  # fmt: skip
     base = alt.Chart()
     spread = base.mark_rule(opacity=0.7).encode(
-        x=x, y=alt.Y("below:Q", title="test accuracy, %"), y2="above:Q", color=color
+        x=x, y=alt.Y("below:Q", title=title), y2="above:Q", color=color
     )
     points = base.mark_point(filled=True, size=75, opacity=0.8).encode(
         x=x, y=y, color=color, shape=shape, tooltip=tooltip
@@ -180,5 +188,7 @@ def _shape(names: Names) -> alt.Shape:
     return alt.Shape("teacher:N", scale=scale, title="teacher")
 
 
-def _tooltip(*fields: str) -> list[alt.Tooltip]:
-    return [alt.Tooltip(field, title=field.partition(":")[0]) for field in fields]
+def _tooltip(*fields: str, **titles: str) -> list[alt.Tooltip]:
+    """The fields, each with its title, by default its name."""
+    names = {field: field.partition(":")[0] for field in fields}
+    return [alt.Tooltip(field, title=titles.get(name, name)) for field, name in names.items()]

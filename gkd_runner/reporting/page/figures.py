@@ -11,13 +11,14 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.classes import class_records
 from gkd_runner.reporting.page.curves import POINTS, Stored, curve_records, read_stored
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
 from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
-from gkd_runner.reporting.text import PARTS
+from gkd_runner.reporting.text import PARTS, metric_title
 from gkd_runner.results.compare import Comparison
 from gkd_runner.results.selection import PLACE
 from gkd_runner.studies.inference import STUDENTS, student_model
@@ -36,22 +37,23 @@ def own_figures(comparison: Comparison, sources: Sequence[Path]) -> list[Figure]
     """Seeds, cost, classes (if their numbers were recorded) and learning curves."""
     series, names = series_of(comparison), names_of(comparison)
     return [
-        _seeds(series, names, comparison.inductive_part),
-        _cost(series, names, read_inference(sources)),
+        _seeds(series, names, comparison),
+        _cost(series, names, read_inference(sources), comparison.metric),
         *_classes(series, comparison),
         _curves(series, names, read_stored(sources)),
     ]
 
 
-def _seeds(series: pd.DataFrame, names: Names, inductive_part: str) -> Figure:
-    over = f"; inductive: over the {PARTS[inductive_part]}" if "inductive" in names.settings else ""
+def _seeds(series: pd.DataFrame, names: Names, comparison: Comparison) -> Figure:
+    part = PARTS[comparison.inductive_part]
+    over = f"; inductive: over the {part}" if "inductive" in names.settings else ""
     text = f"A dot per seed, a bar at the mean of each row{over}. Shapes are teachers."
-    spec = _spec(charts.seeds_chart(names), seed_records(series))
+    spec = _spec(charts.seeds_chart(names, METRICS[comparison.metric].title), seed_records(series))
     return Figure("seeds", "Every seed", text, spec)
 
 
-def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame) -> Figure:
-    title = "Accuracy against inference time"
+def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame, metric: str) -> Figure:
+    title = f"{metric_title(metric)} against inference time"
     records = cost_records(series, measured)
     if not records:
         text = f"No inference times of these models: {HOW} writes {FILE} into the output folder."
@@ -60,11 +62,12 @@ def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame) -> Figure:
     beforehand = f"; features of {' and '.join(own)} were propagated beforehand" if own else ""
     widths = sorted({record["width"] for record in records})
     text = (
-        "Mean test accuracy ± population std over seeds, and the median time to predict a node."
+        f"Mean test {METRICS[metric].title} ± population std over seeds, and the median time to"
+        " predict a node."
         f" Left is cheaper, up is better{beforehand}. Times are of models with hidden"
         f" width{'' if len(widths) == 1 else 's'} {', '.join(map(str, widths))}."
     )
-    spec = _spec(charts.cost_chart(names), records)
+    spec = _spec(charts.cost_chart(names, METRICS[metric].title), records)
     return Figure("cost", title, text, spec, ("batch", "machine"))
 
 

@@ -1,4 +1,4 @@
-"""Measured inference times beside accuracies, from ``studies/inference.csv``."""
+"""Measured inference times beside scores, from ``studies/inference.csv``."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def read_inference(sources: Sequence[Path]) -> pd.DataFrame:
 
 def cost_records(series: pd.DataFrame, measured: pd.DataFrame) -> list[dict[str, Any]]:
     """One record per series, batch size (nodes per call) and machine that it was measured with."""
-    seeds = series.dropna(subset="accuracy").groupby(FIELDS, sort=False)["accuracy"]
+    seeds = series.dropna(subset="score").groupby(FIELDS, sort=False)["score"]
     means, stds = seeds.agg(mean), seeds.agg(std)
-    accuracies = pd.DataFrame({
-        "accuracy": percent(means), "below": percent(means - stds), "above": percent(means + stds),
+    scores = pd.DataFrame({
+        "score": percent(means), "below": percent(means - stds), "above": percent(means + stds),
     }).reset_index()  # fmt: skip
-    accuracies["model"] = [
+    scores["model"] = [
         teacher if kind == "teacher" else student_model(kind, measured)
-        for kind, teacher in zip(accuracies["kind"], accuracies["teacher"], strict=True)
+        for kind, teacher in zip(scores["kind"], scores["teacher"], strict=True)
     ]
     megabytes = (measured["peak_bytes"] / 1e6).map(lambda value: round(value, 1))
     times = measured.assign(megabytes=megabytes).rename(columns=SHOWN_AS)
     place = ["dataset", "setting", "teacher", "model"]
     shown = ["seconds", "fast", "slow", "megabytes", "width", "batch", "machine"]
-    beside = accuracies.merge(times[[*place, *shown]], on=place)
-    return records(beside[[*FIELDS, *shown, "accuracy", "below", "above"]])
+    beside = scores.merge(times[[*place, *shown]], on=place)
+    return records(beside[[*FIELDS, *shown, "score", "below", "above"]])

@@ -47,7 +47,7 @@ def names_of(comparison: Comparison) -> Names:
 
 
 def series_of(comparison: Comparison) -> pd.DataFrame:
-    """A row per seed of each series: ``FIELDS``, ``stage``, ``accuracy`` and ``val``.
+    """A row per seed of each series: ``FIELDS``, ``stage``, ``score`` and ``val`` (accuracy).
 
     A series is a student, whose ``kind`` is its method, or a teacher. Teachers come before the
     students of their place; one that all methods share has an empty ``method``.
@@ -59,7 +59,7 @@ def series_of(comparison: Comparison) -> pd.DataFrame:
         series=rows["method"],
         kind=rows["method"],
         stage="student",
-        accuracy=rows["student_score"],
+        score=rows["student_score"],
         val=rows["student_val"],
     )
     parts = [
@@ -67,7 +67,7 @@ def series_of(comparison: Comparison) -> pd.DataFrame:
         for _, here in students.groupby([*GROUP, *PLACE], sort=False)
         for part in (_teachers(here), here)
     ]
-    return pd.concat(parts)[[*FIELDS, "stage", "seed", "accuracy", "val", "run", "folder"]]
+    return pd.concat(parts)[[*FIELDS, "stage", "seed", "score", "val", "run", "folder"]]
 
 
 def _teachers(students: pd.DataFrame) -> pd.DataFrame:
@@ -82,21 +82,21 @@ def _teachers(students: pd.DataFrame) -> pd.DataFrame:
         taught = taught.assign(series=taught["method"].map(own_teacher))
     return taught.assign(
         kind="teacher", stage="teacher",
-        accuracy=taught["teacher_score"], val=taught["teacher_val"],
+        score=taught["teacher_score"], val=taught["teacher_val"],
     )  # fmt: skip
 
 
 def seed_records(series: pd.DataFrame) -> list[dict[str, Any]]:
-    """The accuracy of each seed, and the mean of its series, in %."""
-    seeds = series.dropna(subset="accuracy")
-    means = seeds.groupby(FIELDS, sort=False)["accuracy"].transform(mean)
-    seeds = seeds.assign(accuracy=percent(seeds["accuracy"]), mean=percent(means))
-    return records(seeds[[*FIELDS, "seed", "accuracy", "mean"]])
+    """The score of each seed, and the mean of its series, in %."""
+    seeds = series.dropna(subset="score")
+    means = seeds.groupby(FIELDS, sort=False)["score"].transform(mean)
+    seeds = seeds.assign(score=percent(seeds["score"]), mean=percent(means))
+    return records(seeds[[*FIELDS, "seed", "score", "mean"]])
 
 
-def percent(accuracies: pd.Series) -> pd.Series:
-    """Accuracies in %, with two decimals."""
-    return (100 * accuracies).map(lambda value: round(value, 2))
+def percent(scores: pd.Series) -> pd.Series:
+    """Scores in %, with two decimals."""
+    return (100 * scores).map(lambda value: round(value, 2))
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -77,15 +77,17 @@ MEANS = (
 
 def columns(comparison: Comparison) -> list[Column]:
     """The columns that have a value in some row."""
-    score = f"test {METRICS[comparison.metric].title} in %, mean ± population std over seeds"
+    metric = comparison.metric
+    name = METRICS[metric].title
+    score = f"test {name} in %, mean ± population std over seeds"
     gap = "student minus {}, points: paired over seeds or splits, with a 95% t interval"
     levels = {"dataset": PHONE, "method": PHONE}
     return [
         *(Column(name, name, level=levels.get(name, MAIN)) for name in DIMENSIONS),
         Column("seeds", "n", "number of splits and seeds"),
-        Column("nodes", "nodes", "number of test nodes that one accuracy is over"),
-        Column("teacher-accuracy", "teacher", score, ends=("teacher-std",)),
-        Column("student-accuracy", "student", score, PHONE, ("student-std",)),
+        Column("nodes", "nodes", f"number of test nodes that one {name} is over"),
+        Column(score_key("teacher", metric), "teacher", score, ends=("teacher-std",)),
+        Column(score_key("student", metric), "student", score, PHONE, ("student-std",)),
         Column("rank", "rank", "place among the methods of this graph, setting and teacher"),
         *(
             Column(f"minus-{base}", f"- {base}", gap.format(base),
@@ -98,6 +100,11 @@ def columns(comparison: Comparison) -> list[Column]:
             for mean in _known(comparison)
         ),
     ]  # fmt: skip
+
+
+def score_key(stage: str, metric: str) -> str:
+    """The key of the column of ``teacher`` or ``student``: ``student-macro-f1``."""
+    return f"{stage}-{metric.replace('_', '-')}"
 
 
 def rows(comparison: Comparison) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def _line(verdict: Verdict) -> dict[str, Any]:
         "decision": verdict.decision,
         "reason": REASONS.get(verdict.reason, ""),
         "use": winner_text(verdict).split(", "),
-        "accuracy": _accuracy(verdict),
+        "score": _score(verdict),
         "gains": [_gain(verdict.over_baseline), _gain(verdict.over_teacher)],
         "faster": faster_text(verdict.speed_up) if verdict.speed_up else "",
     }
@@ -62,13 +62,13 @@ def _line(verdict: Verdict) -> dict[str, Any]:
 
 def _methods(methods: MethodComparison) -> Iterator[dict[str, Any]]:
     """A line per method over all graphs, the best mean first."""
-    for name, accuracy in methods.means.items():
+    for name, score in methods.means.items():
         base, other = baseline(), methods.best_other(name)
         plain = methods.versus.get((name, base))
         yield {
             "method": name,
             "rank": f"{methods.ranking.ranks[name]:.2f}",
-            "accuracy": f"{100 * accuracy:.2f}",
+            "score": f"{100 * score:.2f}",
             "over": gap_parts(plain.difference._asdict()) if plain else ("", ""),
             "counts": f"{plain.won} / {plain.tied} / {plain.lost}" if plain else "",
             "other": other,
@@ -76,8 +76,8 @@ def _methods(methods: MethodComparison) -> Iterator[dict[str, Any]]:
         }
 
 
-def _accuracy(verdict: Verdict) -> str:
-    """The accuracy of the method with the best mean."""
+def _score(verdict: Verdict) -> str:
+    """The score of the method with the best mean."""
     both = [shown for shown in (verdict.best, verdict.baseline) if shown]
     (best,) = [shown for shown in both if shown.method == verdict.level[0]]
     return accuracy_text(best.mean, best.std, best.n, metric=verdict.metric)
