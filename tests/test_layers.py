@@ -84,6 +84,13 @@ def test_a_room_imports_only_rooms_below_it(module: str) -> None:
     assert [other for other in imports(SOURCES[module]) if room(other) in above] == []
 
 
+def test_tables_know_nothing_of_the_page() -> None:
+    tables = [m for m in SOURCES if room(m) == "reporting" and not m.startswith("reporting.page")]
+    found = {other for module in tables for other in imports(SOURCES[module])}
+    assert tables
+    assert [other for other in found if other.startswith("reporting.page")] == []
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {module: set(imports(tree)) - {module} for module, tree in SOURCES.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError

@@ -14,10 +14,10 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
-from gkd_runner.reporting.page.curves import FILE as CURVES
-from gkd_runner.reporting.page.curves import stored_text
-from gkd_runner.reporting.page.series import series_of
+from gkd_runner.reporting.curves import FILE as CURVES
+from gkd_runner.reporting.curves import stored_text
 from gkd_runner.reporting.provenance import provenance
+from gkd_runner.reporting.series import series_of
 from gkd_runner.reporting.table import Table
 from gkd_runner.reporting.tables import make_tables
 from gkd_runner.results.compare import Comparison

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gkd_runner.reporting.page.classes import class_records
-from gkd_runner.reporting.page.series import series_of
+from gkd_runner.reporting.series import series_of
 from gkd_runner.results.compare import compare
 from tests.results.runs import Run, seeds, table
 

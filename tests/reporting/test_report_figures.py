@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gkd_runner.reporting.curves import POINTS, curve_records, held, read_stored, thin
 from gkd_runner.reporting.page.charts import COLOURS, colours
-from gkd_runner.reporting.page.curves import POINTS, curve_records, held, read_stored, thin
 from gkd_runner.reporting.page.inference import cost_records, read_inference
-from gkd_runner.reporting.page.series import seed_records, series_of
 from gkd_runner.reporting.provenance import read_all_failures
 from gkd_runner.reporting.render import write_tables
+from gkd_runner.reporting.series import seed_records, series_of
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import ReportError, load_runs
 from tests.reporting.folder import grid, write_metrics

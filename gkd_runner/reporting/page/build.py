@@ -17,11 +17,11 @@ from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts, table
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
-from gkd_runner.reporting.page.series import Names, names_of
 from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.verdict import verdict_parts
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
+from gkd_runner.reporting.series import Names, names_of
 from gkd_runner.reporting.text import PARTS, group_name, group_title
 from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.identity import NAMES

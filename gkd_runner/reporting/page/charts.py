@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from gkd_runner.methods import METHODS
-from gkd_runner.reporting.page.series import Names
+from gkd_runner.reporting.series import Names
 
 COLOURS = {"teacher": "#696969", **{name: method.colour for name, method in METHODS.items()}}
 """Told apart on white and on dark ground, and with any one kind of cone missing."""

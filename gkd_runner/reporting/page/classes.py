@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gkd_runner.reporting.page.series import FIELDS, records
+from gkd_runner.reporting.series import FIELDS, records
 from gkd_runner.results.metrics import f1_per_class
 
 

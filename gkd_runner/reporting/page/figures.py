@@ -12,12 +12,12 @@ import pandas as pd
 import vl_convert
 
 from gkd_runner.options.metrics import METRICS
+from gkd_runner.reporting.curves import POINTS, Stored, curve_records, read_stored
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.classes import class_records
-from gkd_runner.reporting.page.curves import POINTS, Stored, curve_records, read_stored
 from gkd_runner.reporting.page.figure import Figure, spec_of
 from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
-from gkd_runner.reporting.page.series import Names, names_of, seed_records, series_of
+from gkd_runner.reporting.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS, metric_title
 from gkd_runner.results.compare import Comparison
 from gkd_runner.results.selection import PLACE

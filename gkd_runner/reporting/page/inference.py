@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from gkd_runner.reporting.page.series import FIELDS, percent, records
+from gkd_runner.reporting.series import FIELDS, percent, records
 from gkd_runner.results.compare import mean, std
 from gkd_runner.studies import read_study
 from gkd_runner.studies.inference import machines, student_model

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gkd_runner.reporting.page.series import FIELDS, records
+from gkd_runner.reporting.series import FIELDS, records
 
 POINTS = 40
 """Epochs shown of a curve at most."""

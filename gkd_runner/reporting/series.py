@@ -1,4 +1,4 @@
-"""The data of the page's own figures: one row per seed of each model, and the names shown."""
+"""The data of figures and learning curves: one row per seed of each model, and the names shown."""
 
 from __future__ import annotations
 
