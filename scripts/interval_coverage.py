@@ -66,7 +66,7 @@ def _intervals(
     """Each kind of interval of differences ``[graphs, cells, seeds]``."""
     graphs, cells, seeds = gaps.shape
     made = Cells(("a", "b"), tuple(_cells(gaps)), 0, {})
-    (ours,) = Resamples(made, resamples).estimates(lambda cell, shares: shares @ cell.accuracies.T)
+    (ours,) = Resamples(made, resamples).estimates(lambda cell, shares: shares @ cell.scores.T)
     yield "this one", ours[1:]
     drawn = random.integers(0, graphs, (resamples, graphs))
     of_runs = random.integers(0, seeds, (resamples, graphs, cells, seeds))

@@ -25,9 +25,9 @@ def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | N
     compared = several_graphs(here)
     present = {method for each in compared for method in each.cells.methods}
     bases = [name for name in references() if name in present]
-    columns = ["rank", "accuracy", *(name for base in [*bases, OTHER] for name in _columns(base))]
+    columns = ["rank", "score", *(name for base in [*bases, OTHER] for name in _columns(base))]
     metric = METRICS[comparison.metric].title
-    named = {"accuracy": metric}
+    named = {"score": metric}
     cells = (
         {"block": heading(each, comparison), "label": label, "column": named.get(column, column)}
         | cell
@@ -110,7 +110,7 @@ def _cells(each: MethodComparison, method: str, bases: Sequence[str]) -> dict[st
     best = next(iter(each.means)) == method and each.versus[method, other].sign > 0
     return {
         "rank": {"text": f"{each.ranking.ranks[method]:.2f}"},
-        "accuracy": {"text": f"{100 * each.means[method]:.2f}", "mark": "best" if best else ""},
+        "score": {"text": f"{100 * each.means[method]:.2f}", "mark": "best" if best else ""},
         **{name: cell for base, gap in against.items() for name, cell in _versus(base, gap)},
         **dict(_versus(OTHER, each.versus[method, other], f" {other}")),
     }

@@ -1,4 +1,4 @@
-"""The footnotes on accuracies; what holds for most of a group's configurations is said once."""
+"""The footnotes on scores; what holds for most of a group's configurations is said once."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Notes:
         return f" Unless a footnote says otherwise: {'; '.join(parts)}." if parts else ""
 
     def on(self, row: Facts) -> tuple[str, ...]:
-        """The footnotes on a student's accuracy, from a row of ``summary``."""
+        """The footnotes on a student's score, from a row of ``summary``."""
         return tuple(self._on(row))
 
     def on_teacher(self, row: Facts) -> tuple[str, ...]:
-        """The footnotes on a teacher's accuracy: the changed options that shape a teacher."""
+        """The footnotes on a teacher's score: the changed options that shape a teacher."""
         return tuple(_changes(_shaping(row["changed"]), _shaping(self.changed)))
 
     def _on(self, row: Facts) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The tables of a comparison: accuracies, paired differences, published figures."""
+"""The tables of a comparison: scores, paired differences, published figures."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Block:
     def node_counts(
         self, shown: Mapping[Configuration, Facts], heading: str
     ) -> Iterator[dict[str, Any]]:
-        """The cells of a row with the number of nodes that the accuracies are over."""
+        """The cells of a row with the number of nodes that the scores are over."""
         for dataset in self.datasets:
             names = (self.names(dataset, method) for method in self.methods)
             rows = [shown[name] for name in names if name in shown]
@@ -96,7 +96,7 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         several = overall and len(of_group) > len(overall.graphs)
         made = (
             overall_table(overall) if overall else None,
-            _accuracies(blocks, comparison, set(here.itertuples(index=False, name=None))),
+            _scores(blocks, comparison, set(here.itertuples(index=False, name=None))),
             methods_table(comparison, group),
             _differences(blocks, comparison),
             verdict_table(of_group) if several else None,
@@ -120,7 +120,7 @@ def _blocks(comparison: Comparison, group: tuple[str, ...], tried: pd.DataFrame)
         yield Block(group, setting, teacher, heading, part, methods, datasets, notes)
 
 
-def _accuracies(
+def _scores(
     blocks: list[Block], comparison: Comparison, failures: set[Configuration]
 ) -> Table | None:
     name = METRICS[comparison.metric].title
@@ -131,7 +131,7 @@ def _accuracies(
         f" {name} is over.{_lacking(comparison.metric)}{blocks[0].notes.said_once}"
     )
     shown = comparison.summary.to_dict("index")
-    cells = (cell for block in blocks for cell in _accuracy_cells(block, shown, failures))
+    cells = (cell for block in blocks for cell in _score_cells(block, shown, failures))
     return make_table(metric_title(comparison.metric), caption, cells, blocks[0].datasets)
 
 
@@ -144,7 +144,7 @@ def _lacking(metric: str) -> str:
     return " Runs of earlier versions have none."
 
 
-def _accuracy_cells(
+def _score_cells(
     block: Block, shown: Mapping[Configuration, Facts], failures: set[Configuration]
 ) -> Iterator[dict[str, Any]]:
     """Students, and the teacher that they share or each method's own."""

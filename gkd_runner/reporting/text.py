@@ -12,7 +12,7 @@ from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict_text import NODES
 
 PARTS = NODES | {"test": "all test nodes"}
-"""The test nodes that an inductive accuracy may be over."""
+"""The test nodes that an inductive score may be over."""
 
 Facts = Mapping[str, Any]
 """A row of a table of runs, or of ``gkd_runner.results.compare.summary``."""
@@ -35,7 +35,7 @@ def metric_title(metric: str) -> str:
 
 
 def setting_text(setting: str, part: str) -> str:
-    """The setting; with the nodes that its accuracies are over, if it is inductive."""
+    """The setting; with the nodes that its scores are over, if it is inductive."""
     return f"{setting}, {PARTS[part]}" if setting == "inductive" else setting
 
 
@@ -44,7 +44,7 @@ def own_teacher(method: str) -> str:
     return f"{method}'s teacher"
 
 
-def accuracy_text(
+def mean_text(
     mean: float, std: float, n: int, *, with_n: bool = False, metric: str = "accuracy"
 ) -> str:
     """``82.10±0.53 (5)``: a score in %, population std over seeds, number of seeds."""
@@ -62,7 +62,7 @@ def replicas_text(n: int, splits: int) -> str:
 def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
     """The score of ``teacher`` or ``student`` in a row of ``summary``."""
     mean, std, n = (row[f"{stage}_{name}"] for name in ("mean", "std", "n"))
-    return accuracy_text(mean, std, n, with_n=with_n, metric=row["metric"])
+    return mean_text(mean, std, n, with_n=with_n, metric=row["metric"])
 
 
 def gap_text(gap: Facts) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.table import Table, make_table
-from gkd_runner.reporting.text import accuracy_text, setting_text
+from gkd_runner.reporting.text import mean_text, setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_overall import Overall
@@ -73,10 +73,10 @@ def _block(verdict: Verdict) -> str:
 
 def verdict_cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
     """The cells of a verdict's row."""
-    best, shown = verdict.best, verdict.accuracy
+    best, shown = verdict.best, verdict.score
     yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
     yield {"text": winner_text(verdict)}
-    yield {"text": f"{best.method} {accuracy_text(shown.mean, shown.std, shown.n)}" if best else ""}
+    yield {"text": f"{best.method} {mean_text(shown.mean, shown.std, shown.n)}" if best else ""}
     yield {"text": verdict.names["teacher"]}
     yield {"text": nodes_text(verdict.nodes)}
     yield {"text": _gap(verdict.over_baseline)}

@@ -77,7 +77,7 @@ class Resamples:
         """For each cell: resamples x drawings of its graph, and the units' shares in each."""
         for cell in self.cells.cells:
             times = (drawn == self.cells.graphs.index(cell.dataset)).sum(axis=1)
-            total, units = int(times.sum()), cell.accuracies.shape[1]
+            total, units = int(times.sum()), cell.scores.shape[1]
             ends = np.concatenate([[0], np.cumsum(times)])
             belongs = sp.csr_array(
                 (np.ones(total), np.arange(total), ends), shape=(len(drawn), total)
@@ -91,7 +91,7 @@ class Resamples:
         self, statistic: Statistic, low: float = -math.inf, high: float = math.inf
     ) -> list[Estimate]:
         """The means over cells of the ``k`` numbers, with their intervals cut at ``low, high``."""
-        equal = [np.full((1, c.accuracies.shape[1]), 1 / c.accuracies.shape[1]) for c in self._all]
+        equal = [np.full((1, c.scores.shape[1]), 1 / c.scores.shape[1]) for c in self._all]
         means = np.mean([statistic(c, s)[0] for c, s in zip(self._all, equal, strict=True)], axis=0)
         parts = zip(self._all, self._parts, strict=True)
         totals = sum(belongs @ statistic(cell, shares) for cell, (belongs, shares) in parts)

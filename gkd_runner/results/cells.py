@@ -1,4 +1,4 @@
-"""The cells in which methods are compared, with their accuracies on the same replicas."""
+"""The cells in which methods are compared, with their scores on the same replicas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A graph, setting and teacher: ``accuracies`` ``[M, n]`` of M methods on n units, in [0, 1].
+    """A graph, setting and teacher: ``scores`` ``[M, n]`` of M methods on n units, in [0, 1].
 
     A unit is a replica on which all methods have run. Where a cell has several splits it is a
     split, with the mean over its seeds, as these are not independent (``paired_by_split``).
@@ -28,7 +28,7 @@ class Cell:
     dataset: str
     setting: str
     teacher: str
-    accuracies: Floats
+    scores: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +61,15 @@ class Cells:
     @property
     def units(self) -> int:
         """The number of units of all cells."""
-        return sum(cell.accuracies.shape[1] for cell in self.cells)
+        return sum(cell.scores.shape[1] for cell in self.cells)
 
     @cached_property
     def means(self) -> Floats:
-        """The mean accuracy of each method in each cell, ``[cells, M]``."""
-        return np.array([cell.accuracies.mean(axis=1) for cell in self.cells])
+        """The mean score of each method in each cell, ``[cells, M]``."""
+        return np.array([cell.scores.mean(axis=1) for cell in self.cells])
 
     def of_graph(self, graph: str) -> Floats:
-        """The mean accuracy of each method over the cells of ``graph``, ``[M]``."""
+        """The mean score of each method over the cells of ``graph``, ``[M]``."""
         rows = [cell.dataset == graph for cell in self.cells]
         return np.asarray(self.means[rows].mean(axis=0))
 
@@ -122,10 +122,10 @@ def checked(methods: Iterable[str], known: Iterable[str]) -> list[str]:
 def _cells(complete: pd.DataFrame) -> Iterable[Cell]:
     """The cells of ``complete``: a row per replica, a column per method."""
     for place, rows in in_rank(complete.reset_index(), PLACE).groupby(PLACE, sort=False):
-        accuracies = rows.set_index("split")[list(complete.columns)]
-        if accuracies.index.nunique() > 1:
-            accuracies = accuracies.groupby(level="split").mean()
-        values = np.round(accuracies.to_numpy(dtype=np.float64).T, 12)  # means of equal ones tie
+        scores = rows.set_index("split")[list(complete.columns)]
+        if scores.index.nunique() > 1:
+            scores = scores.groupby(level="split").mean()
+        values = np.round(scores.to_numpy(dtype=np.float64).T, 12)  # means of equal ones tie
         dataset, setting, teacher = map(str, place)
         yield Cell(dataset, setting, teacher, values)
 

@@ -25,7 +25,7 @@ class MethodComparison:
 
     Attributes:
         names: ``protocol``, ``preset``, ``calibration`` and ``setting`` (or ``all``).
-        cells: the accuracies compared, and what was left out.
+        cells: the scores compared, and what was left out.
     """
 
     names: Mapping[str, str]
@@ -43,12 +43,12 @@ class MethodComparison:
 
     @cached_property
     def means(self) -> dict[str, float]:
-        """The mean accuracy of each method over cells, the best first."""
+        """The mean score of each method over cells, the best first."""
         means = zip(self.cells.methods, self.cells.means.mean(axis=0), strict=True)
         return dict(sorted(((m, float(v)) for m, v in means), key=lambda item: -item[1]))
 
     def best_other(self, method: str) -> str:
-        """The method with the best mean accuracy but for ``method``."""
+        """The method with the best mean score but for ``method``."""
         return next(name for name in self.means if name != method)
 
     @cached_property

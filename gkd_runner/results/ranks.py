@@ -21,7 +21,7 @@ class Ranking:
     """Average ranks over graphs, the Friedman test and Nemenyi's test after it.
 
     The cells of one graph are not independent. So a graph is one block: its methods are ranked by
-    their mean accuracy over its cells; 1 is the best, and ties share their ranks.
+    their mean score over its cells; 1 is the best, and ties share their ranks.
 
     Attributes:
         ranks: the average rank of each method, the best first.
@@ -60,7 +60,7 @@ class Ranking:
 def ranking(cells: Cells) -> Ranking:
     """The ranking of the methods of ``cells``."""
     blocks = np.array([cells.of_graph(graph) for graph in cells.graphs])
-    # means of equal accuracies tie, whatever the order of their sum
+    # means of equal scores tie, whatever the order of their sum
     ranked = np.array([rankdata(-np.round(block, 12)) for block in blocks])
     average = dict(zip(cells.methods, map(float, ranked.mean(axis=0)), strict=True))
     in_order = dict(sorted(average.items(), key=lambda item: item[1]))

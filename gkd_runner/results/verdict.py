@@ -1,4 +1,4 @@
-"""The verdict on distilling on a graph, from paired accuracies."""
+"""The verdict on distilling on a graph, from paired test scores."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ nodes, at 80% fewer than 101; the packaged protocols hide 200 of Cora's.
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Score:
     """A student's test accuracy, or its score by another metric, in [0, 1].
 
     Mean and population std over ``n`` replicas.
@@ -67,13 +67,13 @@ class Verdict:
 
     Attributes:
         names: these choices, by the names in ``GROUP`` and ``PLACE``.
-        part: the test nodes that accuracies are over (``Scores``).
-        nodes: the fewest and the most nodes that one accuracy is over.
+        part: the test nodes that scores are over (``Scores``).
+        nodes: the fewest and the most nodes that one score is over.
         methods: the methods that distil, the one with the best mean first.
         level: of these and the plain MLP, the one with the best mean, and those that a paired test
             cannot tell from it.
-        best: the accuracy of the first of them; ``None`` if there are none.
-        baseline: the accuracy of the plain MLP; ``None`` if it has not run.
+        best: the score of the first of them; ``None`` if there are none.
+        baseline: the score of the plain MLP; ``None`` if it has not run.
         splits: the number of splits; differences are paired by split if there are several.
         over_baseline: ``best`` minus the baseline, paired over seeds or splits.
         over_teacher: ``best`` minus its own teacher.
@@ -86,7 +86,7 @@ class Verdict:
             baseline.
         command: the command line of one of the runs.
         folder: the newest run of ``best``, or of the baseline; empty if it came from a CSV file.
-        metric: what is compared; ``best`` and ``baseline`` hold its values.
+        metric: what is compared.
     """
 
     names: Mapping[str, str]
@@ -94,8 +94,8 @@ class Verdict:
     nodes: tuple[int, int]
     methods: tuple[str, ...]
     level: tuple[str, ...]
-    best: Accuracy | None
-    baseline: Accuracy | None
+    best: Score | None
+    baseline: Score | None
     splits: int
     over_baseline: Difference | None
     over_teacher: Difference | None
@@ -138,8 +138,8 @@ class Verdict:
         return gap is not None and gap.high < 0
 
     @property
-    def accuracy(self) -> Accuracy:
-        """The accuracy of ``best``, or the baseline's."""
+    def score(self) -> Score:
+        """The score of ``best``, or the baseline's."""
         shown = self.best or self.baseline
         assert shown is not None, "a verdict has one student at least"
         return shown
@@ -153,7 +153,7 @@ class Verdict:
         formula, it is that of an accuracy of 50%, the largest.
         """
         count = self.nodes[0] + 4
-        right = self.accuracy.mean if self.metric == "accuracy" else 0.5
+        right = self.score.mean if self.metric == "accuracy" else 0.5
         share = (right * self.nodes[0] + 2) / count
         return math.sqrt(share * (1 - share) / count)
 
@@ -193,16 +193,16 @@ def verdicts(comparison: Comparison) -> list[Verdict]:
 
 
 def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Comparison) -> Verdict:
-    accuracies = {accuracy.method: accuracy for accuracy in _accuracies(here)}
-    plain = accuracies.pop(baseline(), None)
-    ranked = sorted(accuracies.values(), key=lambda accuracy: -accuracy.mean)
+    scores = {score.method: score for score in _scores(here)}
+    plain = scores.pop(baseline(), None)
+    ranked = sorted(scores.values(), key=lambda score: -score.mean)
     best = ranked[0] if ranked else None
     own = here[here["method"] == (best.method if best else baseline())]
     return Verdict(
         names=names,
         part=comparison.part(names["setting"]),
         nodes=(int(own["nodes"].min()), int(own["nodes"].max())),
-        methods=tuple(accuracy.method for accuracy in ranked),
+        methods=tuple(score.method for score in ranked),
         level=_level(here, [*ranked, *([plain] if plain else [])]),
         best=best,
         baseline=plain,
@@ -219,9 +219,9 @@ def _verdict(names: Mapping[str, str], here: pd.DataFrame, comparison: Compariso
     )
 
 
-def _level(here: pd.DataFrame, accuracies: list[Accuracy]) -> tuple[str, ...]:
+def _level(here: pd.DataFrame, scores: list[Score]) -> tuple[str, ...]:
     """The method with the best mean, and those that are not significantly worse."""
-    first, *others = sorted(accuracies, key=lambda accuracy: -accuracy.mean)
+    first, *others = sorted(scores, key=lambda score: -score.mean)
     gaps = {  # the better one has the higher mean; the difference is taken from the other side,
         other.method: _minus(here[here["method"] == other.method], here, first.method)
         if first.method == baseline()  # as no table shows the baseline minus a student
@@ -232,10 +232,10 @@ def _level(here: pd.DataFrame, accuracies: list[Accuracy]) -> tuple[str, ...]:
     return (first.method, *(name for name in gaps if name not in told))
 
 
-def _accuracies(here: pd.DataFrame) -> Iterator[Accuracy]:
+def _scores(here: pd.DataFrame) -> Iterator[Score]:
     for method, rows in here.groupby("method", sort=False):
         values = rows["student_score"]
-        yield Accuracy(str(method), mean(values), std(values), len(rows))
+        yield Score(str(method), mean(values), std(values), len(rows))
 
 
 def _apart(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def overalls(comparison: Comparison) -> list[Overall]:
 def graph_verdicts(comparison: Comparison) -> list[Verdict]:
     """The verdict on each graph and setting, over its teachers.
 
-    Accuracies are means over the teachers that all methods have run with; ``names["teacher"]``
+    Scores are means over the teachers that all methods have run with; ``names["teacher"]``
     lists these.
     """
     return verdicts(replace(comparison, selected=pooled(comparison.selected)))

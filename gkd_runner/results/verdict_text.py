@@ -94,8 +94,8 @@ def export_command(verdict: Verdict) -> str:
 
 
 def few_nodes_text(verdict: Verdict) -> str:
-    """The warning on an accuracy over few nodes."""
-    shown = verdict.accuracy
+    """The warning on a score over few nodes."""
+    shown = verdict.score
     spread = f" ± {100 * shown.std:.2f}" if shown.n > 1 else ""
     of_half = "" if verdict.metric == "accuracy" else " of 50%"
     return (
@@ -112,7 +112,7 @@ def interval_text(gap: Difference | Estimate) -> str:
 
 
 def points_text(difference: float) -> str:
-    """A difference of accuracies in points with its sign, ``+24.12``; never -0.00."""
+    """A difference of scores in points with its sign, ``+24.12``; never -0.00."""
     return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
@@ -140,7 +140,7 @@ def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _best(verdict: Verdict) -> str:
-    shown, nodes = verdict.accuracy, _nodes(verdict)
+    shown, nodes = verdict.score, _nodes(verdict)
     over = f"answers {100 * shown.mean:.1f}% of {nodes}"
     if verdict.metric != "accuracy":
         over = f"has a {METRICS[verdict.metric].title} of {100 * shown.mean:.1f}% on {nodes}"
@@ -198,7 +198,7 @@ def _baseline_wins(verdict: Verdict) -> str:
     gap = verdict.over_baseline
     assert gap is not None, "it has won against a student"
     return (
-        f"the plain MLP wins: {verdict.accuracy.method}, the best student, is"
+        f"the plain MLP wins: {verdict.score.method}, the best student, is"
         f" {-100 * gap.mean:.2f} points worse"
     )
 

@@ -21,8 +21,8 @@ class Versus:
 
     Attributes:
         difference: the mean of the paired differences method - base, in [-1, 1].
-        improvement: the probability of improvement: that a run of ``method`` is more accurate than
-            one of ``base`` in the same cell, ties half (the Mann-Whitney statistic over its
+        improvement: the probability of improvement: that a run of ``method`` has a higher score
+            than one of ``base`` in the same cell, ties half (the Mann-Whitney statistic over its
             largest value; Agarwal et al., Deep RL at the Edge of the Statistical Precipice, 2021).
         won: cells where ``method`` is significantly better by the paired t test.
         lost: cells where it is significantly worse.
@@ -52,10 +52,10 @@ def versus(resamples: Resamples, pairs: Sequence[tuple[str, str]]) -> list[Versu
     ours, theirs = map(list, zip(*numbers, strict=True))
 
     def differences(cell: Cell, shares: Floats) -> Floats:
-        return np.asarray(shares @ (cell.accuracies[ours] - cell.accuracies[theirs]).T)
+        return np.asarray(shares @ (cell.scores[ours] - cell.scores[theirs]).T)
 
     def improvements(cell: Cell, shares: Floats) -> Floats:
-        better = (ahead(cell.accuracies[a], cell.accuracies[b]) for a, b in numbers)
+        better = (ahead(cell.scores[a], cell.scores[b]) for a, b in numbers)
         return np.stack([((shares @ share) * shares).sum(axis=1) for share in better], axis=1)
 
     rows = zip(
@@ -76,23 +76,23 @@ def ahead(ours: Floats, theirs: Floats) -> Floats:
 
 def _record(cells: Cells, ours: int, theirs: int) -> tuple[int, int, int]:
     """Cells won, tied and lost significantly."""
-    gaps = [paired(cell.accuracies[ours] - cell.accuracies[theirs]) for cell in cells.cells]
+    gaps = [paired(cell.scores[ours] - cell.scores[theirs]) for cell in cells.cells]
     significant = [gap.mean > 0 for gap in gaps if gap.p < SIGNIFICANT]
     won = sum(significant)
     return won, len(gaps) - len(significant), len(significant) - won
 
 
 def best_of_each_cell(cells: Cells, method: str) -> Cells:
-    """Two methods: ``method``, and in each cell the other one with the best mean accuracy there.
+    """Two methods: ``method``, and in each cell the other one with the best mean score there.
 
-    As that one is chosen by the accuracies that it is compared by, it is somewhat lucky: a
+    As that one is chosen by the scores that it is compared by, it is somewhat lucky: a
     difference to it is rather too small.
     """
     own = cells.methods.index(method)
 
     def pair(cell: Cell) -> Cell:
-        means = cell.accuracies.mean(axis=1)
+        means = cell.scores.mean(axis=1)
         means[own] = -np.inf
-        return replace(cell, accuracies=cell.accuracies[[own, int(means.argmax())]])
+        return replace(cell, scores=cell.scores[[own, int(means.argmax())]])
 
     return replace(cells, methods=(method, BEST), cells=tuple(map(pair, cells.cells)))

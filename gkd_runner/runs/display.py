@@ -245,7 +245,7 @@ def _table(result: RunResult) -> Table:
 
 
 def _nodes(seeds: Sequence[SeedResult], part: str) -> str:
-    """The number of test nodes that an accuracy is over; that of validation is not recorded."""
+    """The number of test nodes that a score is over; that of validation is not recorded."""
     counts = {
         "test": [seed.test_nodes for seed in seeds],
         "test_hidden": [seed.hidden_nodes for seed in seeds],
@@ -273,10 +273,10 @@ def score_text(seeds: Sequence[SeedResult], name: str, part: str, metric: str = 
     return f"{100 * summary.mean:.2f}{spread}"
 
 
-def percent_text(accuracies: pd.Series) -> str:
-    """Mean ± population std of accuracies, in %."""
-    spread = f"±{100 * std(accuracies):.2f}" if len(accuracies) > 1 else ""
-    return f"{100 * mean(accuracies):.2f}{spread}"
+def percent_text(scores: pd.Series) -> str:
+    """Mean ± population std of scores, in %."""
+    spread = f"±{100 * std(scores):.2f}" if len(scores) > 1 else ""
+    return f"{100 * mean(scores):.2f}{spread}"
 
 
 def _difference(seeds: Sequence[SeedResult], part: str, metric: str) -> str:

@@ -37,7 +37,7 @@ def made_up(
 
 
 def differences(cell: Cell, shares: Floats) -> Floats:
-    return np.asarray(shares @ (cell.accuracies[:1] - cell.accuracies[1:]).T)
+    return np.asarray(shares @ (cell.scores[:1] - cell.scores[1:]).T)
 
 
 def interval(cells: Cells, number: int = 10_000) -> Estimate:
@@ -46,7 +46,7 @@ def interval(cells: Cells, number: int = 10_000) -> Estimate:
 
 def runs_alone(cells: Cells, random: np.random.Generator) -> tuple[float, float]:
     """The percentile interval of a bootstrap that takes the graphs as given."""
-    gaps = np.array([cell.accuracies[0] - cell.accuracies[1] for cell in cells.cells])
+    gaps = np.array([cell.scores[0] - cell.scores[1] for cell in cells.cells])
     drawn = random.integers(0, gaps.shape[1], (300, *gaps.shape))
     means = np.take_along_axis(gaps[None], drawn, axis=2).mean(axis=(1, 2))
     low, high = np.quantile(means, [0.025, 0.975])
@@ -87,7 +87,7 @@ def test_graphs_with_unequal_numbers_of_cells_are_covered_too() -> None:
 def test_the_standard_error_is_that_of_both_stages() -> None:
     """Its square, worked out: variance of graph means plus that of each graph's resampled runs."""
     cells = made_up(np.random.default_rng(0), 1.0)
-    gaps = np.array([c.accuracies[0] - c.accuracies[1] for c in cells.cells]).reshape(6, 2, 5)
+    gaps = np.array([c.scores[0] - c.scores[1] for c in cells.cells]).reshape(6, 2, 5)
     graphs = gaps.mean(axis=(1, 2))
     runs = gaps.var(axis=2).sum(axis=1) / 5 / 2**2
     error = math.sqrt(graphs.var() / 6 + runs.mean() / 6)

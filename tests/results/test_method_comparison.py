@@ -102,7 +102,7 @@ def test_methods_that_nemenyis_test_tells_apart_share_no_group() -> None:
 
 def test_a_graph_is_one_block_however_many_cells_it_has() -> None:
     cells = random_cells(["a", "b", "c"], graphs=5, per_graph=3)
-    means = np.array([cell.accuracies.mean(axis=1) for cell in cells.cells])
+    means = np.array([cell.scores.mean(axis=1) for cell in cells.cells])
     blocks = means.reshape(5, 3, 3).mean(axis=1)
     ranks = rankdata(-blocks, axis=1)
 
@@ -142,7 +142,7 @@ def test_few_methods_or_graphs_have_no_test(methods: int, graphs: int) -> None:
 
 def test_cells_are_won_and_lost_by_the_paired_t_test() -> None:
     cells = random_cells(["a", "b"], graphs=30)
-    results = [ttest_rel(*cell.accuracies) for cell in cells.cells]
+    results = [ttest_rel(*cell.scores) for cell in cells.cells]
     won = sum(result.pvalue < 0.05 and result.statistic > 0 for result in results)
     lost = sum(result.pvalue < 0.05 and result.statistic < 0 for result in results)
 
@@ -161,7 +161,7 @@ def test_a_profile_counts_the_runs_within_each_distance_of_the_best() -> None:
         for place, distance in enumerate(distances):
             shares = []
             for cell in cells.cells:
-                near = [100 * (max(unit) - unit[number]) <= distance for unit in cell.accuracies.T]
+                near = [100 * (max(unit) - unit[number]) <= distance for unit in cell.scores.T]
                 shares.append(sum(near) / len(near))
             estimate = found.shares[name][place]
             assert estimate.mean == pytest.approx(np.mean(shares))
@@ -177,7 +177,7 @@ def test_the_best_of_each_cell_may_be_another_method_in_each() -> None:
     found = best_of_each_cell(Cells(("a", "b", "c"), (first, second), 0, {}), "a")
 
     assert found.methods == ("a", BEST)
-    assert [cell.accuracies.ravel().tolist() for cell in found.cells] == [[0.9, 0.8], [0.5, 0.6]]
+    assert [cell.scores.ravel().tolist() for cell in found.cells] == [[0.9, 0.8], [0.5, 0.6]]
 
 
 def test_only_seeds_that_all_methods_have_are_compared() -> None:
@@ -186,7 +186,7 @@ def test_only_seeds_that_all_methods_have_are_compared() -> None:
     cells = shared_cells(select(table(runs)))
 
     assert cells.methods == ("mlp", "glnn")
-    assert cells.cells[0].accuracies.tolist() == [[0.5, 0.6], [0.8, 0.7]]
+    assert cells.cells[0].scores.tolist() == [[0.5, 0.6], [0.8, 0.7]]
     assert (cells.incomplete, cells.left_out, cells.units) == (0, {}, 2)
 
 
@@ -205,9 +205,7 @@ def test_a_split_is_one_unit_with_the_mean_of_its_seeds() -> None:
 
     (cell,) = shared_cells(select(table(rows))).cells
 
-    assert cell.accuracies == pytest.approx(
-        np.array([[0.505, 0.605, 0.705], [0.605, 0.705, 0.805]])
-    )
+    assert cell.scores == pytest.approx(np.array([[0.505, 0.605, 0.705], [0.605, 0.705, 0.805]]))
 
 
 def test_a_method_with_few_cells_and_a_cell_with_few_methods_are_left_out() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gkd_runner.reporting.text import PARTS, accuracy_text, group_name
+from gkd_runner.reporting.text import PARTS, group_name, mean_text
 from gkd_runner.results.compare import Comparison, Difference, baseline
 from gkd_runner.results.method_comparison import MethodComparison
 from gkd_runner.results.verdict import Verdict
@@ -80,7 +80,7 @@ def _score(verdict: Verdict) -> str:
     """The score of the method with the best mean."""
     both = [shown for shown in (verdict.best, verdict.baseline) if shown]
     (best,) = [shown for shown in both if shown.method == verdict.level[0]]
-    return accuracy_text(best.mean, best.std, best.n, metric=verdict.metric)
+    return mean_text(best.mean, best.std, best.n, metric=verdict.metric)
 
 
 def _gain(gap: Difference | None) -> tuple[str, str]:
