@@ -16,7 +16,7 @@ import pandas as pd
 
 from gkd_runner.reporting.notes import Notes, notes_of
 from gkd_runner.reporting.table import Table, make_table
-from gkd_runner.reporting.text import mean_text, own_teacher, setting_text
+from gkd_runner.reporting.text import own_teacher, setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, TOLERANCE, Comparison, differences, mean, std
 from gkd_runner.results.selection import (
     CONFIGURATION,
@@ -26,7 +26,7 @@ from gkd_runner.results.selection import (
     TEACHERS,
     in_order,
 )
-from gkd_runner.results.verdict_text import nodes_text
+from gkd_runner.results.verdict_text import mean_text, nodes_text
 
 HERE = Path(__file__).parent
 
@@ -108,7 +108,9 @@ def _beside(
         "nodes": {"text": nodes},
         "theirs": {"text": f"{accuracy:.2f}" + ("" if math.isnan(spread) else f"±{spread:.2f}")},
         "here": {
-            "text": mean_text(mean(ours), std(ours), len(ours), with_n=True),
+            "text": f"{mean_text(mean(ours), std(ours), len(ours))} ({len(ours)})"
+            if len(ours)
+            else "no such nodes",
             "notes": notes.on(facts),
             "runs": facts["runs"],
         },

@@ -9,7 +9,7 @@ from gkd_runner.config.presets import Hyperparameters, hyperparameters_text
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.compare import SIGNIFICANT
 from gkd_runner.results.selection import distils
-from gkd_runner.results.verdict_text import NODES
+from gkd_runner.results.verdict_text import NODES, mean_text
 
 PARTS = NODES | {"test": "all test nodes"}
 """The test nodes that an inductive score may be over."""
@@ -44,16 +44,6 @@ def own_teacher(method: str) -> str:
     return f"{method}'s teacher"
 
 
-def mean_text(
-    mean: float, std: float, n: int, *, with_n: bool = False, metric: str = "accuracy"
-) -> str:
-    """``82.10±0.53 (5)``: a score in %, population std over seeds, number of seeds."""
-    if not n:
-        return "no such nodes" if metric == "accuracy" else f"no {METRICS[metric].title}"
-    spread = f"±{100 * std:.2f}" if n > 1 else ""
-    return f"{100 * mean:.2f}{spread}{f' ({n})' if with_n else ''}"
-
-
 def replicas_text(n: int, splits: int) -> str:
     """``5 seeds``; with several splits ``20 splits x seeds``, the number of pairs of both."""
     return f"{n} seeds" if splits == 1 else f"{n} splits x seeds"
@@ -62,7 +52,10 @@ def replicas_text(n: int, splits: int) -> str:
 def stage_text(row: Facts, stage: str, *, with_n: bool = False) -> str:
     """The score of ``teacher`` or ``student`` in a row of ``summary``."""
     mean, std, n = (row[f"{stage}_{name}"] for name in ("mean", "std", "n"))
-    return mean_text(mean, std, n, with_n=with_n, metric=row["metric"])
+    if not n:
+        metric = row["metric"]
+        return "no such nodes" if metric == "accuracy" else f"no {METRICS[metric].title}"
+    return mean_text(mean, std, n) + (f" ({n})" if with_n else "")
 
 
 def gap_text(gap: Facts) -> str:

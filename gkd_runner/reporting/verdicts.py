@@ -8,7 +8,7 @@ from typing import Any
 
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.table import Table, make_table
-from gkd_runner.reporting.text import mean_text, setting_text
+from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_overall import Overall
@@ -18,6 +18,7 @@ from gkd_runner.results.verdict_text import (
     faster_text,
     few_nodes_text,
     interval_text,
+    mean_text,
     nodes_text,
 )
 

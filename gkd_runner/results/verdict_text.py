@@ -116,6 +116,11 @@ def points_text(difference: float) -> str:
     return f"{round(100 * difference, 2) + 0.0:+.2f}"
 
 
+def mean_text(mean: float, std: float, n: int) -> str:
+    """``82.10±0.53``: the mean of ``n`` scores in %, and their population std if n > 1."""
+    return f"{100 * mean:.2f}" + (f"±{100 * std:.2f}" if n > 1 else "")
+
+
 def nodes_text(counts: Iterable[SupportsInt]) -> str:
     """``39``, or ``37-39`` where splits differ in their number of nodes; empty without any."""
     distinct = {int(count) for count in counts}

@@ -14,18 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from gkd_runner.common.console import make_console, plain_table
-from gkd_runner.common.lazy import pd
 from gkd_runner.common.progress import OnProgress, progress_to
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.options.schema import PrecomputedConfig
 from gkd_runner.results.beside import verdict_on
-from gkd_runner.results.compare import mean, std
 from gkd_runner.results.identity import source_text
 from gkd_runner.results.scores import STAGES, RunResult, SeedResult, summarize
 from gkd_runner.results.verdict import DISTIL, Verdict
 from gkd_runner.results.verdict_text import (
-    NODES,
     export_command,
+    mean_text,
     nodes_text,
     settling_command,
     verdict_text,
@@ -154,29 +152,6 @@ def hint_line(label: str, what: str) -> Text:
     return Text(f"{label:<9}{what}", no_wrap=True, overflow="ignore")
 
 
-def one_line(label: str, result: RunResult) -> Group:
-    """A cell of a sweep: its test scores and its warnings."""
-    if result.reused == len(result.seeds):
-        return Group(Text(f"{label}: finished before"))
-    part = "test_hidden" if result.config.setting.name == "inductive" else "test"
-    scores = {
-        metric: ", ".join(
-            f"{name} {score_text(result.seeds, name, part, metric)}"
-            for name in ("student", "teacher")
-        )
-        for metric in dict.fromkeys((result.config.training.select_by, "accuracy"))
-    }
-    told = scores["accuracy"]
-    if len(scores) > 1:
-        told = "; ".join(f"{METRICS[metric].title} of {text}" for metric, text in scores.items())
-    seconds = f"{sum(result.seconds.values()):.0f} s"
-    warnings = [
-        Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
-    ]
-    line = f"{label}: {told} (% of {NODES[part]}), {seconds}"
-    return Group(Text(line), *warnings)
-
-
 def _heading(result: RunResult) -> Text:
     config = result.config
     return Text(
@@ -267,16 +242,7 @@ def over(seeds: Sequence[SeedResult]) -> str:
 def score_text(seeds: Sequence[SeedResult], name: str, part: str, metric: str = "accuracy") -> str:
     """Mean ± population std over ``seeds`` of one score of ``teacher`` or ``student``, in %."""
     summary = summarize(seeds, STAGES[name], part, metric)
-    if summary is None:
-        return "—"
-    spread = f"±{100 * summary.std:.2f}" if len(seeds) > 1 else ""
-    return f"{100 * summary.mean:.2f}{spread}"
-
-
-def percent_text(scores: pd.Series) -> str:
-    """Mean ± population std of scores, in %."""
-    spread = f"±{100 * std(scores):.2f}" if len(scores) > 1 else ""
-    return f"{100 * mean(scores):.2f}{spread}"
+    return mean_text(summary.mean, summary.std, len(seeds)) if summary else "—"
 
 
 def _difference(seeds: Sequence[SeedResult], part: str, metric: str) -> str:

@@ -14,14 +14,14 @@ from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.options.metrics import METRICS, selecting_metric
 from gkd_runner.results.beside import against_baseline, chosen, with_baseline
-from gkd_runner.results.compare import baseline, mean
+from gkd_runner.results.compare import baseline, mean, std
 from gkd_runner.results.frame import newest
-from gkd_runner.results.scores import STAGES
+from gkd_runner.results.scores import STAGES, RunResult
 from gkd_runner.results.selection import with_scores
 from gkd_runner.results.stored import StoredRun
 from gkd_runner.results.verdict import verdicts_of
-from gkd_runner.results.verdict_text import NODES, nodes_text, points_text
-from gkd_runner.runs.display import percent_text, verdict_lines
+from gkd_runner.results.verdict_text import NODES, mean_text, nodes_text, points_text
+from gkd_runner.runs.display import score_text, told_warnings, verdict_lines
 from gkd_runner.sweeps.folder import Failure, Sweep
 from gkd_runner.sweeps.progress import duration
 from gkd_runner.sweeps.survey import Plan
@@ -42,6 +42,27 @@ def plan_text(plan: Plan) -> Group:
         for problem, count in problems.items()
     ]
     return Group(*map(Text, lines), *wrong)
+
+
+def one_line(label: str, result: RunResult) -> Group:
+    """A cell of a sweep: its test scores and its warnings."""
+    if result.reused == len(result.seeds):
+        return Group(Text(f"{label}: finished before"))
+    part = "test_hidden" if result.config.setting.name == "inductive" else "test"
+    scores = {
+        METRICS[metric].title: ", ".join(
+            f"{name} {score_text(result.seeds, name, part, metric)}"
+            for name in ("student", "teacher")
+        )
+        for metric in dict.fromkeys((result.config.training.select_by, "accuracy"))
+    }
+    several = "; ".join(f"{title} of {text}" for title, text in scores.items())
+    told = several if len(scores) > 1 else scores["accuracy"]
+    seconds = f"{sum(result.seconds.values()):.0f} s"
+    warnings = [
+        Text.assemble(("  warning ", "yellow"), line) for line in told_warnings(result.seeds)
+    ]
+    return Group(Text(f"{label}: {told} (% of {NODES[part]}), {seconds}"), *warnings)
 
 
 def closing(sweep: Sweep, seconds: float) -> Group:
@@ -108,7 +129,8 @@ def _scores(cell: pd.DataFrame) -> Iterator[str]:
     rows = with_scores(cell, metric=selecting_metric(cell["changed"].iloc[0]))
     yield nodes_text(rows["nodes"])
     for stage in STAGES:
-        yield percent_text(rows[f"{stage}_score"])
+        scores = rows[f"{stage}_score"]
+        yield mean_text(mean(scores), std(scores), len(scores))
     yield points_text(mean(rows["student_score"] - rows["teacher_score"]))
 
 

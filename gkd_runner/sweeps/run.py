@@ -18,12 +18,12 @@ from gkd_runner.common.locks import is_held
 from gkd_runner.config.command_line import Cell
 from gkd_runner.options.schema import Config
 from gkd_runner.results.stored import cell_folder, lock_file, trains_again
-from gkd_runner.runs.display import one_line, stages_hidden
+from gkd_runner.runs.display import stages_hidden
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.folder import Planned, Sweep, begin
 from gkd_runner.sweeps.launching import check_slurm, launching
 from gkd_runner.sweeps.progress import progress
-from gkd_runner.sweeps.report import closing, plan_text
+from gkd_runner.sweeps.report import closing, one_line, plan_text
 from gkd_runner.sweeps.survey import Plan, Surveyed, survey
 
 

@@ -22,10 +22,10 @@ from gkd_runner.results.beside import verdict_on
 from gkd_runner.results.scores import RunResult
 from gkd_runner.results.stored import cell_folder, read_run
 from gkd_runner.runs import display
-from gkd_runner.runs.display import one_line, report, stage_progress
+from gkd_runner.runs.display import report, stage_progress
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.folder import Planned, begin
-from gkd_runner.sweeps.report import closing
+from gkd_runner.sweeps.report import closing, one_line
 from gkd_runner.training.fit import Epoch
 from tests.support import SMALL, config
 

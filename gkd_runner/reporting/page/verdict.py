@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gkd_runner.reporting.text import PARTS, group_name, mean_text
+from gkd_runner.reporting.text import PARTS, group_name
 from gkd_runner.results.compare import Comparison, Difference, baseline
 from gkd_runner.results.method_comparison import MethodComparison
 from gkd_runner.results.verdict import Verdict
@@ -15,6 +15,7 @@ from gkd_runner.results.verdict_overall_text import overall_sentences, winner_te
 from gkd_runner.results.verdict_text import (
     REASONS,
     faster_text,
+    mean_text,
     nodes_text,
     points_text,
 )
@@ -80,7 +81,7 @@ def _score(verdict: Verdict) -> str:
     """The score of the method with the best mean."""
     both = [shown for shown in (verdict.best, verdict.baseline) if shown]
     (best,) = [shown for shown in both if shown.method == verdict.level[0]]
-    return mean_text(best.mean, best.std, best.n, metric=verdict.metric)
+    return mean_text(best.mean, best.std, best.n)
 
 
 def _gain(gap: Difference | None) -> tuple[str, str]:
