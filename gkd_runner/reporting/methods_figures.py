@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from gkd_runner.common.files import replacing
 from gkd_runner.methods import METHODS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.methods_table import counts_text, over_text, p_text
 from gkd_runner.reporting.text import group_title
 from gkd_runner.results.compare import Comparison
@@ -62,7 +63,10 @@ def save_figures(comparison: Comparison, folder: Path) -> list[Path]:
 
 def figures(each: MethodComparison, comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     """The kind of each figure, and the figure; ranks only where they were tested."""
-    title = f"{over_text(each, comparison)}; {counts_text(each)}\n{group_title(each.names)}"
+    metric = comparison.metric
+    by = "" if metric == "accuracy" else f"; by {METRICS[metric].title}"
+    over = f"{over_text(each, comparison)}; {counts_text(each)}{by}"
+    title = f"{over}\n{group_title(each.names)}"
     if each.ranking.groups:
         yield "ranks", ranks_figure(each, title)
     yield "profile", profile_figure(each, title)

@@ -153,6 +153,20 @@ def test_the_diagram_joins_the_groups_and_names_every_method() -> None:
     assert "critical difference 2.10" in texts
 
 
+def test_a_figure_names_a_metric_other_than_accuracy() -> None:
+    runs = table(some_runs())
+    runs["student_test_macro_f1"] = runs["student_test"] / 2
+    titles = {}
+    for metric in ("accuracy", "macro_f1"):
+        comparison = compare(runs, metric=metric)
+        (each,) = several_graphs(comparison.selected)
+        drawn = dict(figures(each, comparison))["profile"]
+        titles[metric] = drawn.axes[0].get_title(loc="left")
+
+    assert "; by macro F1\n" in titles["macro_f1"]
+    assert titles["macro_f1"].replace("; by macro F1", "") == titles["accuracy"]
+
+
 def figures_in(folder: Path, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     (folder / "runs.csv").write_text(to_csv(table(runs)))
     arguments = (folder / "runs.csv", "--figures", folder / "figures")
