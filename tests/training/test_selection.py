@@ -20,7 +20,7 @@ from gkd_runner.methods.objective import LabelTarget
 from gkd_runner.runs.train import train
 from gkd_runner.training.fit import BatchLoss, Fitted, Schedule, Validation, fit
 from gkd_runner.training.stage import own_rows, validation
-from tests.results.test_metrics import f1_written_out
+from tests.results.test_score_metrics import f1_written_out
 from tests.support import SMALL, config, random_graph, silent, small_graph, small_tasks, teachers
 
 TWO_CLASSES = ("dataset.nodes=400", "dataset.features=64", "dataset.classes=2")
