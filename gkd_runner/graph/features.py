@@ -58,10 +58,10 @@ class Features:
         hop: Any = self.base
         total: Any = None
         for k, coefficient in enumerate(self.coefficients):
-            hop = _smaller(product(self.operator, hop)) if k else hop
+            hop = product(self.operator, hop) if k else hop
             if coefficient:
                 total = coefficient * hop if total is None else total + coefficient * hop
-        return Features(_tidy(_smaller(total)))
+        return Features(_tidy(total))
 
     def dense(self) -> FloatArray:
         """The ``[n, d]`` float32 array; a copy of a mapped one, as torch needs it."""
@@ -72,13 +72,6 @@ class Features:
 def product(operator: sp.csr_array, x: Any) -> Any:
     """``operator @ x``; a mapped ``x`` may have to be read, as SciPy takes no unaligned numbers."""
     return operator @ (x if sp.issparse(x) else np.require(x, requirements=["A"]))
-
-
-def _smaller(matrix: Any) -> Any:
-    """A dense array where that takes less memory than the sparse ``matrix``."""
-    if not sp.issparse(matrix) or 2 * matrix.nnz < matrix.shape[0] * matrix.shape[1]:
-        return matrix
-    return matrix.toarray()
 
 
 def _tidy(matrix: Any) -> sp.csr_array | FloatArray:
