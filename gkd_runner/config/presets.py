@@ -235,9 +235,11 @@ def _number(text: str) -> float | int:
 def _preset(column: str, default: Any, *, _root_: DictConfig) -> Any:
     key = preset_key(_root_)
     value = find_preset(key).values.get(column)
-    if value is None:
-        return METHODS[key.method].student_options.get(column, default)
-    return _number(value)
+    return default if value is None else _number(value)
+
+
+def _by_method(option: str, default: Any, *, _root_: DictConfig) -> Any:
+    return METHODS[preset_key(_root_).method].student_options.get(option, default)
 
 
 def _on_planetoid(yes: Any, no: Any, *, _root_: DictConfig) -> Any:
@@ -251,4 +253,5 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("groups", groups_text, replace=True)
     OmegaConf.register_new_resolver("options", options_text, replace=True)
     OmegaConf.register_new_resolver("preset", _preset, replace=True)
+    OmegaConf.register_new_resolver("by_method", _by_method, replace=True)
     OmegaConf.register_new_resolver("on_planetoid", _on_planetoid, replace=True)

@@ -1,8 +1,8 @@
 """AdaProp: how far features are propagated, and whether the teacher counts, follows validation.
 
-A student is trained for each pair of candidates, 0 hops and labels alone among them. The first is
-kept unless another one is better on the validation nodes by more than one standard error. So
-validation can fall back to a plain MLP. In an inductive run the soft labels of validation nodes are
+A student is trained for each pair of candidates, 0 hops and labels alone among them, and the best on
+the validation nodes is kept. Without hops or without the teacher it must be better by more than one
+standard error, as both help on most graphs. So validation can fall back to a plain MLP. In an inductive run the soft labels of validation nodes are
 not learnt. They carry information from the neighbours of these nodes, and hidden nodes have no soft
 labels: learning them would make validation overrate raw features.
 """
@@ -38,7 +38,13 @@ class AdaProp(Method[AdaPropConfig]):
     position = 50
     colour = "#009e73"
     options = AdaPropConfig
-    student_options: ClassVar = {"input_dropout": 0.25}
+    student_options: ClassVar = {
+        "num_layers": 2,
+        "dropout": 0.5,
+        "input_dropout": 0.5,
+        "learning_rate": 0.01,
+        "sampled_nodes": 1000,
+    }
 
     def mistakes(self) -> list[str]:
         if min(self.config.lam, *self.config.further_lams, 1.0) < 1:
@@ -51,6 +57,10 @@ class AdaProp(Method[AdaPropConfig]):
         hops = dict.fromkeys([config.propagation_hops, *config.further_hops])
         lams = dict.fromkeys([config.lam, *config.further_lams])
         return [self._variant(*pair) for pair in itertools.product(hops, lams)]
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.config.propagation_hops == 0 or self.config.lam == 1
 
     def chosen(self, facts: Mapping[str, Any]) -> AdaProp:
         return self._variant(facts["propagation_hops"], facts["lam"])

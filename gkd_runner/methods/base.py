@@ -172,11 +172,13 @@ class Method(ABC, Generic[ConfigT]):
 
     @property
     def variants(self) -> Sequence[Method[ConfigT]]:
-        """The methods of which a student each is trained; validation decides which is kept.
-
-        The first is kept unless another is clearly better.
-        """
+        """The methods of which a student each is trained; validation decides which is kept."""
         return (self,)
+
+    @property
+    def is_fallback(self) -> bool:
+        """True if, among variants, its student must be clearly better on validation to be kept."""
+        return False
 
     def chosen(self, facts: Mapping[str, Any]) -> Method[ConfigT]:
         """The one of ``variants`` whose student was kept, by its recorded ``facts``."""

@@ -178,8 +178,8 @@ class StudentConfig:
     )
     weight_decay: float = option("Adam's L2 penalty.", at_least=0)
     sampled_nodes: int | None = option(
-        "Nodes that each epoch draws at random and takes one step on (without a teacher: training"
-        " nodes), in place of training.batch_size; null: every epoch has all nodes.",
+        "Each epoch is one step on at most so many training nodes and, with a teacher, so many"
+        " others, drawn at random, in place of training.batch_size; null: an epoch has all nodes.",
         at_least=1,
     )
 

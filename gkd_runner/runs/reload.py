@@ -264,7 +264,7 @@ def _student_logits(
     data = StudentData.of([task], method, CPU, config.student, config.training.batch_size)
     with torch.no_grad():
         observed = answers(model, data.everything)
-        hidden = answers(model, data.hidden(method)) if len(task.hidden) else observed[:, :0]
+        hidden = answers(model, data.hidden) if len(task.hidden) else observed[:, :0]
     return Logits(observed[0].numpy(), hidden[0].numpy())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -132,17 +134,28 @@ def train_students(
     processes divide each mini-batch; only the first gets the students.
     """
     variants = build_method(config.method).variants
-    if len(variants) == 1:
-        return _train(variants[0], tasks, soft_labels, config, device, on_epochs, processes)
-    trained = []
-    for number, variant in enumerate(variants):
-        tell_progress("variants", number / len(variants))
-        trained.append(_train(variant, tasks, soft_labels, config, device, _silent, processes))
+    batch_size = config.training.batch_size
+    several = len(variants) > 1
+    trained: list[list[Trained]] = []
+    for _, group in groupby(variants, key=attrgetter("propagation")):
+        alike = list(group)
+        data = StudentData.of(tasks, alike[0], device, config.student, batch_size, processes)
+        for variant in alike:
+            if several:
+                tell_progress("variants", len(trained) / len(variants))
+            told = _silent if several else on_epochs
+            trained.append(_train(variant, data, soft_labels, config, told))
+    if not several:
+        return trained[0]
     tell_progress("variants", 1.0)
     if not processes.first:
         return []
     select_by = config.training.select_by
-    best = [best_variant(task, own, select_by) for task, *own in zip(tasks, *trained, strict=True)]
+    fallbacks = [number for number, variant in enumerate(variants) if variant.is_fallback]
+    best = [
+        best_variant(task, own, select_by, fallbacks)
+        for task, *own in zip(tasks, *trained, strict=True)
+    ]
     replay([task.seed for task in tasks], [student.history for student in best], on_epochs)
     return best
 
@@ -153,13 +166,12 @@ def _silent(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -
 
 def _train(
     method: Method[Any],
-    tasks: Sequence[Task],
+    data: StudentData,
     soft_labels: Sequence[SoftLabels],
     config: Config,
-    device: torch.device,
     on_epochs: OnEpochs,
-    processes: ProcessGroup,
 ) -> list[Trained]:
+    tasks, device, processes = data.tasks, data.device, data.processes
     seeds = [task.seed for task in tasks]
     graphs = [task.training_graph for task in tasks]
     classes = tasks[0].graph.num_classes
@@ -174,8 +186,6 @@ def _train(
     init = Initializer(seeds, "student initialisation")
     model = build_student(config.student, graphs[0].num_features, classes, init)
     model = model.to(device)
-    batch_size = config.training.batch_size
-    data = StudentData.of(tasks, method, device, config.student, batch_size, processes)
     streams = Streams(seeds, "student dropout", device)
     lesson = StudentLesson(model, method, data, streams, config.training.select_by)
     schedule = Schedule.of("student", config.student, config.training)
@@ -186,6 +196,6 @@ def _train(
         observed = answers(model, data.everything)
         hidden = observed[:, :0]
         if len(tasks[0].hidden):
-            hidden = answers(model, data.hidden(method))
+            hidden = answers(model, data.hidden)
     students = collect(tasks, model, observed, hidden, fitted)
     return [replace(one, facts=method.facts(replica)) for replica, one in enumerate(students)]

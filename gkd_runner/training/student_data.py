@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gkd_runner.common.processes import ALONE, ProcessGroup, Window
 from gkd_runner.common.seeding import generator
-from gkd_runner.data.graph import IntArray
+from gkd_runner.data.graph import GraphData, IntArray
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.features import Features
+from gkd_runner.graph.features import Features, product
 from gkd_runner.methods.base import Method
 from gkd_runner.methods.objective import LabelTarget, SoftTarget, take_rows
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
@@ -30,23 +31,24 @@ ROWS_AT_ONCE = 8192
 
 
 class StudentBatch(NamedTuple):
-    """The inputs of some nodes of each replica, their labels, and their share of all nodes.
+    """The inputs of some nodes of each replica, their labels, and their share of an epoch's nodes.
 
-    ``rows`` ``[R, b]`` are the rows of the soft target that belong to them; ``None`` for all. With
-    a ``window`` these are one process's nodes of a batch, whose share it is.
+    ``rows`` ``[R, b]`` are the rows of the soft target that belong to them, ``None`` for all, and
+    each stands for ``scale`` nodes. With a ``window`` these are one process's nodes of a batch.
     """
 
     inputs: Inputs
     labels: LabelTarget
     rows: Int[Tensor, "R b"] | None
     share: float
+    scale: Float[Tensor, " b"] | None = None
     window: Window | None = None
 
     def of(self, target: SoftTarget) -> SoftTarget:
         """The batch's part of a soft target, as an estimate of the whole."""
-        if self.rows is None:
+        if self.rows is None or self.scale is None:
             return target
-        mass = take_rows(target.mass, self.rows) / self.share
+        mass = take_rows(target.mass, self.rows) * self.scale.unsqueeze(1)
         part = 1.0 if self.window is None else self.window.share
         return SoftTarget(mass, part * target.constant)
 
@@ -55,13 +57,14 @@ class StudentBatch(NamedTuple):
 class StudentData:
     """The students' features, for one chunk of replicas.
 
-    ``width`` is the number of outputs of the students' first layer, before which ``input_drop`` is
-    dropped. With ``batch_size``, or with ``sampled`` nodes per epoch, the features stay on the
-    host, and the device gets those of some nodes at a time. The ``processes`` divide each batch.
+    ``propagated`` gives the features that the student reads of a graph. ``width`` is the number of
+    outputs of the students' first layer, before which ``input_drop`` is dropped. With
+    ``batch_size``, or with ``sampled`` nodes per epoch, the features stay on the host, and the
+    device gets those of some nodes at a time. The ``processes`` divide each batch.
     """
 
     tasks: Sequence[Task]
-    features: Sequence[Features]
+    propagated: Callable[[GraphData], Features]
     device: torch.device
     width: int
     batch_size: int | None = None
@@ -79,11 +82,10 @@ class StudentData:
         processes: ProcessGroup = ALONE,
     ) -> StudentData:
         """The features that ``method`` reads of the training graphs, for such a student."""
-        features = once_per_object([task.training_graph for task in tasks], method.features)
         width = student.hidden_dim if student.num_layers > 1 else tasks[0].graph.num_classes
-        data = StudentData(
+        return StudentData(
             tasks,
-            features,
+            method.features,
             device,
             width,
             batch_size,
@@ -91,14 +93,16 @@ class StudentData:
             student.sampled_nodes,
             student.input_dropout,
         )
-        if not data.in_pieces:
-            return data
-        return replace(data, features=once_per_object(features, Features.multiplied_out))
 
     @property
     def in_pieces(self) -> bool:
         """True if the device gets some nodes at a time."""
         return self.batch_size is not None or self.sampled is not None
+
+    @cached_property
+    def features(self) -> list[Features]:
+        """Of each training graph, multiplied out if the device gets some nodes at a time."""
+        return self._features([task.training_graph for task in self.tasks])
 
     @cached_property
     def observed(self) -> Inputs:
@@ -121,14 +125,15 @@ class StudentData:
             return [self._rows(nodes)]
         return Pieces(self.features, nodes, self.device)
 
-    def hidden(self, method: Method[Any]) -> Iterable[Inputs]:
+    @cached_property
+    def hidden(self) -> Iterable[Inputs]:
         """The hidden nodes; propagated features reach them over the whole graph."""
-        features = once_per_object([task.graph for task in self.tasks], method.features)
+        features = self._features([task.graph for task in self.tasks])
         nodes = [task.hidden for task in self.tasks]
+        rows = [f.rows(ids) for f, ids in zip(features, nodes, strict=True)]
         if not self.in_pieces:
-            rows = [f.rows(ids) for f, ids in zip(features, nodes, strict=True)]
             return [row_inputs(rows, self.device)]
-        return Pieces(once_per_object(features, Features.multiplied_out), nodes, self.device)
+        return Pieces(rows, [np.arange(len(ids)) for ids in nodes], self.device)
 
     def batches(self, train: LabelTarget, distils: bool) -> Iterable[StudentBatch]:
         """The batches of each epoch: of observed nodes, or of those with labels ``train``."""
@@ -139,9 +144,35 @@ class StudentData:
         (inputs,) = self.part("train")
         return [StudentBatch(inputs, own_rows(train), None, 1.0)]
 
+    def _features(self, graphs: Sequence[GraphData]) -> list[Features]:
+        features = once_per_object(graphs, self.propagated)
+        return once_per_object(features, _multiplied_out) if self.in_pieces else features
+
     def _rows(self, nodes: Sequence[IntArray]) -> Inputs:
         rows = [f.rows(ids) for f, ids in zip(self.features, nodes, strict=True)]
         return row_inputs(rows, self.device, self.width)
+
+
+def _multiplied_out(features: Features) -> Features:
+    """The features without an operator; dense as soon as this takes less memory.
+
+    On Coauthor CS more than half of the values are nonzero after four hops.
+    """
+    if features.operator is None:
+        return features
+    hop: Any = features.base
+    total: Any = None
+    for k, coefficient in enumerate(features.coefficients):
+        hop = _smaller(product(features.operator, hop)) if k else hop
+        if coefficient:
+            total = coefficient * hop if total is None else total + coefficient * hop
+    return Features(_smaller(total))
+
+
+def _smaller(matrix: Any) -> Any:
+    if not sp.issparse(matrix) or 2 * matrix.nnz < matrix.shape[0] * matrix.shape[1]:
+        return matrix
+    return matrix.toarray()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +191,11 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class StudentBatches:
-    """Mini-batches of nodes, in each epoch in another order, or one of as many as are sampled.
+    """Mini-batches of nodes, in each epoch in another order, or a single one that is drawn.
 
     ``nodes`` ``[m]`` of each replica are divided; ``classes`` and ``weights`` are of their labels,
-    with weight 0 where a node has none.
+    with weight 0 where a node has none. A single batch is drawn from each of the ``strata``, which
+    are positions in ``nodes``: those with labels, which are few, and the others.
     """
 
     data: StudentData
@@ -172,6 +204,7 @@ class StudentBatches:
     weights: Float[Tensor, "R m"]
     distils: bool
     orders: Sequence[np.random.Generator]
+    strata: Sequence[Sequence[IntArray]] = ()
 
     @staticmethod
     def of(data: StudentData, train: LabelTarget, distils: bool) -> StudentBatches:
@@ -179,43 +212,64 @@ class StudentBatches:
         orders = [generator(task.seed, "student batches") for task in data.tasks]
         if not distils:
             nodes = [task.seen.train for task in data.tasks]
-            return StudentBatches(data, nodes, train.classes, train.weights, False, orders)
+            strata = [[np.arange(len(own)) for own in nodes]]
+            return StudentBatches(data, nodes, train.classes, train.weights, False, orders, strata)
         nodes = [np.arange(len(task.observed)) for task in data.tasks]
         shape = (len(nodes), len(nodes[0]))
         classes = train.classes.new_zeros(shape).scatter_(1, train.rows, train.classes)
         weights = train.weights.new_zeros(shape).scatter_(1, train.rows, train.weights)
-        return StudentBatches(data, nodes, classes, weights, True, orders)
+        labelled = [task.seen.train for task in data.tasks]
+        others = [np.setdiff1d(all_, own) for all_, own in zip(nodes, labelled, strict=True)]
+        return StudentBatches(data, nodes, classes, weights, True, orders, [labelled, others])
 
     def __iter__(self) -> Iterator[StudentBatch]:
-        total, data = len(self.nodes[0]), self.data
-        if data.sampled is not None:
-            step = drawn = min(data.sampled, total)
-            orders = [order.choice(total, drawn, replace=False) for order in self.orders]
-        else:
-            step, drawn = data.batch_size or total, total
-            orders = [order.permutation(total) for order in self.orders]
-        for part in pieces(drawn, step):
+        if self.data.sampled is not None:
+            yield self._drawn(self.data.sampled)
+            return
+        total = len(self.nodes[0])
+        orders = [order.permutation(total) for order in self.orders]
+        for part in pieces(total, self.data.batch_size or total):
+            count = part.stop - part.start
             positions = [order[part] for order in orders]
-            yield self._batch(positions, (part.stop - part.start) / total)
+            yield self._batch(positions, count / total, torch.full((count,), total / count))
 
-    def _batch(self, positions: Sequence[IntArray], share: float) -> StudentBatch:
+    def _drawn(self, most: int) -> StudentBatch:
+        """At most so many nodes of each stratum, which stand for all of it."""
+        counts = [min(most, len(stratum[0])) for stratum in self.strata]
+        positions = [
+            np.concatenate(
+                [
+                    stratum[replica][order.choice(len(stratum[replica]), count, replace=False)]
+                    for stratum, count in zip(self.strata, counts, strict=True)
+                ]
+            )
+            for replica, order in enumerate(self.orders)
+        ]
+        scale = [
+            torch.full((count,), len(stratum[0]) / max(count, 1))
+            for stratum, count in zip(self.strata, counts, strict=True)
+        ]
+        return self._batch(positions, 1.0, torch.cat(scale))
+
+    def _batch(self, positions: Sequence[IntArray], share: float, scale: Tensor) -> StudentBatch:
         features, device = self.data.features, self.data.device
         window = self.data.processes.window(len(positions[0]))
         if window is not None:
             positions = [own[window.start : window.stop] for own in positions]
+            scale = scale[window.start : window.stop]
         rows = [
             f.rows(ids[own]) for f, ids, own in zip(features, self.nodes, positions, strict=True)
         ]
         if self.data.input_drop:  # so that its draws do not depend on who else has rows
             rows = [Features(f.dense()) for f in rows]
-        index = torch.from_numpy(np.stack(positions)).to(device)
+        index, scale = torch.from_numpy(np.stack(positions)).to(device), scale.to(device)
         labels = LabelTarget(
             torch.arange(index.shape[1], device=device).expand_as(index),
             self.classes.gather(1, index),
-            self.weights.gather(1, index) / share,
+            self.weights.gather(1, index) * scale,
         )
         inputs = row_inputs(rows, device)
-        return StudentBatch(inputs, labels, index if self.distils else None, share, window)
+        return StudentBatch(inputs, labels, index if self.distils else None, share, scale, window)
 
 
 def answers(model: Mlp, inputs: Iterable[Inputs]) -> Float[Tensor, "R n C"]:

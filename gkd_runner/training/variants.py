@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,21 +19,26 @@ RESAMPLES = 200
 """Bootstrap samples of a standard error, which they give to 5%."""
 
 
-def best_variant(task: Task, students: Sequence[Trained], select_by: str = "accuracy") -> Trained:
-    """The student to keep: the first, unless another is better by more than one standard error.
+def best_variant(
+    task: Task,
+    students: Sequence[Trained],
+    select_by: str = "accuracy",
+    fallbacks: Collection[int] = (),
+) -> Trained:
+    """The student with the best score on the validation nodes, which ``select_by`` names.
 
-    Each stands for its own best epoch on the validation nodes, and ``select_by`` names the metric.
-    Of several that are better by that much the best is kept, and of equal ones the one with the
-    smallest validation loss. Its facts list all of them, and its seconds are those of all.
-    Breiman et al. (1984) choose the simplest of several trees by the same rule.
+    The students at the positions ``fallbacks`` are kept only if they are better than all others by
+    more than one standard error. Breiman et al. (1984) choose the simplest of several trees by the
+    same rule. Each student stands for its own best epoch, and of equal ones the one with the
+    smallest validation loss is kept. Its facts list all of them, and its seconds are those of all.
     """
-    first, *others = students
-    ahead = []
-    for student in others:
+    usual = [one for number, one in enumerate(students) if number not in fallbacks]
+    best = first = max(usual, key=lambda student: _rank(student, select_by))
+    for number in fallbacks:
+        student = students[number]
         gain = _chosen_epoch(student).val(select_by) - _chosen_epoch(first).val(select_by)
         if gain > 0 and gain > standard_error(task, student, first, select_by):
-            ahead.append(student)
-    best = max(ahead, key=lambda student: _rank(student, select_by), default=first)
+            best = max(best, student, key=lambda one: _rank(one, select_by))
     facts = {**best.facts, "variants": [_facts(student, select_by) for student in students]}
     return replace(best, facts=facts, seconds=sum(student.seconds for student in students))
 

@@ -202,7 +202,7 @@ def test_a_student_learns_from_labels_and_soft_labels_in_the_shares_of_lambda(la
     room = classroom(graphs, teacher)
     method.prepare(room)
     model = Mlp(0.0, [6, 5, CLASSES], Initializer(SEEDS, "student initialisation"))
-    data = StudentData(room.tasks, [method.features(graph) for graph in graphs], CPU, 5)
+    data = StudentData(room.tasks, method.features, CPU, 5)
     student = model(data.observed).detach()
     rows = torch.stack([torch.from_numpy(task.split.train) for task in room.tasks])
     classes = torch.stack([torch.from_numpy(graph.labels[:4]) for graph in graphs])

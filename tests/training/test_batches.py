@@ -90,7 +90,7 @@ def test_a_sampled_epoch_is_one_step_on_an_estimate_of_the_whole_loss() -> None:
     _, lesson = lesson_of(settings, tasks, None)
     _, full = lesson_of(settings_of("method=infgrand"), tasks, None)
     ((whole, _),) = full.losses(1)
-    epochs = [list(lesson.losses(epoch)) for epoch in range(400)]
+    epochs = [list(lesson.losses(epoch)) for epoch in range(1600)]
     assert {len(steps) for steps in epochs} == {1}
     mean = torch.stack([steps[0].loss.detach() for steps in epochs]).mean(0)
     torch.testing.assert_close(mean, whole.detach(), rtol=0.02, atol=0)
