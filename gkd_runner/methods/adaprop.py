@@ -1,10 +1,11 @@
 """AdaProp: how far features are propagated, and whether the teacher counts, follows validation.
 
-A student is trained for each pair of candidates, 0 hops and labels alone among them, and the best on
-the validation nodes is kept. Without hops or without the teacher it must be better by more than one
-standard error, as both help on most graphs. So validation can fall back to a plain MLP. In an inductive run the soft labels of validation nodes are
-not learnt. They carry information from the neighbours of these nodes, and hidden nodes have no soft
-labels: learning them would make validation overrate raw features.
+A student is trained for each pair of candidates, 0 hops and labels alone among them, and the best
+on the validation nodes is kept. One without hops or without the teacher must be better by more
+than one standard error, as both help on most graphs. So validation can fall back to a plain MLP.
+In an inductive run the soft labels of validation nodes are not learnt. They carry information from
+the neighbours of these nodes, and hidden nodes have no soft labels: learning them would make
+validation overrate raw features.
 """
 
 from __future__ import annotations

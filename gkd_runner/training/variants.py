@@ -27,13 +27,13 @@ def best_variant(
 ) -> Trained:
     """The student with the best score on the validation nodes, which ``select_by`` names.
 
-    The students at the positions ``fallbacks`` are kept only if they are better than all others by
-    more than one standard error. Breiman et al. (1984) choose the simplest of several trees by the
+    The students at the positions ``fallbacks``, unless they are all, are kept only if they are
+    better than the others by more than one standard error. Breiman et al. (1984) choose the simplest of several trees by the
     same rule. Each student stands for its own best epoch, and of equal ones the one with the
     smallest validation loss is kept. Its facts list all of them, and its seconds are those of all.
     """
     usual = [one for number, one in enumerate(students) if number not in fallbacks]
-    best = first = max(usual, key=lambda student: _rank(student, select_by))
+    best = first = max(usual or students, key=lambda student: _rank(student, select_by))
     for number in fallbacks:
         student = students[number]
         gain = _chosen_epoch(student).val(select_by) - _chosen_epoch(first).val(select_by)

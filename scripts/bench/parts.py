@@ -1,4 +1,4 @@
-"""Work that a run does once: influence, hardness, the first layer's forms, the cache of teachers."""
+"""Work done once per run: influence, hardness, the first layer's forms, the cache of teachers."""
 
 from __future__ import annotations
 
