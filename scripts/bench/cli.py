@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from bench import large, scaling
+from bench import large, sampled, scaling
 from bench.clock import Effort, alternate
 from bench.commands import COMMANDS
 from bench.compare import compare
@@ -19,6 +19,7 @@ from bench.machine import describe_machine
 from bench.measure import PARTS, Measuring, Wanted, recorded
 from bench.page import write_page
 from bench.results import OURS, Key, Line, Results, load, merged
+from bench.sampled import SAMPLED
 from bench.scaling_plot import save_figure
 from bench.tables import show, show_comparison
 from bench.threads import THREADS
@@ -30,7 +31,7 @@ REAL = ("cora", "pubmed", "amazon-photo", "coauthor-cs", "coauthor-physics")
 DEFAULT = (*REAL, "start-up", "tracker")
 CHOICES = "choices"
 SCALING = "scaling"
-NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING, MEMORY)
+NAMED = (*NAMES, *COMMANDS, CHOICES, SCALING, MEMORY, SAMPLED)
 
 WIDTH = 140
 """Columns of tables that go to a file."""
@@ -114,7 +115,11 @@ def measured(names: Sequence[str], given: argparse.Namespace, console: Console) 
             _choices(device, results, console)
             continue
         if name == SCALING:
-            _scaling(given, device, results, console)
+            axes = scaling.measured(given.teachers, given.methods, given.axes, device, results)
+            _growing(name, axes, results, console)
+            continue
+        if name == SAMPLED:
+            _growing(name, sampled.measured(device, results), results, console)
             continue
         wanted = Wanted(
             given.parts,
@@ -149,12 +154,10 @@ def _commands(name: str, effort: Effort, results: Results, console: Console) -> 
             results.lines.append(Line.of(Key(name, command, OURS), "command", samples))
 
 
-def _scaling(
-    given: argparse.Namespace, device: torch.device, results: Results, console: Console
-) -> None:
-    with recorded(SCALING, "all", results, console), console.status("") as status:
-        for what in scaling.measured(given.teachers, given.methods, given.axes, device, results):
-            status.update(f"{SCALING}: {what}")
+def _growing(name: str, sizes: Iterable[str], results: Results, console: Console) -> None:
+    with recorded(name, "all", results, console), console.status("") as status:
+        for what in sizes:
+            status.update(f"{name}: {what}")
 
 
 def _choices(device: torch.device, results: Results, console: Console) -> None:

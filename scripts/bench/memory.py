@@ -9,9 +9,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.threads import set_threads
 
@@ -69,15 +70,21 @@ class Spent:
 
 def measure(request: Request) -> Spent:
     """Start the process. Raises ``CalledProcessError`` with its output if it fails."""
+    return Spent(**in_process("bench.memory", asdict(request)))
+
+
+def in_process(module: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON that ``python -m module`` prints last, given ``request`` as JSON."""
     paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.memory", json.dumps(asdict(request))],
+        [sys.executable, "-m", module, json.dumps(request)],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )
-    return Spent(**json.loads(done.stdout.splitlines()[-1]))
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 def _spent(request: Request) -> Spent:

@@ -70,7 +70,7 @@ def layer_sizes(config: TeacherConfig | StudentConfig, features: int, classes: i
 
 
 def teacher_pass(field: Sequence[IntArray], sizes: Sequence[int], gat: bool, trains: bool) -> Pass:
-    """The operations for the outputs of ``field[0]``; ``field[k]`` are the nodes within ``k`` edges.
+    """The operations for the outputs of ``field[0]``; ``field[k]`` has those within ``k`` edges.
 
     A convolution's product stands on the side of its propagation with fewer rows. An attention
     layer multiplies before it propagates, and its input has dropout.

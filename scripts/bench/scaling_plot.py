@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from bench import sampled
 from bench.large import AXES as MEMORY_AXES
 from bench.large import MEMORY
 from bench.results import Results
@@ -40,6 +41,9 @@ def panels(results: Results) -> list[Panel]:
         parts = curves(results, axis)
         scaled = {part: [(x, 1e3 * y) for x, y in points] for part, points in parts.items()}
         found.append(Panel(NAMES[axis], unit, scaled))
+    times, memory = sampled.curves(results)
+    found.append(Panel(sampled.AXIS, "CPU ms per epoch", times))
+    found.append(Panel(sampled.AXIS, "memory that the epochs take, MiB", memory))
     unit = "peak memory of a process, MiB"
     found += [Panel(axis, unit, memory_curves(results, axis)) for axis in MEMORY_AXES]
     return [panel for panel in found if panel.parts]
