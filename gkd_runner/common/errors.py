@@ -53,6 +53,10 @@ class RunError(GkdError):
     """A run that cannot be read back: missing, unfinished, or with files lost or changed."""
 
 
+class DamageError(GkdError):
+    """A file that is not as it was written; who reads it names it and says what to do."""
+
+
 class LaunchError(GkdError):
     """A launcher that could not run the cells of a sweep to their end."""
 

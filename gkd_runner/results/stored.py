@@ -1,4 +1,7 @@
-"""Finished runs as they stand on disk. Reading them needs no torch."""
+"""Finished runs as they stand on disk. Reading them needs no torch.
+
+``result.json`` has its own checksum and those of all other files of its run.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,29 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from gkd_runner.common.checksums import CHECKSUM, FILES, check_listed, check_seal
+from gkd_runner.common.errors import DamageError
 from gkd_runner.data.task import Replica
 from gkd_runner.options.metrics import BESIDE_ACCURACY, selecting_metric
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
+from gkd_runner.results.written import TEACHER_KEY, problems
 
-RESULT_FORMAT = 5
+RESULT_FILE = "result.json"
+
+RESULT_FORMAT = 6
 """Of ``result.json``; raised when its fields change."""
 
-READABLE = (4, RESULT_FORMAT)
-"""The formats that are read; runs of format 4 have recorded no metric beside accuracy."""
+UNSEALED = (4, 5)
+"""Formats without checksums, which are read all the same.
+
+Runs of format 4 have recorded no metric beside accuracy.
+"""
 
 DEPTH = 5
 """Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
@@ -41,14 +53,28 @@ class StoredRun:
     raw: Mapping[str, Any]
 
     @property
+    def is_sealed(self) -> bool:
+        """True if the run has checksums, as those of this version do."""
+        return CHECKSUM in self.raw
+
+    def check_file(self, name: str) -> None:
+        """Raise ``DamageError`` if the file of this name is not as the run wrote it.
+
+        Files of a run without checksums are not checked. Raises ``OSError`` for a file that cannot
+        be read.
+        """
+        if self.is_sealed:
+            check_listed(self.path, name, self.raw[FILES])
+
+    @property
     def teacher_keys(self) -> tuple[str, ...]:
         """The cached teacher of each of ``seeds``."""
-        return tuple(entry["teacher_key"] for entry in self.raw["seeds"])
+        return tuple(entry[TEACHER_KEY] for entry in self.raw["seeds"])
 
     def method_facts(self, result: SeedResult) -> Mapping[str, Any]:
         """The facts that the method recorded for one of ``seeds``."""
-        facts: Mapping[str, Any] = self.raw["method_facts"][self.seeds.index(result)]
-        return facts
+        facts: list[Mapping[str, Any]] = self.raw.get("method_facts", [])
+        return facts[self.seeds.index(result)] if facts else {}
 
     @property
     def select_by(self) -> str:
@@ -79,33 +105,72 @@ def output_dir_of(run: StoredRun) -> Path:
     return Path(folder.anchor, *folder.parts[1 : -DEPTH - 1])
 
 
+def student_file(seed: int) -> str:
+    """The name of the file of a seed's student."""
+    return f"student-{seed}.safetensors"
+
+
+def student_key(run_key: str, seed: int) -> str:
+    """The key of a student in its file."""
+    return f"{run_key}/{seed}"
+
+
 def read_run(path: Path) -> StoredRun | None:
     """The run in folder ``path``; ``None`` when it is not finished or cannot be read.
 
-    What cannot be read, because it is broken or of another version, is named in the log.
+    What cannot be read, because it is damaged or of another version, is named in the log.
     """
     try:
-        raw = json.loads((path / "result.json").read_text(encoding="utf-8"))
-        if raw["format"] not in READABLE:
-            logger.warning(
-                "%s has format %s, this version reads %s; run it again",
-                path / "result.json", raw["format"], " and ".join(map(str, READABLE)),
-            )  # fmt: skip
-            return None
-        seeds = tuple(_seed(entry) for entry in raw["seeds"])
-        where = (raw["key"], raw["identity"], raw["started"])
+        raw = _content(path / RESULT_FILE)
     except FileNotFoundError:
         return None
-    except (KeyError, TypeError, ValueError) as error:
-        logger.warning("%s is unreadable (%r); run it again", path / "result.json", error)
+    except DamageError as error:
+        logger.warning("%s cannot be used (%s); run it again", path / RESULT_FILE, error)
         return None
-    return StoredRun(path, *where, seeds, raw["seconds"], raw)
+    seeds = tuple(_seed(entry) for entry in raw["seeds"])
+    return StoredRun(path, raw["key"], raw["identity"], raw["started"], seeds, raw["seconds"], raw)
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """What ``result.json`` says, checked. Raises ``DamageError`` where it is damaged."""
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamageError(f"it is damaged: {error}") from error
+    version = raw.get("format") if isinstance(raw, dict) else None
+    if version not in (*UNSEALED, RESULT_FORMAT):
+        readable = ", ".join(map(str, (*UNSEALED, RESULT_FORMAT)))
+        raise DamageError(f"it has format {version!r}, this version reads {readable}")
+    if version == RESULT_FORMAT or CHECKSUM in raw:
+        check_seal(raw)
+    for problem in problems(raw):
+        raise DamageError(problem)
+    content: dict[str, Any] = raw
+    return content
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
 
 
 def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
-    """The finished runs in ``folder``, oldest first."""
-    runs = [read_run(path.parent) for path in folder.glob(f"{pattern}/result.json")]
-    return sorted((run for run in runs if run), key=lambda run: (run.started, run.path.name))
+    """The finished runs in ``folder``, oldest first; says once if some have no checksums."""
+    found = [read_run(path.parent) for path in folder.glob(f"{pattern}/{RESULT_FILE}")]
+    runs = [run for run in found if run]
+    if not all(run.is_sealed for run in runs):
+        warn_of_unsealed("runs of formats 4 and 5")
+    return sorted(runs, key=lambda run: (run.started, run.path.name))
+
+
+@cache
+def warn_of_unsealed(what: str) -> None:
+    """Say, the first time in this process, that files of earlier versions are not checked."""
+    logger.warning(
+        "%s: earlier versions wrote no checksums, so that damage goes unnoticed; run again with"
+        " rerun=true to have them", what,
+    )  # fmt: skip
 
 
 def trains_again(config: Config) -> bool:
@@ -155,7 +220,7 @@ def provenance(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 def _seed(raw: Mapping[str, Any]) -> SeedResult:
     fields = dict(raw)
-    del fields["teacher_key"]
+    del fields[TEACHER_KEY]
     return SeedResult(
         **fields
         | {

@@ -1,8 +1,12 @@
-"""The record of a run on disk: its epochs (JSONL), its result (JSON), its students, its graph."""
+"""The record of a run on disk: its epochs (JSONL), its result (JSON), its students, its graph.
+
+``result.json`` has the checksums of all files of the folder, and its own.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -12,21 +16,25 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from omegaconf import OmegaConf
-from safetensors.torch import save
 from torch import Tensor
 
+from gkd_runner.common.checksums import FILES, listing, sealed
+from gkd_runner.common.errors import DataError
 from gkd_runner.common.files import replacing
+from gkd_runner.common.tensor_files import Tensors, write_tensors
 from gkd_runner.data.graph import GraphData
-from gkd_runner.data.npz import save_npz
+from gkd_runner.data.npz import read_npz, save_npz
 from gkd_runner.options.schema import Config
-from gkd_runner.results.stored import cell_folder
+from gkd_runner.results.stored import RESULT_FILE, cell_folder, student_file, student_key
 from gkd_runner.training.fit import Epoch
+
+logger = logging.getLogger("gkd_runner")
 
 NUMBERS = re.compile(r"\[\n[\s\d,]+\]")
 """A list of whole numbers over several lines, in JSON: written on one, as a confusion matrix is."""
 
-GRAPH_FILE = "graph.npz"
-"""The graph in a run's folder."""
+CONFIG_FILE, METRICS_FILE, GRAPH_FILE = "config.yaml", "metrics.jsonl", "graph.npz"
+"""The files of a run's folder beside its students and its result."""
 
 
 class Record:
@@ -36,9 +44,9 @@ class Record:
         self.key = key
         self.started = datetime.now().astimezone()
         self.path = _new_folder(config, self.key, self.started)
-        (self.path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        (self.path / CONFIG_FILE).write_text(OmegaConf.to_yaml(config), encoding="utf-8")
         self._graphs = Path(config.output_dir).expanduser() / "cache" / "graphs"
-        self._metrics: TextIO = (self.path / "metrics.jsonl").open(
+        self._metrics: TextIO = (self.path / METRICS_FILE).open(
             "w",
             buffering=1,  # by line, so that a killed run keeps what it had
             encoding="utf-8",
@@ -53,9 +61,10 @@ class Record:
 
     def weights(self, seed: int, state: Mapping[str, Tensor]) -> None:
         """Save one seed's student."""
-        contiguous = {name: value.contiguous() for name, value in state.items()}
-        # bytes, as safetensors' own files can be read by their owner alone
-        (self.path / f"student-{seed}.safetensors").write_bytes(save(contiguous))
+        arrays = {name: value.numpy() for name, value in state.items()}
+        facts = {"seed": seed}
+        file = self.path / student_file(seed)
+        write_tensors(file, Tensors(arrays, facts), student_key(self.key, seed))
 
     def graph(self, graph: GraphData) -> None:
         """Save the graph as the models read it, so that the folder can be used anywhere.
@@ -64,7 +73,7 @@ class Record:
         """
         # graphs that differ in names alone have one fingerprint, but need files of their own
         stored = self._graphs / f"{graph.fingerprint}-{graph.names_fingerprint[:12]}.npz"
-        if not stored.is_file():
+        if not _holds(stored, graph):
             stored.parent.mkdir(parents=True, exist_ok=True)
             save_npz(graph, stored)
         target = self.path / GRAPH_FILE
@@ -74,15 +83,33 @@ class Record:
             shutil.copyfile(stored, target)
 
     def result(self, result: Mapping[str, Any]) -> None:
-        """Write ``result.json``."""
-        text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+        """Write ``result.json``, with the checksums of the files that are there."""
+        names = [path.name for path in self.path.iterdir() if path.name != RESULT_FILE]
+        written = sealed({**result, FILES: listing(self.path, names)})
+        text = json.dumps(written, indent=2, allow_nan=False) + "\n"
         text = NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
-        with replacing(self.path / "result.json") as part:
+        with replacing(self.path / RESULT_FILE) as part:
             part.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
         """Close the metrics, after success and after failure."""
         self._metrics.close()
+
+
+def _holds(stored: Path, graph: GraphData) -> bool:
+    """True if the file of an earlier run is whole and has this graph."""
+    if not stored.is_file():
+        return False
+    problem = "it has another graph"
+    try:
+        found = read_npz(stored, graph.name)
+        names = found.names_fingerprint == graph.names_fingerprint
+        if names and found.fingerprint == graph.fingerprint:  # as its name says
+            return True
+    except DataError as error:
+        problem = str(error)
+    logger.warning("%s is damaged (%s); writing it again", stored, problem)
+    return False
 
 
 def _new_folder(config: Config, key: str, started: datetime) -> Path:

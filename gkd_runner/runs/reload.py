@@ -1,8 +1,9 @@
 """Reads a finished run back, one seed at a time: its task, its student and its soft labels.
 
 Nothing is trained. The student needs nothing but the run's folder, wherever that lies; the soft
-labels need the cached teacher too. A graph or split that has changed since the run, or a teacher
-that is no longer cached, is an error and never gives a different number.
+labels need the cached teacher too. A file that is not as the run wrote it, a graph or split that
+has changed since the run, or a teacher that is no longer cached, is an error and never gives a
+different number. So is a student or teacher that scores otherwise than ``result.json`` says.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import OmegaConf
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from gkd_runner.common.errors import ConfigError, DataError, RunError
+from gkd_runner.common.errors import ConfigError, DamageError, DataError, RunError
+from gkd_runner.common.tensor_files import read_tensors
 from gkd_runner.config.typed import to_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
@@ -36,13 +36,23 @@ from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.options.schema import Config
 from gkd_runner.results.scores import SeedResult
 from gkd_runner.results.scoring import scores
-from gkd_runner.results.stored import StoredRun, output_dir_of, read_run
-from gkd_runner.runs.record import GRAPH_FILE
-from gkd_runner.training.cache import UNREADABLE, load_teacher, teacher_file
+from gkd_runner.results.stored import (
+    StoredRun,
+    output_dir_of,
+    read_run,
+    student_file,
+    student_key,
+    warn_of_unsealed,
+)
+from gkd_runner.runs.record import CONFIG_FILE, GRAPH_FILE
 from gkd_runner.training.soft_labels import SoftLabels
+from gkd_runner.training.stage import Trained
 from gkd_runner.training.student_data import StudentData, answers
+from gkd_runner.training.teacher_files import load_teacher, teacher_file
 
 CPU = torch.device("cpu")
+AGAIN = "run it again with rerun=true"
+
 TOLERANCE = 0.005
 """Largest change of accuracy that rounding on another device or torch version explains."""
 
@@ -120,7 +130,7 @@ def reload_student(
     path = Path(path).expanduser()
     run = _finished(path)
     result = _seed(run, seed)
-    config = _config(path, moved)
+    config = _config(run, moved)
     graph = _graph(run, config, moved)
     task = make_task(graph, config, *result.replica)
     if task.split.fingerprint != result.split_hash:
@@ -128,18 +138,25 @@ def reload_student(
             f"{path}: gkd-runner draws another split for seed {result.seed} now than it did for"
             " this run; run it again"
         )
-    state = _read_student(path, result.seed)
+    state = _read_student(run, result.seed)
     method = build_method(config.method).chosen(run.method_facts(result))
     student = _student_logits(method, config, task, state)
-    again = scores(task, student.observed, student.hidden)
-    allowed = max(TOLERANCE, 1.5 / result.test_nodes)  # of few nodes, one may flip by rounding
-    if abs(again.test - result.student.scores.test) > allowed:
-        raise RunError(
-            f"{path}: the student of seed {result.seed} scores {100 * again.test:.2f}% now and"
-            f" {100 * result.student.scores.test:.2f}% in result.json: its weights or the code have"
-            " changed since; run it again"
-        )
+    if problem := _differs("student", task, student, result):
+        raise RunError(f"{path}: {problem}: its weights or the code have changed since; {AGAIN}")
     return ReloadedStudent(run, config, method, result, task, state, student)
+
+
+def _differs(stage: str, task: Task, logits: Logits, result: SeedResult) -> str:
+    """Say how far the logits score otherwise than the run; empty if they do not."""
+    again = scores(task, logits.observed, logits.hidden).test
+    before: float = getattr(result, stage).scores.test
+    allowed = max(TOLERANCE, 1.5 / result.test_nodes)  # of few nodes, one may flip by rounding
+    if abs(again - before) <= allowed:
+        return ""
+    return (
+        f"the {stage} of seed {result.seed} scores {100 * again:.2f}% now and {100 * before:.2f}%"
+        " in result.json"
+    )
 
 
 def _finished(path: Path) -> StoredRun:
@@ -149,8 +166,23 @@ def _finished(path: Path) -> StoredRun:
         raise RunError(f"{path} is not finished: it has no result.json, which a run writes last")
     run = read_run(path)
     if run is None:
-        raise RunError(f"{path / 'result.json'} cannot be read by this version; run it again")
+        raise RunError(
+            f"{path / 'result.json'} is damaged or of another version, as the line above says;"
+            f" {AGAIN}"
+        )
+    if not run.is_sealed:
+        warn_of_unsealed(str(path))
     return run
+
+
+def _checked(run: StoredRun, name: str, instead: str = "") -> Path:
+    """The run's file of this name. Raises ``RunError`` if it is not as the run wrote it."""
+    file = run.path / name
+    try:
+        run.check_file(name)
+    except (OSError, DamageError) as error:
+        raise RunError(f"{file} is damaged ({error}); {instead}{AGAIN}") from error
+    return file
 
 
 def _not_a_run(path: Path) -> str:
@@ -175,8 +207,9 @@ def _seed(run: StoredRun, wanted: int | None) -> SeedResult:
     raise RunError(f"seed {wanted} is not in {run.path}, which has {listed}")
 
 
-def _config(path: Path, moved: Mapping[str, str]) -> Config:
-    stored: Any = OmegaConf.load(path / "config.yaml")
+def _config(run: StoredRun, moved: Mapping[str, str]) -> Config:
+    file = _checked(run, CONFIG_FILE)
+    stored: Any = OmegaConf.load(file)
     for option, value in moved.items():
         OmegaConf.update(stored, option, value)
     name = stored.protocol.name
@@ -184,8 +217,7 @@ def _config(path: Path, moved: Mapping[str, str]) -> Config:
         config = to_config(stored)
     except ConfigError as error:
         raise RunError(
-            f"{path / 'config.yaml'} does not fit this version ({'; '.join(error.mistakes)});"
-            " run it again"
+            f"{file} does not fit this version ({'; '.join(error.mistakes)}); {AGAIN}"
         ) from error
     config.protocol.name = name  # which names the changes already
     return config
@@ -198,7 +230,8 @@ def _graph(run: StoredRun, config: Config, moved: Mapping[str, str]) -> GraphDat
     """
     own = run.path / GRAPH_FILE
     if own.is_file() and not moved.keys() & {"data_dir", "dataset.path"}:
-        return _same_graph(run, read_npz(own, config.dataset.name))
+        instead = "give data_dir=... or dataset.path=... of the file that the run read, or "
+        return _same_graph(run, read_npz(_checked(run, GRAPH_FILE, instead), config.dataset.name))
     try:
         graph = load_dataset(config.dataset, config.protocol, config.data_dir)
     except DataError as error:
@@ -221,24 +254,38 @@ def _same_graph(run: StoredRun, graph: GraphData) -> GraphData:
 
 
 def soft_labels_of(reloaded: ReloadedStudent) -> SoftLabels:
-    """The soft labels of a reloaded student. Raises ``RunError`` if its teacher is not cached."""
+    """The soft labels of a reloaded student.
+
+    Raises ``RunError`` if its teacher is not cached, if the file is damaged, or if it scores
+    otherwise than the run's.
+    """
     run, config, result = reloaded.run, reloaded.config, reloaded.result
     key = run.teacher_keys[run.seeds.index(result)]
     file = _teacher_file(run, config, key)
-    problem = "is not there"
+    problem = f"the teacher of seed {result.seed}, {file}, is not there"
     if file.is_file():
         try:
-            teacher = load_teacher(file)
-        except UNREADABLE as error:
-            problem = f"is unreadable ({error})"
-        else:
+            teacher = load_teacher(file, key, sealed=run.is_sealed)
+            problem = _other_teacher(teacher, reloaded.task, result)
+        except (OSError, DamageError) as error:
+            problem = f"the teacher of seed {result.seed}, {file}, is damaged ({error})"
+        if not problem:
             return SoftLabels(teacher, key, cached=True, temperature=result.temperature)
     keep = " cache=use" if config.cache == "off" else ""
     raise RunError(
-        f"the teacher of seed {result.seed}, {file}, {problem}; give cache_dir=... if it lies"
-        " elsewhere, or train it anew by the command of the run with rerun=true:"
-        f" `{shlex.join(run.raw['command'])} rerun=true{keep}`"
+        f"{problem}; give cache_dir=... if it lies elsewhere, or train it anew by the command of"
+        f" the run with rerun=true: `{shlex.join(run.raw['command'])} rerun=true{keep}`"
     )
+
+
+def _other_teacher(teacher: Trained, task: Task, result: SeedResult) -> str:
+    """Say why the teacher cannot be the one of this seed; empty if it can."""
+    logits = Logits(teacher.observed_logits, teacher.hidden_logits)
+    shapes = [each.shape for each in (logits.observed, logits.hidden)]
+    expected = [(len(ids), task.graph.num_classes) for ids in (task.observed, task.hidden)]
+    if shapes != expected:
+        return f"the teacher of seed {result.seed} has logits of {shapes}, not of {expected}"
+    return _differs("teacher", task, logits, result)
 
 
 def _teacher_file(run: StoredRun, config: Config, key: str) -> Path:
@@ -248,12 +295,14 @@ def _teacher_file(run: StoredRun, config: Config, key: str) -> Path:
     return beside if beside.is_file() and not file.is_file() else file
 
 
-def _read_student(path: Path, seed: int) -> dict[str, Tensor]:
-    file = path / f"student-{seed}.safetensors"
+def _read_student(run: StoredRun, seed: int) -> dict[str, Tensor]:
+    name = student_file(seed)
+    file = _checked(run, name)
     try:
-        return load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"the student {file} cannot be read ({error}); run it again") from error
+        arrays, _ = read_tensors(file, student_key(run.key, seed), sealed=run.is_sealed)
+    except (OSError, DamageError) as error:
+        raise RunError(f"the student {file} is damaged ({error}); {AGAIN}") from error
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _student_logits(

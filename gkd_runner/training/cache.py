@@ -1,8 +1,8 @@
 """The cache of teachers: per seed, content-addressed, atomic, shared by concurrent jobs.
 
-A teacher is kept in ``<key>.safetensors``: its weights and logits as tensors, its history as JSON
-in the header. The key hashes everything that shaped the teacher, so a changed option, graph, split
-or line of code never reads a stale file.
+A teacher is kept in ``<key>.safetensors``. The key hashes everything that shaped the teacher, so a
+changed option, graph, split or line of code never reads a stale file. The file has its key and a
+checksum of its content; a teacher whose file is not as it was written is trained again.
 """
 
 from __future__ import annotations
@@ -17,23 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from gkd_runner.common.code import code_version
+from gkd_runner.common.errors import DamageError
 from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
 from gkd_runner.options.schema import SourceConfig, TeacherConfig, TrainingConfig
-from gkd_runner.training.fit import Epoch
 from gkd_runner.training.precomputed import shaping_options
 from gkd_runner.training.stage import Trained
+from gkd_runner.training.teacher_files import load_teacher, teacher_file, write_teacher
 
 logger = logging.getLogger("gkd_runner")
-
-UNREADABLE = (SafetensorError, KeyError, TypeError, json.JSONDecodeError)
-"""Exceptions that reading a broken file raises."""
 
 
 def teacher_key(
@@ -93,7 +89,10 @@ class TeacherCache:
             ):
                 lock = self._folder / f"{key}.lock"
                 locks.enter_context(held(lock, f"trains teacher {key[:12]}"))
-            stored = [teacher or self._read(key) for key, teacher in zip(keys, stored, strict=True)]
+            stored = [
+                teacher or self._read(key, warn=True)
+                for key, teacher in zip(keys, stored, strict=True)
+            ]
             missing = [position for position, teacher in enumerate(stored) if not teacher]
             trained = dict(zip(missing, train(missing) if missing else [], strict=True))
             for position, teacher in trained.items():
@@ -102,60 +101,24 @@ class TeacherCache:
         return [trained.get(p) or t for p, t in enumerate(stored)], hits  # type: ignore[misc]
 
     def holds(self, key: str) -> bool:
-        """True if the teacher of ``key`` would be read instead of trained."""
+        """True if the teacher of ``key`` would be read instead of trained, if its file is sound."""
         return self._mode == "use" and self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
         return teacher_file(self._folder, key)
 
-    def _read(self, key: str) -> Trained | None:
+    def _read(self, key: str, warn: bool = False) -> Trained | None:
+        """The stored teacher; ``None`` if there is none, or a damaged one."""
         path = self._path(key)
         if self._mode == "refresh" or not path.is_file():
             return None
         try:
-            return load_teacher(path)
-        except UNREADABLE as error:
-            logger.warning("%s is unreadable (%s); training that teacher anew", path, error)
-            path.unlink(missing_ok=True)
+            return load_teacher(path, key)
+        except DamageError as error:
+            if warn:
+                logger.warning("%s is damaged (%s); training that teacher again", path, error)
             return None
 
     def _write(self, key: str, teacher: Trained) -> None:
-        tensors = {
-            **teacher.state,
-            "logits.observed": torch.from_numpy(teacher.observed_logits.copy()),
-            "logits.hidden": torch.from_numpy(teacher.hidden_logits.copy()),
-        }
-        header = {
-            "seed": teacher.seed,
-            "best_epoch": teacher.best_epoch,
-            "history": [(*epoch[:4], *epoch.logged) for epoch in teacher.history],
-            "seconds": teacher.seconds,
-        }
         with replacing(self._path(key)) as part:
-            part.write_bytes(save(tensors, metadata={"teacher": json.dumps(header)}))
-
-
-def teacher_file(folder: Path, key: str) -> Path:
-    """The file of the teacher of ``key`` in the cache ``folder``."""
-    return folder / f"{key}.safetensors"
-
-
-def load_teacher(path: Path) -> Trained:
-    """The teacher in a file of the cache. Raises one of ``UNREADABLE`` for one that is broken."""
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["teacher"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    return Trained(
-        seed=header["seed"],
-        observed_logits=tensors.pop("logits.observed").numpy(),
-        hidden_logits=tensors.pop("logits.hidden").numpy(),
-        state=tensors,
-        best_epoch=header["best_epoch"],
-        history=[_epoch(row) for row in header["history"]],
-        seconds=header["seconds"],
-    )
-
-
-def _epoch(row: Sequence[Any]) -> Epoch:
-    """An epoch from its numbers, and the pairs of what it logged."""
-    return Epoch(*row[:4])._replace(logged=tuple(map(tuple, row[4:])))
+            write_teacher(part, key, teacher)

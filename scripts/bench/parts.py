@@ -16,8 +16,9 @@ from bench.workloads import Workload
 from gkd_runner.graph.batch import batch_graphs
 from gkd_runner.graph.hardness import edge_cosines, hardness
 from gkd_runner.graph.influence import node_influence
-from gkd_runner.training.cache import TeacherCache, load_teacher, teacher_file
+from gkd_runner.training.cache import TeacherCache
 from gkd_runner.training.stage import Trained
+from gkd_runner.training.teacher_files import load_teacher, teacher_file
 
 ONCE = Effort(rounds=1, epochs=3, seconds=20.0)
 """Turns of work that a run does once and that may take minutes."""
@@ -84,4 +85,4 @@ def store(teacher: Trained, folder: Path) -> None:
 
 def stored(folder: Path) -> Trained:
     """The teacher that ``store`` wrote."""
-    return load_teacher(teacher_file(folder, KEY))
+    return load_teacher(teacher_file(folder, KEY), KEY)
