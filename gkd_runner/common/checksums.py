@@ -45,8 +45,9 @@ def of_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
 
 
 def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """``data``, which is to be written as JSON, with the checksum of all its other entries."""
-    return {**data, CHECKSUM: _of_json(data)}
+    """``data`` as JSON will give it back, with the checksum of all its other entries."""
+    plain = json.loads(json.dumps(data))  # keys that are numbers become text, which sorts otherwise
+    return {**plain, CHECKSUM: _of_json(plain)}
 
 
 def check_seal(data: Mapping[str, Any]) -> None:

@@ -15,15 +15,16 @@ import onnx
 from safetensors.numpy import save
 from scipy.special import softmax
 
+from gkd_runner.common.checksums import FILES, listing, sealed
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.npz import save_npz
 from gkd_runner.exporting.card import write_card
 from gkd_runner.exporting.from_run import RunStudent, ensemble_of_run, student_of_run
-from gkd_runner.exporting.int8 import Int8, try_int8
+from gkd_runner.exporting.int8 import Int8, quantize, try_int8
 from gkd_runner.exporting.onnx_model import onnx_model
 from gkd_runner.exporting.serve_cost import serve_cost
-from gkd_runner.exporting.target import CARD_HASH, digest, replaced_when_complete
+from gkd_runner.exporting.target import replaced_when_complete
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.predict import folder as files
 from gkd_runner.predict import new_nodes
@@ -115,11 +116,14 @@ def export_run(
         _write_config(folder, facts)  # answering needs it
         facts |= _checked(student, folder, options.table)
         facts["chosen"] = _chosen_by(student) if options.seed is None else "by hand"
-        reduced = try_int8(student, folder) if options.int8 else None
+        reduced = None
+        if options.int8:
+            quantize(folder)
+            _write_config(folder, facts)  # which lists the new model
+            reduced = try_int8(student, folder)
         facts["int8"] = reduced.facts if reduced else None
         facts["latency"] = serve_cost(student, folder) if options.measures else None
         write_card(facts, folder / files.CARD)
-        facts[CARD_HASH] = digest(folder / files.CARD)
         _write_config(folder, facts)
     notes = tuple(_notes(student, facts, options, reduced))
     return Exported(target, facts, notes, earlier)
@@ -198,7 +202,10 @@ def _run_answers(student: RunStudent) -> FloatArray:
 
 
 def _write_config(folder: Path, facts: Mapping[str, Any]) -> None:
-    text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Write ``config.json``, with the checksums of the files that are there."""
+    names = [path.name for path in folder.iterdir() if path.name != files.CONFIG]
+    written = sealed({**facts, FILES: listing(folder, names)})
+    text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / files.CONFIG).write_text(text, encoding="utf-8")
 
 

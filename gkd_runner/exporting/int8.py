@@ -66,11 +66,15 @@ class Int8:
         )
 
 
-def try_int8(student: RunStudent, folder: Path) -> Int8:
-    """Quantise the exported model dynamically; keep it if it passes on validation nodes."""
-    path = folder / files.INT8_MODEL
+def quantize(folder: Path) -> None:
+    """Write the exported model a second time, dynamically quantised."""
     with _quiet():
-        quantize_dynamic(folder / files.MODEL, path, weight_type=QuantType.QInt8)
+        small = folder / files.INT8_MODEL
+        quantize_dynamic(folder / files.MODEL, small, weight_type=QuantType.QInt8)
+
+
+def try_int8(student: RunStudent, folder: Path) -> Int8:
+    """Keep the quantised model, which ``config.json`` lists, if it passes on validation nodes."""
     threads = torch.get_num_threads()
     plain = ExportedStudent(folder, threads)
     small = ExportedStudent(folder, threads, model=files.INT8_MODEL)
@@ -81,7 +85,7 @@ def try_int8(student: RunStudent, folder: Path) -> Int8:
     ratios = {size: before / after for size, (before, after) in times.items()}
     kept = loss <= TOLERANCE and min(ratios.values()) > 1
     if not kept:
-        path.unlink()
+        (folder / files.INT8_MODEL).unlink()
     return Int8(kept, loss, ratios)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,18 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gkd_runner.common.checksums import FILES, of_file
 from gkd_runner.common.errors import ConfigError
 from gkd_runner.predict import folder as files
 
-CARD_HASH = "card_sha256"
-"""The entry of ``config.json`` that tells an edited model card from the one that was written."""
+EARLIER_CARD = "card_sha256"
+"""The entry of ``config.json`` with the model card's checksum in folders of format 1."""
 
 _OTHER = "name another folder, or delete this one"
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_target(target: Path) -> None:
@@ -36,7 +31,8 @@ def check_target(target: Path) -> None:
         more = f" and {len(others) - 1} more" if others[1:] else ""
         raise ConfigError([f"{target} has {others[0]}{more}, not of an export; {_OTHER}"])
     card = target / files.CARD
-    if card.is_file() and digest(card) != facts.get(CARD_HASH):
+    written = facts.get(FILES, {}).get(files.CARD) or facts.get(EARLIER_CARD)
+    if card.is_file() and of_file(card) != written:
         raise ConfigError([f"{target}: its {files.CARD} is not as the export wrote it; {_OTHER}"])
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gkd_runner.common.checksums import FILES
 from gkd_runner.common.extras import require
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.npz import read_npz
 from gkd_runner.predict import folder as files
-from gkd_runner.predict.folder import PredictError, read_facts
+from gkd_runner.predict.folder import AGAIN, PredictError, check_file, read_facts
 from gkd_runner.predict.layers import Layer, layers_of
 from gkd_runner.predict.student import Student
 
@@ -22,7 +23,8 @@ from gkd_runner.predict.student import Student
 class ExportedStudent(Student):
     """Answers from the files that ``gkd-export`` wrote, without torch, teacher and cache.
 
-    Files are read when an answer first needs them.
+    Files are read when an answer first needs them, and checked before: one that is not as the
+    export wrote it is refused by a ``PredictError``.
 
     Args:
         folder: the exported folder. Raises ``PredictError`` if it is something else.
@@ -59,8 +61,11 @@ class ExportedStudent(Student):
 
     @cached_property
     def observed(self) -> npt.NDArray[np.bool_] | None:
-        path = self.folder / files.OBSERVED
-        return np.load(path, allow_pickle=False) if path.is_file() else None
+        if not self._is_written(files.OBSERVED):
+            return None
+        path = self._file(files.OBSERVED, "known nodes")
+        found: npt.NDArray[np.bool_] = np.load(path, allow_pickle=False)
+        return found
 
     @property
     def _has_graph(self) -> bool:
@@ -84,7 +89,11 @@ class ExportedStudent(Student):
     def _file(self, name: str, needed_by: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise PredictError(
-                f"{self.folder} lacks {name}, which {needed_by} need; export the run again"
-            )
+            raise PredictError(f"{self.folder} lacks {name}, which {needed_by} need; {AGAIN}")
+        check_file(self.folder, name, self.facts)
         return path
+
+    def _is_written(self, name: str) -> bool:
+        """True if the export wrote this file; format 1 does not tell of one that is gone."""
+        listed = self.facts.raw.get(FILES)
+        return (self.folder / name).is_file() if listed is None else name in listed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.common.errors import GkdError
+from gkd_runner.common.checksums import CHECKSUM, FILES, check_listed, check_seal
+from gkd_runner.common.errors import DamageError, GkdError
 from gkd_runner.predict.new_nodes import Recipe
 
 CONFIG, CARD, PREPROCESSING = "config.json", "README.md", "preprocessing.py"
@@ -20,8 +22,16 @@ WRITTEN = frozenset(
 """All files that an export may have."""
 
 MODEL_TYPE = "gkd_student"
-FORMAT = 1
+FORMAT = 2
 """Of ``config.json``; raised when its fields change their meaning."""
+
+UNSEALED = 1
+"""The format without checksums, which is read all the same."""
+
+logger = logging.getLogger("gkd_runner")
+
+
+AGAIN = "export the run again"
 
 
 class PredictError(GkdError):
@@ -64,20 +74,40 @@ def read_facts(folder: Path) -> Facts:
         raw = json.loads(path.read_text(encoding="utf-8"))
         kind, version = raw.get("model_type"), raw.get("format")
     except (ValueError, AttributeError) as error:
-        raise PredictError(f"{path} is damaged ({error}); export the run again") from error
+        raise PredictError(f"{path} is damaged ({error}); {AGAIN}") from error
     if kind != MODEL_TYPE:
         raise PredictError(
             f"{folder} is not an exported student: the model_type in its {CONFIG} is {kind!r}, not"
             f" {MODEL_TYPE!r}; make one with gkd-export"
         )
-    if version != FORMAT:
+    if version not in (UNSEALED, FORMAT):
         raise PredictError(
-            f"{path} has format {version}, this version reads {FORMAT}; export the run again"
+            f"{path} has format {version}, this version reads {UNSEALED} and {FORMAT}; {AGAIN}"
         )
     try:
+        if version == FORMAT or CHECKSUM in raw:
+            check_seal(raw)
+        else:
+            logger.warning(
+                "%s: earlier versions wrote no checksums, so that damage goes unnoticed; %s",
+                folder, AGAIN,
+            )  # fmt: skip
         return facts_of(raw)
-    except (KeyError, TypeError) as error:
-        raise PredictError(f"{path} is damaged (no {error}); export the run again") from error
+    except (DamageError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PredictError(f"{path} is damaged ({error}); {AGAIN}") from error
+
+
+def check_file(folder: Path, name: str, facts: Facts) -> None:
+    """Raise ``PredictError`` unless the file is as the export wrote it.
+
+    Files of format 1, which has no checksums, are not checked.
+    """
+    if CHECKSUM not in facts.raw:
+        return
+    try:
+        check_listed(folder, name, facts.raw[FILES])
+    except (DamageError, OSError) as error:
+        raise PredictError(f"{folder / name} is damaged ({error}); {AGAIN}") from error
 
 
 def _instead(folder: Path) -> str:

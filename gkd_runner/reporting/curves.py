@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gkd_runner.common.errors import DamageError
 from gkd_runner.reporting.series import FIELDS, records
+from gkd_runner.results.stored import METRICS_FILE, read_run
+
+logger = logging.getLogger("gkd_runner")
 
 POINTS = 40
 """Epochs shown of a curve at most."""
@@ -115,11 +120,23 @@ def thin(epochs: int, points: int = POINTS) -> np.ndarray:
 
 @cache
 def _metrics(folder: str) -> Metrics:
-    path = Path(folder) / "metrics.jsonl"
-    if not folder or not path.is_file():
+    path = Path(folder) / METRICS_FILE
+    if not folder or not path.is_file() or not _is_as_written(path):
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
     names = ["stage", "seed", "epoch", "val_accuracy"]
     entries = pd.DataFrame(map(json.loads, lines), columns=names).sort_values("epoch")
     by_seed = entries.groupby(["stage", "seed"])["val_accuracy"]
     return {(str(stage), int(seed)): list(values) for (stage, seed), values in by_seed}
+
+
+def _is_as_written(path: Path) -> bool:
+    """False if the run's metrics are damaged, which the log says."""
+    run = read_run(path.parent)
+    try:
+        if run is not None:
+            run.check_file(path.name)
+    except DamageError as error:
+        logger.warning("%s is damaged (%s); the report leaves its run's curves out", path, error)
+        return False
+    return True

@@ -23,7 +23,9 @@ from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
 from gkd_runner.results.written import TEACHER_KEY, problems
 
-RESULT_FILE = "result.json"
+RESULT_FILE, CONFIG_FILE, METRICS_FILE = "result.json", "config.yaml", "metrics.jsonl"
+GRAPH_FILE = "graph.npz"
+"""The files of a run's folder beside its students."""
 
 RESULT_FORMAT = 6
 """Of ``result.json``; raised when its fields change."""

@@ -25,16 +25,21 @@ from gkd_runner.common.tensor_files import Tensors, write_tensors
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import read_npz, save_npz
 from gkd_runner.options.schema import Config
-from gkd_runner.results.stored import RESULT_FILE, cell_folder, student_file, student_key
+from gkd_runner.results.stored import (
+    CONFIG_FILE,
+    GRAPH_FILE,
+    METRICS_FILE,
+    RESULT_FILE,
+    cell_folder,
+    student_file,
+    student_key,
+)
 from gkd_runner.training.fit import Epoch
 
 logger = logging.getLogger("gkd_runner")
 
 NUMBERS = re.compile(r"\[\n[\s\d,]+\]")
 """A list of whole numbers over several lines, in JSON: written on one, as a confusion matrix is."""
-
-CONFIG_FILE, METRICS_FILE, GRAPH_FILE = "config.yaml", "metrics.jsonl", "graph.npz"
-"""The files of a run's folder beside its students and its result."""
 
 
 class Record:

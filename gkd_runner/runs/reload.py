@@ -37,6 +37,8 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.scores import SeedResult
 from gkd_runner.results.scoring import scores
 from gkd_runner.results.stored import (
+    CONFIG_FILE,
+    GRAPH_FILE,
     StoredRun,
     output_dir_of,
     read_run,
@@ -44,7 +46,6 @@ from gkd_runner.results.stored import (
     student_key,
     warn_of_unsealed,
 )
-from gkd_runner.runs.record import CONFIG_FILE, GRAPH_FILE
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import Trained
 from gkd_runner.training.student_data import StudentData, answers

@@ -17,6 +17,7 @@ from support import LIVELY, called
 
 import gkd_runner
 from gkd_runner.cli.export import main
+from gkd_runner.common.checksums import sealed
 from gkd_runner.common.errors import ConfigError, RunError
 from gkd_runner.exporting import export, int8, serve_cost
 from gkd_runner.exporting.card import write_card
@@ -424,7 +425,7 @@ def test_several_runs_are_listed_newest_first(
         folder = tmp_path / "runs" / f"run-{day:02d}"
         folder.mkdir(parents=True)
         changed = {**stored, "started": f"2030-01-{day:02d}T00:00:00+00:00"}
-        (folder / "result.json").write_text(json.dumps(changed))
+        (folder / "result.json").write_text(json.dumps(sealed(changed)))
 
     done = called(monkeypatch, main, "gkd-export", tmp_path / "runs")
 

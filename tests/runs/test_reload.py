@@ -22,7 +22,7 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.scoring import scores
 from gkd_runner.runs.reload import reload_run, reload_student
 from gkd_runner.runs.train import train
-from tests.support import LIVELY, config, small_graph, small_run
+from tests.support import LIVELY, config, seal_again, small_graph, small_run
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,7 @@ def test_files_that_moved_are_found_where_they_are_said_to_be(
     shutil.copytree(old, tmp_path / "elsewhere")
     stored = (run_copy / "config.yaml").read_text().replace(str(old), str(tmp_path / "gone"))
     (run_copy / "config.yaml").write_text(stored)
+    seal_again(run_copy)
 
     with pytest.raises(RunError, match=r"gone/\w+\.safetensors, is not there; give cache_dir="):
         reload_run(run_copy)
@@ -126,7 +127,7 @@ def test_a_broken_teacher_file_is_named_and_left_alone(run_copy: Path, tmp_path:
     broken.parent.mkdir()
     broken.write_bytes(b"nothing")
 
-    with pytest.raises(RunError, match=r"is unreadable \(.*rerun=true"):
+    with pytest.raises(RunError, match=r"is damaged \(.*rerun=true"):
         reload_run(run_copy, moved={"cache_dir": str(broken.parent)})
     assert broken.read_bytes() == b"nothing"
 
@@ -141,7 +142,7 @@ def test_a_graph_that_is_not_the_runs_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match=r"the graph custom is not the one of this run .*data_dir="):
         reload_run(path, moved={"dataset.path": str(tmp_path / "mine.npz")})
-    (path / "graph.npz").unlink()
+    (path / "graph.npz").unlink()  # as for a run of an early version
     with pytest.raises(RunError, match=r"the graph custom is not the one of this run .*data_dir="):
         reload_run(path)
     (tmp_path / "mine.npz").unlink()
@@ -150,9 +151,7 @@ def test_a_graph_that_is_not_the_runs_is_refused(tmp_path: Path) -> None:
 
 
 def edited(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    result = json.loads((run / "result.json").read_text())
-    change(result)
-    (run / "result.json").write_text(json.dumps(result))
+    seal_again(run, change)
 
 
 def test_a_split_that_is_drawn_otherwise_now_is_refused(run_copy: Path) -> None:
@@ -165,13 +164,14 @@ def test_a_split_that_is_drawn_otherwise_now_is_refused(run_copy: Path) -> None:
 def test_a_result_of_another_version_is_refused(run_copy: Path) -> None:
     edited(run_copy, lambda result: result.update(format=1))
 
-    with pytest.raises(RunError, match=r"result\.json cannot be read by this version"):
+    with pytest.raises(RunError, match=r"result\.json is damaged or of another version"):
         reload_run(run_copy)
 
 
 def test_an_option_that_is_no_more_is_named(run_copy: Path) -> None:
     with (run_copy / "config.yaml").open("a") as file:
         file.write("old_option: 3\n")
+    seal_again(run_copy)
 
     with pytest.raises(RunError, match=r"config\.yaml does not fit this version \(old_option is"):
         reload_run(run_copy)
@@ -189,7 +189,9 @@ def test_a_student_that_scores_otherwise_than_its_run_says_is_refused(run_copy: 
 def test_a_student_that_is_gone_is_named(run_copy: Path) -> None:
     (run_copy / "student-3.safetensors").unlink()
 
-    with pytest.raises(RunError, match=r"the student .*student-3\.safetensors cannot be read"):
+    with pytest.raises(
+        RunError, match=r"student-3\.safetensors is damaged \(.*No such file.*run it again"
+    ):
         reload_run(run_copy)
 
 

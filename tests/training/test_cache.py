@@ -95,8 +95,8 @@ def made_up(seed: int) -> Trained:
         state={"weights.0": torch.from_numpy(rng.normal(size=(3, 2)))},
         observed_logits=rng.normal(size=(5, 2)).astype(np.float32),
         hidden_logits=np.empty((0, 2), dtype=np.float32),
-        best_epoch=seed,
-        history=[Epoch(1, 0.5, 0.25, 0.75)],
+        best_epoch=1,
+        history=[Epoch(1, 0.5, 0.25, 0.75, (("val_macro_f1", 0.5),))],
         seconds=1.5,
     )
 
@@ -174,7 +174,7 @@ def test_a_broken_file_is_named_and_trained_anew(
     store.get_or_train(["a"], trainer)
 
     assert trainer.calls == [[0]]
-    assert caplog.text.count("a.safetensors is unreadable") == 1
+    assert caplog.text.count("a.safetensors is damaged") == 1
     assert store.get_or_train(["a"], trainer)[1] == [True]
 
 

@@ -1,0 +1,349 @@
+"""Damage to any file that is read again is noticed, or changes no number."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from gkd_runner.common.errors import DamageError, GkdError
+from gkd_runner.data.npz import read_npz
+from gkd_runner.exporting.export import Options, export_run
+from gkd_runner.models.forms import DENSE, SPARSE, Decisions
+from gkd_runner.predict.exported import ExportedStudent
+from gkd_runner.reporting.curves import _metrics
+from gkd_runner.results.stored import read_run, read_runs, warn_of_unsealed
+from gkd_runner.runs.record import Record
+from gkd_runner.runs.reload import reload_run, reload_student, soft_labels_of
+from gkd_runner.runs.train import train
+from gkd_runner.training.cache import TeacherCache
+from gkd_runner.training.teacher_files import load_teacher
+from tests.support import config, seal_again
+
+FLIPS, CUTS = 16, 3
+"""Single bits that are flipped, and lengths that are kept, of each kind of file."""
+
+SIZE = ("dataset.nodes=120", "dataset.features=24", "protocol.train_per_class=5")
+SIZE += ("protocol.val_size=30", "protocol.test_size=50", "training.max_epochs=6")
+OPTIONS = (*SIZE, "method=infgrand", "setting=inductive", "seeds=[3,4]")
+
+
+@dataclass(frozen=True)
+class Written:
+    """The folders that a run and its export have left; their files are put right after each use."""
+
+    outputs: Path
+    run: Path
+    exported: Path
+
+    @property
+    def teachers(self) -> list[Path]:
+        """The cached teachers of the seeds 3 and 4."""
+        result = json.loads((self.run / "result.json").read_text())
+        folder = self.outputs / "cache" / "teachers"
+        return [folder / f"{seed['teacher_key']}.safetensors" for seed in result["seeds"]]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("written")
+    outputs = folder / "outputs"
+    run = train(config(*OPTIONS, f"output_dir={outputs}")).path
+    export_run(run, folder / "exported", Options(seed=3, measures=False))
+    shutil.copyfile(run / "graph.npz", run / "copy")  # the cache has a hard link to it
+    (run / "copy").replace(run / "graph.npz")
+    return Written(outputs, run, folder / "exported")
+
+
+def teacher(written: Written) -> object:
+    path = written.teachers[0]
+    found = load_teacher(path, path.stem)
+    tensors = {name: value.numpy().tobytes() for name, value in found.state.items()}
+    logits = found.observed_logits.tobytes(), found.hidden_logits.tobytes()
+    return tensors, logits, found.history, found.best_epoch, found.seed, found.seconds
+
+
+def student(written: Written) -> object:
+    found = reload_student(written.run, 3)
+    return found.student.all.tobytes(), found.result, found.config
+
+
+def result(written: Written) -> object:
+    run = read_run(written.run)
+    if run is None:
+        raise GkdError("which the log has named")
+    return run
+
+
+def curves(written: Written) -> object:
+    _metrics.cache_clear()
+    found = _metrics(str(written.run))
+    if not found:
+        raise GkdError("which the log has named")
+    return found
+
+
+def graph(written: Written) -> object:
+    """The graph that the next run has in its folder, whatever the shared file holds."""
+    record = Record(config(*OPTIONS, f"output_dir={written.outputs}"), "0" * 64)
+    known = read_npz(written.run / "graph.npz", "synthetic")
+    record.graph(known)
+    record.close()
+    found = read_npz(record.path / "graph.npz", "synthetic")
+    shutil.rmtree(record.path)
+    return found.fingerprint, found.names_fingerprint
+
+
+def answers(written: Written) -> object:
+    found = ExportedStudent(written.exported, threads=1)
+    known = found.predict_known(found.graph.ids).probabilities
+    return known.tobytes(), found.predict_all().probabilities.tobytes(), found.facts.classes
+
+
+def decisions(written: Written) -> object:
+    """Both forms give the same numbers, up to rounding; which one is known changes the time."""
+    found = Decisions()
+    found.remember_in(written.outputs / "cache" / "first-layers.json")
+    return set(found._known.values()) <= {SPARSE, DENSE}
+
+
+READERS: dict[str, tuple[Callable[[Written], Path], Callable[[Written], object]]] = {
+    "teacher": (lambda written: written.teachers[0], teacher),
+    "student": (lambda written: written.run / "student-3.safetensors", student),
+    "configuration": (lambda written: written.run / "config.yaml", student),
+    "graph of the run": (lambda written: written.run / "graph.npz", student),
+    "result": (lambda written: written.run / "result.json", result),
+    "metrics": (lambda written: written.run / "metrics.jsonl", curves),
+    "shared graph": (lambda w: next((w.outputs / "cache" / "graphs").glob("*.npz")), graph),
+    "exported facts": (lambda written: written.exported / "config.json", answers),
+    "exported model": (lambda written: written.exported / "model.onnx", answers),
+    "exported weights": (lambda written: written.exported / "model.safetensors", answers),
+    "exported graph": (lambda written: written.exported / "graph.npz", answers),
+    "exported table": (lambda written: written.exported / "propagated.npy", answers),
+    "exported mask": (lambda written: written.exported / "observed.npy", answers),
+}
+"""Per kind of file: where it is, and what is computed from it."""
+
+
+@pytest.fixture
+def held(request: pytest.FixtureRequest) -> Iterator[list[Path]]:
+    """Files to damage: those that a test puts into the list are put right after it."""
+    files: list[Path] = []
+    contents: dict[Path, bytes] = {}
+
+    class Held(list[Path]):
+        def append(self, path: Path) -> None:
+            contents.setdefault(path, path.read_bytes())
+            super().append(path)
+
+    yield (files := Held())
+    for path in files:
+        path.write_bytes(contents[path])
+
+
+def outcome(read: Callable[[Written], object], written: Written) -> object:
+    """What is read, or ``None`` if the damage is noticed; any other exception is a failure."""
+    try:
+        return read(written)
+    except GkdError as error:
+        assert str(error)
+        return None
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_flipped_bit_is_noticed_or_changes_nothing(
+    kind: str, written: Written, held: list[Path]
+) -> None:
+    place, read = READERS[kind]
+    path, rng = place(written), np.random.default_rng(len(kind))
+    held.append(path)
+    whole, before = path.read_bytes(), read(written)
+    noticed = 0
+    for bit in rng.choice(8 * len(whole), FLIPS, replace=False):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(damaged)
+        found = outcome(read, written)
+        assert found in (None, before), f"bit {bit} of {path.name}"
+        noticed += found is None
+    # result.json and config.json have spaces that mean nothing, the shared graph is mended
+    assert noticed > FLIPS / 2 or kind == "shared graph"
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_file_that_is_cut_short_is_noticed(kind: str, written: Written, held: list[Path]) -> None:
+    place, read = READERS[kind]
+    path = place(written)
+    held.append(path)
+    whole, before = path.read_bytes(), read(written)
+    for length in (0, *np.random.default_rng(1).integers(1, len(whole) - 1, CUTS)):
+        path.write_bytes(whole[:length])
+        expected = before if kind == "shared graph" else None
+        assert outcome(read, written) == expected, f"{length} bytes of {path.name}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "read"),
+    [
+        ("student-3.safetensors", "student-4.safetensors", student),
+        ("metrics.jsonl", "result.json", curves),
+        ("student-3.safetensors", "config.yaml", student),
+    ],
+)
+def test_swapped_files_of_a_run_are_noticed(
+    one: str, other: str, read: Callable[[Written], object], written: Written, held: list[Path]
+) -> None:
+    paths = [written.run / one, written.run / other]
+    for path in paths:
+        held.append(path)
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, reversed(contents), strict=True):
+        path.write_bytes(content)
+
+    assert outcome(read, written) is None
+
+
+def test_teachers_that_were_swapped_are_trained_again(
+    written: Written, held: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = written.teachers
+    expected = load_teacher(first, first.stem)
+    held.append(first)
+    first.write_bytes(second.read_bytes())
+
+    with pytest.raises(GkdError, match=rf"{first.stem}.* is damaged \(it is the file of"):
+        reload_run(written.run, 3)
+    asked: list[int] = []
+    store = TeacherCache(first.parent, "use")
+    (found,), hits = store.get_or_train(
+        [first.stem], lambda positions: asked.extend(positions) or [expected]
+    )
+
+    assert (asked, hits, found) == ([0], [False], expected)
+    assert caplog.text.count("is damaged (it is the file of") == 1
+    assert load_teacher(first, first.stem).history == expected.history
+
+
+def forged(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+    """Change the tensors and the facts of a teacher, and leave the checksum as it was."""
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(file.metadata()["gkd_runner"])
+    change(tensors, header["facts"])
+    path.write_bytes(save(tensors, {"gkd_runner": json.dumps(header)}))
+
+
+CHANGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
+    "sign": lambda tensors, _: tensors.update({"logits.observed": -tensors["logits.observed"]}),
+    "shape": lambda tensors, _: tensors.update({"logits.observed": tensors["logits.observed"].T}),
+    "dtype": lambda tensors, _: tensors.update(
+        {"logits.observed": tensors["logits.observed"].view(np.int32)}
+    ),
+    "NaN": lambda tensors, _: tensors["logits.observed"].__setitem__((0, 0), np.nan),
+    "name": lambda tensors, _: tensors.update(other=tensors.pop("logits.hidden")),
+    "best epoch": lambda _, facts: facts.update(best_epoch=99),
+    "history": lambda _, facts: facts["history"].pop(0),
+    "score": lambda _, facts: facts["history"][0].__setitem__(3, 7.0),
+    "seed": lambda _, facts: facts.update(seed=5),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_teacher_with_changed_content_is_refused(
+    change: str, written: Written, held: list[Path]
+) -> None:
+    path = written.teachers[0]
+    held.append(path)
+    forged(path, lambda tensors, facts: CHANGES[change](tensors, facts) and None)
+
+    with pytest.raises(DamageError):
+        load_teacher(path, path.stem)
+
+
+def test_a_teacher_that_scores_otherwise_than_its_run_says_is_refused(
+    written: Written, held: list[Path]
+) -> None:
+    held.append(written.run / "result.json")
+    before = reload_student(written.run, 3)
+
+    def worse(result: dict[str, Any]) -> None:
+        result["seeds"][0]["teacher"]["scores"]["test"] -= 0.2
+
+    seal_again(written.run, worse)
+    with pytest.raises(GkdError, match=r"the teacher of seed 3 scores .*% now and .*% in result"):
+        soft_labels_of(reload_student(written.run, 3))
+    assert soft_labels_of(before).teacher.seed == 3
+
+
+IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "score": lambda result: result["seeds"][0]["student"]["scores"].update(test=1.2),
+    "text": lambda result: result["seeds"][1]["student"]["scores"].update(val="0.8"),
+    "epoch": lambda result: result["seeds"][0]["student"].update(best_epoch=0),
+    "late": lambda result: result["seeds"][0]["teacher"].update(best_epoch=100),
+    "lost": lambda result: result["seeds"][0].pop("temperature"),
+    "extra": lambda result: result["seeds"][0].update(temprature=1.0),
+    "twice": lambda result: result["seeds"].append(result["seeds"][0]),
+    "none": lambda result: result["seeds"].clear(),
+    "list": lambda result: result.update(identity=[]),
+    "time": lambda result: result.update(started="yesterday"),
+    "counts": lambda result: result["seeds"][0]["student"]["confusion"][0].pop(),
+    "no key": lambda result: result["seeds"][0].pop("teacher_key"),
+}
+
+
+@pytest.mark.parametrize("change", IMPOSSIBLE)
+def test_an_impossible_result_is_named_and_not_used(
+    change: str, written: Written, held: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    held.append(written.run / "result.json")
+    seal_again(written.run, IMPOSSIBLE[change])
+
+    assert read_run(written.run) is None
+    assert caplog.text.count("result.json cannot be used (") == 1
+
+
+def test_a_run_of_an_earlier_version_is_read_and_said_to_have_no_checksums(
+    written: Written, held: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written.run / "result.json"
+    held.append(path)
+    expected = reload_student(written.run, 3).student.all
+    earlier = json.loads(path.read_text()) | {"format": 5}
+    del earlier["checksum"], earlier["files"]
+    path.write_text(json.dumps(earlier))
+    warn_of_unsealed.cache_clear()
+
+    for _ in range(2):
+        np.testing.assert_array_equal(reload_student(written.run, 3).student.all, expected)
+        assert len(read_runs(written.run.parent)) == 1
+    lines = [line for line in caplog.messages if "earlier versions wrote no checksums" in line]
+    assert [line.partition(":")[0] for line in lines] == [
+        str(written.run), "runs of formats 4 and 5",
+    ]  # fmt: skip
+    path.write_text(json.dumps({**earlier, "format": 6}))
+    assert read_run(written.run) is None
+
+
+def test_a_teacher_without_a_checksum_is_trained_again(
+    written: Written, held: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written.teachers[0]
+    held.append(path)
+    expected = load_teacher(path, path.stem)
+    with safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(file.metadata()["gkd_runner"])["facts"]
+    path.write_bytes(save(tensors, {"teacher": json.dumps(facts)}))
+
+    store = TeacherCache(path.parent, "use")
+    assert store.get_or_train([path.stem], lambda _: [expected])[1] == [False]
+    assert caplog.text.count("is damaged (it has no checksum, as earlier versions wrote it)") == 1
+    assert store.get_or_train([path.stem], lambda _: [expected])[1] == [True]
