@@ -118,23 +118,32 @@ def student_key(run_key: str, seed: int) -> str:
 
 
 def read_run(path: Path) -> StoredRun | None:
-    """The run in folder ``path``; ``None`` when it is not finished or cannot be read.
+    """The run in folder ``path``; ``None`` when it is not finished or cannot be used.
 
-    What cannot be read, because it is damaged or of another version, is named in the log.
+    What cannot be used, because it is damaged or of another version, is named in the log.
     """
     try:
-        raw = _content(path / RESULT_FILE)
+        return load_run(path)
     except FileNotFoundError:
         return None
     except DamageError as error:
-        logger.warning("%s cannot be used (%s); run it again", path / RESULT_FILE, error)
+        _warn_once(f"{path / RESULT_FILE} cannot be used ({error}); run it again")
         return None
+
+
+def load_run(path: Path) -> StoredRun:
+    """The run in folder ``path``.
+
+    Raises ``DamageError`` if its result is damaged or of another version, and ``FileNotFoundError``
+    if it is not finished.
+    """
+    raw = _content(path / RESULT_FILE)
     seeds = tuple(_seed(entry) for entry in raw["seeds"])
     return StoredRun(path, raw["key"], raw["identity"], raw["started"], seeds, raw["seconds"], raw)
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """What ``result.json`` says, checked. Raises ``DamageError`` where it is damaged."""
+    """What ``result.json`` says, checked."""
     try:
         raw = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
     except FileNotFoundError:
@@ -166,13 +175,18 @@ def read_runs(folder: Path, pattern: str = "*") -> list[StoredRun]:
     return sorted(runs, key=lambda run: (run.started, run.path.name))
 
 
-@cache
 def warn_of_unsealed(what: str) -> None:
     """Say, the first time in this process, that files of earlier versions are not checked."""
-    logger.warning(
-        "%s: earlier versions wrote no checksums, so that damage goes unnoticed; run again with"
-        " rerun=true to have them", what,
-    )  # fmt: skip
+    _warn_once(
+        f"{what}: earlier versions wrote no checksums, so that damage goes unnoticed; run again"
+        " with rerun=true to have them"
+    )
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """Log a warning that several steps of one command may come upon."""
+    logger.warning("%s", text)
 
 
 def trains_again(config: Config) -> bool:

@@ -39,9 +39,10 @@ from gkd_runner.results.scoring import scores
 from gkd_runner.results.stored import (
     CONFIG_FILE,
     GRAPH_FILE,
+    RESULT_FILE,
     StoredRun,
+    load_run,
     output_dir_of,
-    read_run,
     student_file,
     student_key,
     warn_of_unsealed,
@@ -163,14 +164,14 @@ def _differs(stage: str, task: Task, logits: Logits, result: SeedResult) -> str:
 def _finished(path: Path) -> StoredRun:
     if not (path / "config.yaml").is_file():
         raise RunError(f"{path} is not the folder of a run: {_not_a_run(path)}")
-    if not (path / "result.json").is_file():
-        raise RunError(f"{path} is not finished: it has no result.json, which a run writes last")
-    run = read_run(path)
-    if run is None:
+    try:
+        run = load_run(path)
+    except FileNotFoundError as error:
         raise RunError(
-            f"{path / 'result.json'} is damaged or of another version, as the line above says;"
-            f" {AGAIN}"
-        )
+            f"{path} is not finished: it has no {RESULT_FILE}, which a run writes last"
+        ) from error
+    except DamageError as error:
+        raise RunError(f"{path / RESULT_FILE} cannot be used ({error}); {AGAIN}") from error
     if not run.is_sealed:
         warn_of_unsealed(str(path))
     return run

@@ -20,7 +20,7 @@ from gkd_runner.exporting.export import Options, export_run
 from gkd_runner.models.forms import DENSE, SPARSE, Decisions
 from gkd_runner.predict.exported import ExportedStudent
 from gkd_runner.reporting.curves import _metrics
-from gkd_runner.results.stored import read_run, read_runs, warn_of_unsealed
+from gkd_runner.results.stored import _warn_once, read_run, read_runs
 from gkd_runner.runs.record import Record
 from gkd_runner.runs.reload import reload_run, reload_student, soft_labels_of
 from gkd_runner.runs.train import train
@@ -310,7 +310,7 @@ def test_a_run_of_an_earlier_version_is_read_and_said_to_have_no_checksums(
     earlier = json.loads(path.read_text()) | {"format": 5}
     del earlier["checksum"], earlier["files"]
     path.write_text(json.dumps(earlier))
-    warn_of_unsealed.cache_clear()
+    _warn_once.cache_clear()
 
     for _ in range(2):
         np.testing.assert_array_equal(reload_student(written.run, 3).student.all, expected)

@@ -164,7 +164,7 @@ def test_a_split_that_is_drawn_otherwise_now_is_refused(run_copy: Path) -> None:
 def test_a_result_of_another_version_is_refused(run_copy: Path) -> None:
     edited(run_copy, lambda result: result.update(format=1))
 
-    with pytest.raises(RunError, match=r"result\.json is damaged or of another version"):
+    with pytest.raises(RunError, match=r"result\.json cannot be used \(it has format 1, this"):
         reload_run(run_copy)
 
 
