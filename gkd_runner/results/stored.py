@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,9 @@ Runs of format 4 have recorded no metric beside accuracy.
 
 DEPTH = 5
 """Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
+
+FOLDER = re.compile(r"\d{8}-\d{6}-(?P<key>[0-9a-f]{8})(-[0-9a-f]{4})?")
+"""The name that a run gives its folder, which may be renamed: time and key."""
 
 logger = logging.getLogger("gkd_runner")
 
@@ -138,6 +142,9 @@ def load_run(path: Path) -> StoredRun:
     if it is not finished.
     """
     raw = _content(path / RESULT_FILE)
+    named = FOLDER.fullmatch(path.name)
+    if named and not raw["key"].startswith(named["key"]):
+        raise DamageError(f"it is the result of another run, of the key {raw['key'][:8]}")
     seeds = tuple(_seed(entry) for entry in raw["seeds"])
     return StoredRun(path, raw["key"], raw["identity"], raw["started"], seeds, raw["seconds"], raw)
 

@@ -202,6 +202,17 @@ def test_swapped_files_of_a_run_are_noticed(
     assert outcome(read, written) is None
 
 
+def test_the_result_of_another_run_is_noticed(
+    written: Written, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "20300101-000000-01234567"
+    shutil.copytree(written.run, other)
+
+    assert read_run(other) is None
+    assert "it is the result of another run, of the key " in caplog.text
+    assert read_run(other.rename(tmp_path / "renamed")) is not None
+
+
 def test_teachers_that_were_swapped_are_trained_again(
     written: Written, hold: Hold, caplog: pytest.LogCaptureFixture
 ) -> None:
