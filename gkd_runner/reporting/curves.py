@@ -14,7 +14,7 @@ import pandas as pd
 
 from gkd_runner.common.errors import DamageError
 from gkd_runner.reporting.series import FIELDS, records
-from gkd_runner.results.stored import METRICS_FILE, read_run
+from gkd_runner.results.stored import METRICS_FILE, load_run
 
 logger = logging.getLogger("gkd_runner")
 
@@ -131,12 +131,12 @@ def _metrics(folder: str) -> Metrics:
 
 
 def _is_as_written(path: Path) -> bool:
-    """False if the run's metrics are damaged, which the log says."""
-    run = read_run(path.parent)
+    """False if the run's metrics, or the checksums of its files, are damaged, which is said."""
     try:
-        if run is not None:
-            run.check_file(path.name)
+        load_run(path.parent).check_file(path.name)
+    except FileNotFoundError:  # no result.json, so that there is nothing to compare with
+        return True
     except DamageError as error:
-        logger.warning("%s is damaged (%s); the report leaves its run's curves out", path, error)
+        logger.warning("%s: its curves are left out, as it is damaged (%s)", path, error)
         return False
     return True

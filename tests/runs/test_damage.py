@@ -105,7 +105,13 @@ def graph(written: Written) -> object:
 def answers(written: Written) -> object:
     found = ExportedStudent(written.exported, threads=1)
     known = found.predict_known(found.graph.ids).probabilities
-    return known.tobytes(), found.predict_all().probabilities.tobytes(), found.facts.classes
+    weights = [array.tobytes() for layers in found.models for layer in layers for array in layer]
+    return (
+        known.tobytes(),
+        found.predict_all().probabilities.tobytes(),
+        weights,
+        found.facts.classes,
+    )
 
 
 READERS: dict[str, tuple[Callable[[Written], Path], Callable[[Written], object]]] = {
