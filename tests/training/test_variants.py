@@ -300,4 +300,5 @@ def test_a_fallback_has_no_dropout_on_its_features() -> None:
         for value in (0, 0.5)
     )  # fmt: skip
     for ours, theirs in zip(one, other, strict=True):
-        assert ours.history == theirs.history
+        losses = [[epoch.loss for epoch in student.history] for student in (ours, theirs)]
+        np.testing.assert_allclose(*losses, rtol=1e-4)
