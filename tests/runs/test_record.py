@@ -10,6 +10,7 @@ import pytest
 import torch
 from support import config, small_graph
 
+from gkd_runner.common.checksums import check_seal
 from gkd_runner.results.key import config_key
 from gkd_runner.runs.record import Record
 from gkd_runner.training.fit import Epoch
@@ -80,7 +81,10 @@ def test_each_class_of_a_confusion_matrix_has_a_line_of_result_json(tmp_path: Pa
     record.close()
 
     text = (record.path / "result.json").read_text()
-    assert json.loads(text) == result
+    read = json.loads(text)
+    assert {name: read[name] for name in result} == result
+    check_seal(read)
+    assert set(read["files"]) == {"config.yaml", "metrics.jsonl"}
     assert "    [ 12, 3 ],\n    [ 0, 40 ]\n" in text
 
 
