@@ -31,7 +31,8 @@ def check_target(target: Path) -> None:
         more = f" and {len(others) - 1} more" if others[1:] else ""
         raise ConfigError([f"{target} has {others[0]}{more}, not of an export; {_OTHER}"])
     card = target / files.CARD
-    written = facts.get(FILES, {}).get(files.CARD) or facts.get(EARLIER_CARD)
+    listed = facts.get(FILES)
+    written = listed.get(files.CARD) if isinstance(listed, dict) else facts.get(EARLIER_CARD)
     if card.is_file() and of_file(card) != written:
         raise ConfigError([f"{target}: its {files.CARD} is not as the export wrote it; {_OTHER}"])
 
