@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -44,9 +45,12 @@ class Checker:
         custom = any(value == "custom" or is_file_choice("dataset", value) for value in datasets)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
-        composed = self._compose([o for o in sound if o.key_or_group in self._groups])
-        options = [o for o in sound if o.key_or_group not in self._groups]
         mistakes = [problem for problem in problems if problem]
+        try:
+            composed = self._compose([o for o in sound if o.key_or_group in self._groups])
+        except HydraException as error:  # of groups that a folder of the user's adds
+            return None, [*mistakes, str(error).partition("\n")[0]]
+        options = [o for o in sound if o.key_or_group not in self._groups]
         mistakes += [problem for option in options if (problem := _set(composed, option))]
         try:
             return to_config(composed), mistakes
@@ -71,8 +75,9 @@ class Checker:
             return f"{override.input_line} removes what every job needs; leave it out"
         if override.package is not None:
             return f"{override.input_line} moves a group, and every option has its place; leave @ out"
-        if key in self._groups and override.is_force_add():
-            return f"{override.input_line}: write {(override.input_line or '').lstrip('+')}"
+        if key in GROUPS and (override.is_add() or override.is_force_add()):
+            plain = (override.input_line or "").lstrip("+")
+            return f"{override.input_line}: every job has a {key}; write {plain}"
         if key in self._groups:
             return _choice(override, self._groups[key])
         if key == "dataset.family":
