@@ -74,7 +74,9 @@ class Checker:
         if override.is_delete():
             return f"{override.input_line} removes what every job needs; leave it out"
         if override.package is not None:
-            return f"{override.input_line} moves a group, and every option has its place; leave @ out"
+            return (
+                f"{override.input_line} moves a group from its place; leave out @ and what follows"
+            )
         if key in GROUPS and (override.is_add() or override.is_force_add()):
             plain = (override.input_line or "").lstrip("+")
             return f"{override.input_line}: every job has a {key}; write {plain}"

@@ -129,5 +129,5 @@ def starting(task: Callable[..., Any]) -> Iterator[None]:
             raise
         reason = str(error.__cause__ or error).partition("\n")[0] or type(error).__name__
         raise ConfigError(
-            [f"Hydra cannot start the job: {reason}; look at the options that begin with hydra or +"]
+            [f"Hydra cannot start the job: {reason}; mend the options that begin with hydra or +"]
         ) from error

@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gkd_runner.common.errors import ConfigError, DataError, RunError
-from gkd_runner.config.typed import to_config
+from gkd_runner.common.errors import DataError, RunError
+from gkd_runner.config.stored import read_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz
@@ -120,7 +119,7 @@ def reload_student(
     path = Path(path).expanduser()
     run = _finished(path)
     result = _seed(run, seed)
-    config = _config(path, moved)
+    config = read_config(path / "config.yaml", moved)
     graph = _graph(run, config, moved)
     task = make_task(graph, config, *result.replica)
     if task.split.fingerprint != result.split_hash:
@@ -173,22 +172,6 @@ def _seed(run: StoredRun, wanted: int | None) -> SeedResult:
             return result
     listed = ", ".join(str(result.seed) for result in run.seeds)
     raise RunError(f"seed {wanted} is not in {run.path}, which has {listed}")
-
-
-def _config(path: Path, moved: Mapping[str, str]) -> Config:
-    stored: Any = OmegaConf.load(path / "config.yaml")
-    for option, value in moved.items():
-        OmegaConf.update(stored, option, value)
-    name = stored.protocol.name
-    try:
-        config = to_config(stored)
-    except ConfigError as error:
-        raise RunError(
-            f"{path / 'config.yaml'} does not fit this version ({'; '.join(error.mistakes)});"
-            " run it again"
-        ) from error
-    config.protocol.name = name  # which names the changes already
-    return config
 
 
 def _graph(run: StoredRun, config: Config, moved: Mapping[str, str]) -> GraphData:
