@@ -146,9 +146,9 @@ def read_failures(folder: Path) -> list[Failure]:
 
 def _failure(raw: dict[str, Any], log: Path) -> Failure:
     """The failure that ``raw`` records. Raises ``KeyError``, ``TypeError`` or ``ValueError``."""
-    names = dict.fromkeys(NAMES, "") | raw["identity"]
+    names = {name: raw["identity"][name] for name in NAMES}
     if not all(isinstance(text, str) for text in (*names.values(), raw["cause"], raw["time"])):
         raise TypeError("names, cause and time are texts")
     datetime.fromisoformat(raw["time"])
     seeds = tuple(int(seed) for seed in raw["seeds"])
-    return Failure(int(raw["number"]), raw["identity"], seeds, raw["cause"], raw["time"], log)
+    return Failure(int(raw["number"]), names, seeds, raw["cause"], raw["time"], log)

@@ -17,7 +17,7 @@ from gkd_runner.reporting.provenance import read_all_failures
 from gkd_runner.reporting.render import write_tables
 from gkd_runner.reporting.series import series_of
 from gkd_runner.results.compare import compare
-from gkd_runner.results.frame import COLUMNS, ReportError, load_runs, to_csv
+from gkd_runner.results.frame import COLUMNS, ReportError, load_runs, read_csv, to_csv
 from gkd_runner.studies import STUDIES
 from gkd_runner.sweeps.folder import begin, read_failures, read_sweep
 from gkd_runner.sweeps.trials import open_study
@@ -43,7 +43,7 @@ def test_a_damaged_table_of_runs_is_refused(tmp_path: Path) -> None:
     for content in damaged(whole, 150):
         path.write_bytes(content)
         try:
-            runs = load_runs([path])
+            runs = read_csv(path)
         except ReportError as error:
             one_line(error, path)
         else:
@@ -59,7 +59,7 @@ def test_a_table_of_runs_that_was_cut_off_within_a_line_is_refused(tmp_path: Pat
         if content.endswith(b"\n"):
             continue
         with pytest.raises(ReportError) as refused:
-            load_runs([path])
+            read_csv(path)
         one_line(refused.value, path)
 
 
