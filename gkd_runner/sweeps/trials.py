@@ -5,6 +5,7 @@ Needs Optuna, the extra ``search``.
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gkd_runner.common.errors import GkdError, on_one_line
 from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
-from gkd_runner.common.reading import reading
+from gkd_runner.common.reading import reading, whole_lines
 from gkd_runner.config.build import compose
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.stored import read_run
@@ -50,12 +51,18 @@ def open_study(path: Path) -> optuna.Study:
     Half a last line, which a killed process leaves behind, is removed. Raises ``UnreadableError``
     for a file that is damaged elsewhere.
     """
-    _end_last_line(path)
-    with reading(path, "move it away, its runs are found again"):
+    remedy = "move it away, its runs are found again"
+    if path.is_file():
+        _end_last_line(path)
+        with reading(path, remedy):
+            for line in whole_lines(path):
+                json.loads(line)
+    with reading(path, remedy):
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-        study = optuna.create_study(
-            storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
-        )
+    study = optuna.create_study(
+        storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
+    )
+    with reading(path, remedy):
         for trial in study.trials:
             _check(trial)
     for trial in study.get_trials(states=[TrialState.RUNNING]):
@@ -65,7 +72,7 @@ def open_study(path: Path) -> optuna.Study:
 
 def _end_last_line(path: Path) -> None:
     """Leave out what follows the last line break: the next trial would be written behind it."""
-    content = path.read_bytes() if path.is_file() else b""
+    content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         logger.warning("%s: its last line was cut off and is left out", path)
