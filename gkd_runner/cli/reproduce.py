@@ -14,8 +14,8 @@ EPILOG = """\
   gkd-reproduce infgrand --datasets cora,citeseer --dry-run
   gkd-reproduce common --max-width 256
 
-infgrand, hgmd and glnn are the papers' tables; common compares mlp, glnn, hgmd-weight, hgmd-mixup
-and infgrand on the very same teachers. Interrupted and started again it goes on; several at once
+infgrand, hgmd and glnn are the papers' tables; common compares all methods on the very same
+teachers. Interrupted and started again it goes on; several at once
 share the work. Options of gkd-train may follow and go to every cell: calibration=none.
 """
 

@@ -25,10 +25,10 @@ INDUCTIVE = "inductive"
 def write_card(facts: Mapping[str, Any], path: Path) -> None:
     """Write the model card (``README.md``) for ``config.json``'s ``facts``."""
     loader = FileSystemLoader(TEMPLATE.parent)
-    environment = Environment(
+    environment = Environment(  # noqa: S701  # Markdown, not HTML
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True,
-    )  # fmt: skip  # Markdown, not HTML
+    )  # fmt: skip
     environment.filters |= {"percent": percent, "micro": micro, "size": size}
     text = environment.get_template(TEMPLATE.name).render(**facts, **_derived(facts))
     path.write_text(text, encoding="utf-8")

@@ -1,8 +1,10 @@
 """AdaProp: how far features are propagated, and whether the teacher counts, follows validation.
 
 A student is trained for each pair of candidates, 0 hops and labels alone among them, and the best
-on the validation nodes is kept. One without hops or without the teacher must be better by more
-than one standard error, as both help on most graphs. So validation can fall back to a plain MLP.
+on the validation nodes is kept. A fallback, without hops or without the teacher, must be better by
+more than one standard error, as both help on most graphs; it has no dropout on its features. So
+validation can fall back to a plain MLP.
+
 In an inductive run the soft labels of validation nodes are not learnt. They carry information from
 the neighbours of these nodes, and hidden nodes have no soft labels: learning them would make
 validation overrate raw features.
@@ -19,7 +21,7 @@ from gkd_runner.common.lazy import torch
 from gkd_runner.common.probabilities import negative_entropy
 from gkd_runner.methods.base import Classroom, Method
 from gkd_runner.methods.objective import SoftTarget
-from gkd_runner.options.schema import MethodConfig, option
+from gkd_runner.options.schema import MethodConfig, StudentConfig, option
 
 
 @dataclass
@@ -62,6 +64,9 @@ class AdaProp(Method[AdaPropConfig]):
     @property
     def is_fallback(self) -> bool:
         return self.config.propagation_hops == 0 or self.config.lam == 1
+
+    def student(self, student: StudentConfig) -> StudentConfig:
+        return replace(student, input_dropout=0.0) if self.is_fallback else student
 
     def chosen(self, facts: Mapping[str, Any]) -> AdaProp:
         return self._variant(facts["propagation_hops"], facts["lam"])

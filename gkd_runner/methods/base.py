@@ -25,7 +25,7 @@ from gkd_runner.graph.propagation import Propagation
 from gkd_runner.methods.aggregate import Aggregator
 from gkd_runner.methods.objective import SoftTarget
 from gkd_runner.models.streams import Streams, uniform_numbers
-from gkd_runner.options.schema import MethodConfig
+from gkd_runner.options.schema import MethodConfig, StudentConfig
 
 ConfigT = TypeVar("ConfigT", bound=MethodConfig)
 
@@ -179,6 +179,10 @@ class Method(ABC, Generic[ConfigT]):
     def is_fallback(self) -> bool:
         """True if, among variants, its student must be clearly better on validation to be kept."""
         return False
+
+    def student(self, student: StudentConfig) -> StudentConfig:
+        """The options of the student that is trained, which a variant may change."""
+        return student
 
     def chosen(self, facts: Mapping[str, Any]) -> Method[ConfigT]:
         """The one of ``variants`` whose student was kept, by its recorded ``facts``."""

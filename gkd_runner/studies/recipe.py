@@ -22,19 +22,28 @@ from gkd_runner.studies.sweep import FORM, places, record, run_cases, wide
 from gkd_runner.studies.wording import percent, study_table
 
 PARTS: dict[str, dict[str, str]] = {
-    "2 hops": {"method.propagation_hops": "2"},
+    "4 hops": {"method.propagation_hops": "4"},
     "8 hops": {"method.propagation_hops": "8"},
     "dropout on features": {"student.input_dropout": "0.5"},
-    "labels": {"method.lam": "0.3"},
-    "soft labels of temperature 1": {"method.tau": "1.0"},
-    "two layers": {"student.num_layers": "2"},
+    "labels": {"method.lam": "0.1"},
+    "soft labels of temperature 1.5": {"method.tau": "1.5"},
+    "two layers, learning rate 0.01": {
+        "student.num_layers": "2",
+        "student.learning_rate": "0.01",
+    },
     "sampled nodes": {"student.sampled_nodes": "1000"},
     "no calibration": {"calibration": "none"},
 }
 """Options of the parts that a method may get."""
 
-TOGETHER = ("8 hops", "dropout on features", "two layers")
-"""The parts of the recipe, which every method also gets together."""
+TOGETHER = (
+    "4 hops",
+    "dropout on features",
+    "soft labels of temperature 1.5",
+    "two layers, learning rate 0.01",
+    "sampled nodes",
+)
+"""The parts of ``OURS``, which every method also gets together."""
 
 RECEIVERS = ("glnn", "krd", "hgmd-weight", "infgrand")
 """Published methods that get the parts together; ``PLAIN`` gets them one by one, too."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from gkd_runner.common.errors import ConfigError, nearest
 from gkd_runner.config.command_line import Cell, check_command_line, check_trained
 from gkd_runner.config.rules import check_together
+from gkd_runner.methods import METHODS
 from gkd_runner.options.schema import Config
 
 
@@ -39,11 +40,11 @@ TARGETS = {
         "transductive,inductive", "0-9",
     ),
     "common": Target(
-        "infgrand", "common", "mlp,glnn,hgmd-weight,hgmd-mixup,infgrand", SMALL, "gcn,sage,gat",
-        "transductive,inductive", "2022-2026",
+        "infgrand", "common", ",".join(METHODS), f"{SMALL},amazon-computers", "gcn,sage,gat",
+        "transductive,inductive", "0-9",
     ),
 }  # fmt: skip
-"""``common``: several methods on the very same teachers, under InfGraND's protocol."""
+"""``common``: all methods on the very same teachers, under InfGraND's protocol."""
 
 
 def target_cells(

@@ -184,7 +184,7 @@ def _train(
 
     method.prepare(Classroom(tasks, logits, config.training.max_epochs, answer))
     init = Initializer(seeds, "student initialisation")
-    model = build_student(config.student, graphs[0].num_features, classes, init)
+    model = build_student(method.student(config.student), graphs[0].num_features, classes, init)
     model = model.to(device)
     streams = Streams(seeds, "student dropout", device)
     lesson = StudentLesson(model, method, data, streams, config.training.select_by)

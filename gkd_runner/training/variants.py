@@ -28,9 +28,10 @@ def best_variant(
     """The student with the best score on the validation nodes, which ``select_by`` names.
 
     The students at the positions ``fallbacks``, unless they are all, are kept only if they are
-    better than the others by more than one standard error. Breiman et al. (1984) choose the simplest of several trees by the
-    same rule. Each student stands for its own best epoch, and of equal ones the one with the
-    smallest validation loss is kept. Its facts list all of them, and its seconds are those of all.
+    better than the others by more than one standard error. Breiman et al. (1984) choose the
+    simplest of several trees by the same rule. Each student stands for its own best epoch, and of
+    equal ones the one with the smallest validation loss is kept. Its facts list all of them, and
+    its seconds are those of all.
     """
     usual = [one for number, one in enumerate(students) if number not in fallbacks]
     best = first = max(usual or students, key=lambda student: _rank(student, select_by))

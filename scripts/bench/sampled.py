@@ -67,6 +67,7 @@ class Spent:
 def measured(device: torch.device, results: Results) -> Iterator[str]:
     """Measure every size; yield what is measured next."""
     nodes = SHAPES["ogbn-arxiv"].nodes
+    results.workloads.setdefault(SAMPLED, {})
     for scale in SCALES:
         for method in METHODS:
             yield f"{method}, {round(scale * nodes):,} nodes"

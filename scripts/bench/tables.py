@@ -9,6 +9,7 @@ from bench.compare import Comparison, round_ratio
 from bench.grid import NOTHING, Grid, megabytes, milliseconds, times
 from bench.measure import FLOOR, NEEDED, PROPAGATION
 from bench.results import OURS, REFERENCE, Line, Results
+from bench.sampled import SAMPLED
 from bench.scaling import AXES, WORKLOAD, curves, exponent
 
 PIECE = ": "
@@ -121,11 +122,12 @@ def grids(results: Results) -> list[Grid]:
     with_epochs = dict.fromkeys(
         line.key.workload
         for line in results.lines
-        if line.per == "epoch" and not line.key.workload.startswith(WORKLOAD)
+        if line.per == "epoch" and not line.key.workload.startswith((WORKLOAD, SAMPLED))
     )
     made = [epochs_table(results, name) for name in with_epochs]
     others = (
         exponents_table(results),
+        sampled_table(results),
         memory_table(results),
         others_table(results),
         facts_table(results),
@@ -141,6 +143,22 @@ def exponents_table(results: Results) -> Grid | None:
     rows = tuple((part, *(_exponent(found[axis].get(part)) for axis in found)) for part in parts)
     columns = ("exponent of", *found)
     return Grid("Cost against size, over the last decade", columns, rows) if rows else None
+
+
+def sampled_table(results: Results) -> Grid | None:
+    """Time and memory of the epochs of each student, as the graph grows."""
+    found = [line for line in results.lines if line.key.workload == SAMPLED]
+    rows = tuple(
+        (
+            f"{int(line.key.contender):,}",
+            line.key.part,
+            milliseconds(line.cpu),
+            megabytes(line.peak_bytes),
+        )
+        for line in found
+    )
+    columns = ("nodes", "epoch of", "CPU ms", "MiB of all epochs")
+    return Grid("Epochs as a graph of ogbn-arxiv's shape grows", columns, rows) if rows else None
 
 
 def _exponent(points: list[tuple[float, float]] | None) -> str:

@@ -35,7 +35,7 @@ def measured(gains: dict[str, tuple[float, float]], graphs: int = 4) -> pd.DataF
 
 
 def test_a_gain_is_the_mean_of_paired_differences_over_graphs() -> None:
-    found = recipe.gain(measured({"glnn, 2 hops": (0.01, 0.02)}), "glnn, 2 hops")
+    found = recipe.gain(measured({"glnn, 4 hops": (0.01, 0.02)}), "glnn, 4 hops")
     assert found is not None
     shifts = np.array([[0.01 * graph + 0.002 * seed for seed in range(3)] for graph in range(4)])
     assert found.difference.mean == pytest.approx(0.02 + shifts.mean())
@@ -43,7 +43,7 @@ def test_a_gain_is_the_mean_of_paired_differences_over_graphs() -> None:
 
 
 def test_a_part_is_chosen_on_validation_nodes_and_judged_on_test_nodes() -> None:
-    gains = {"glnn, 2 hops": (0.00, 0.05), "glnn, 8 hops": (0.03, -0.04)}
+    gains = {"glnn, 4 hops": (0.00, 0.05), "glnn, 8 hops": (0.03, -0.04)}
     told = recipe.sentence(measured(gains))
     assert "'8 hops' gains most on the validation nodes (+4.70" in told
     assert "on the test nodes it gains -2.30" in told
@@ -51,12 +51,12 @@ def test_a_part_is_chosen_on_validation_nodes_and_judged_on_test_nodes() -> None
 
 def test_nothing_is_said_before_anything_is_measured() -> None:
     assert "Not measured yet" in recipe.sentence(measured({}))
-    assert recipe.gain(measured({}), "glnn, 2 hops") is None
+    assert recipe.gain(measured({}), "glnn, 4 hops") is None
 
 
 def test_the_table_has_a_row_for_each_variant_also_where_it_was_not_measured() -> None:
     out = io.StringIO()
-    Console(file=out, width=160).print(recipe.table(measured({"glnn, 2 hops": (0.01, 0.02)})))
+    Console(file=out, width=160).print(recipe.table(measured({"glnn, 4 hops": (0.01, 0.02)})))
     for name in VARIANTS:
         assert name in out.getvalue()
 

@@ -25,7 +25,7 @@ from gkd_runner.studies import ablation, extraction, find_study, hardness, scarc
 from gkd_runner.studies.sweep import TEACHER
 
 OPTIONS = [text for text in SMALL if not text.startswith("dataset=")]
-CASES = {"recipe": 17, "ablation": 9 + 1, "scarcity": 4 * 3, "hardness": 3 + 2 * 4}
+CASES = {"recipe": 18, "ablation": 9 + 1, "scarcity": 4 * 3, "hardness": 3 + 2 * 4}
 """Distinct configurations of each study."""
 
 

@@ -282,3 +282,23 @@ def test_an_ensemble_needs_seeds_that_read_the_same_features(
     monkeypatch.setattr(from_run, "reload_student", reloaded)
     with pytest.raises(ConfigError, match="read features of different propagation"):
         ensemble_of_run(path)
+
+
+def test_a_fallback_has_no_dropout_on_its_features() -> None:
+    variants = build_method(config("method=adaprop").method).variants
+    given = config("method=adaprop", "student.input_dropout=0.3").student
+    dropped = {
+        (variant.config.propagation_hops, variant.config.lam): variant.student(given).input_dropout
+        for variant in variants
+    }
+    assert dropped == {
+        (4, 0.1): 0.3, (8, 0.1): 0.3, (0, 0.1): 0.0, (4, 1.0): 0.0, (8, 1.0): 0.0, (0, 1.0): 0.0,
+    }  # fmt: skip
+    one, other = (
+        trained("method=adaprop", "method.further_hops=[]", "method.propagation_hops=0",
+                "method.further_lams=[]", f"student.input_dropout={value}")
+        for value in (0, 0.5)
+    )  # fmt: skip
+    for ours, theirs in zip(one, other, strict=True):
+        losses = [[epoch.loss for epoch in student.history] for student in (ours, theirs)]
+        np.testing.assert_allclose(*losses, rtol=1e-4)

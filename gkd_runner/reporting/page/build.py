@@ -83,12 +83,12 @@ def page(
 
 
 def _asset(name: str) -> Markup:
-    return Markup((HERE / name).read_text(encoding="utf-8"))
+    return Markup((HERE / name).read_text(encoding="utf-8"))  # noqa: S704  # comes with the package
 
 
 def _script(code: str) -> Markup:
     """Code that does not end the element that it stands in."""
-    return Markup(code.replace("</script", r"<\/script"))
+    return Markup(code.replace("</script", r"<\/script"))  # noqa: S704  # escaped here
 
 
 def _about(runs: pd.DataFrame, names: Names) -> str:
@@ -157,4 +157,4 @@ def _data(figures: Sequence[Figure]) -> Markup:
     }
     config = charts.config("currentColor", "transparent")
     text = json.dumps({"figures": drawn, "config": config}, separators=(",", ":"))
-    return Markup(text.replace("<", r"\u003c"))
+    return Markup(text.replace("<", r"\u003c"))  # noqa: S704  # escaped here
