@@ -36,11 +36,12 @@ def run(composed: DictConfig) -> float:
     show_log(errors_alone=not started().first)
     settings = HydraConfig.get()
     os.chdir(settings.runtime.cwd)  # Ray's processes start elsewhere
-    config = to_config(composed)
     if settings.mode == RunMode.MULTIRUN:
         with one_interrupt():
-            return run_cell(read_sweep(Path(settings.sweep.dir)), settings.job.num, config)
-    with failures_told(NAME):  # here, as Hydra would show a traceback
+            sweep = read_sweep(Path(settings.sweep.dir))
+            return run_cell(sweep, settings.job.num, to_config(composed))
+    with failures_told(NAME):
+        config = to_config(composed)
         _check_batches(config.training.batch_size)
         with connected(choose_device(config.device)) as processes:
             if not processes.first:
@@ -58,7 +59,7 @@ def main() -> None:
 
     from gkd_runner.common.paths import conf_dir
     from gkd_runner.config.command_line import check_command_line
-    from gkd_runner.config.hydra_options import PREFIXES
+    from gkd_runner.config.hydra_options import PREFIXES, starting
     from gkd_runner.config.overrides import chooses_sweeper
     from gkd_runner.config.shorthand import written_out
 
@@ -75,7 +76,8 @@ def main() -> None:
     sys.argv[1:] = written_out(arguments) if launched or not cells else arguments
     start = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(run)
     if not cells:
-        start()
+        with starting(run):
+            start()
         return
 
     from gkd_runner.sweeps.run import run_all, run_sweep

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import hydra
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.errors import ConfigError, nearest, on_one_line
 from gkd_runner.config.files import SUFFIXES, is_file_choice
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.config.typed import to_config
@@ -43,11 +45,13 @@ class Checker:
         custom = any(value == "custom" or is_file_choice("dataset", value) for value in datasets)
         problems = [self._problem(override, custom=custom) for override in cell]
         sound = [o for o, problem in zip(cell, problems, strict=True) if not problem]
-        composed = self._compose([o for o in sound if o.key_or_group in self._groups])
-        for override in sound:
-            if override.key_or_group not in self._groups:
-                OmegaConf.update(composed, override.key_or_group, override.value(), force_add=True)
         mistakes = [problem for problem in problems if problem]
+        try:
+            composed = self._compose([o for o in sound if o.key_or_group in self._groups])
+        except HydraException as error:  # of groups that a folder of the user's adds
+            return None, [*mistakes, str(error).partition("\n")[0]]
+        options = [o for o in sound if o.key_or_group not in self._groups]
+        mistakes += [problem for option in options if (problem := _set(composed, option))]
         try:
             return to_config(composed), mistakes
         except ConfigError as error:
@@ -69,6 +73,13 @@ class Checker:
         group, _, name = key.partition(".")
         if override.is_delete():
             return f"{override.input_line} removes what every job needs; leave it out"
+        if override.package is not None:
+            return (
+                f"{override.input_line} moves a group from its place; leave out @ and what follows"
+            )
+        if key in GROUPS and (override.is_add() or override.is_force_add()):
+            plain = (override.input_line or "").lstrip("+")
+            return f"{override.input_line}: every job has a {key}; write {plain}"
         if key in self._groups:
             return _choice(override, self._groups[key])
         if key == "dataset.family":
@@ -78,6 +89,19 @@ class Checker:
         if name == "name" and group in self._groups and not (group == "dataset" and custom):
             return f"{override.input_line} renames what it does not change; choose with {group}=..."
         return None
+
+
+def _set(composed: DictConfig, override: Override) -> str | None:
+    """Set one option in ``composed``; the message if it has no place there."""
+    key, value = override.key_or_group, override.value()
+    try:
+        try:
+            OmegaConf.update(composed, key, value, force_add=True)
+        except OmegaConfBaseException:  # of another type than the value so far: the schema judges
+            OmegaConf.update(composed, key, value, merge=False, force_add=True)
+    except (OmegaConfBaseException, ValueError) as error:
+        return f"{override.input_line} cannot be set: {on_one_line(str(error))}"
+    return None
 
 
 def _choice(override: Override, allowed: Sequence[str]) -> str | None:

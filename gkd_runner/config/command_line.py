@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import hydra
@@ -54,16 +55,25 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
     Raises ``ConfigError`` with the mistakes of all of them.
     """
     checked, mistakes = list[list[Cell]](), list[str]()
-    register_resolvers()
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        checker_of = cache(Checker)
+    with checking() as check:
         for argv in lines:
-            cells, wrong = _check(argv, checker_of)
+            cells, wrong = check(argv)
             checked.append(cells)
             mistakes += wrong
     if mistakes:
         raise ConfigError(dict.fromkeys(mistakes))
     return checked
+
+
+@contextmanager
+def checking() -> Iterator[Callable[[Sequence[str]], tuple[list[Cell], list[str]]]]:
+    """Yield a function from a command line to its cells and its mistakes.
+
+    The command lines that it checks share what Hydra has composed.
+    """
+    register_resolvers()
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield partial(_check, checker_of=cache(Checker))
 
 
 def _check(

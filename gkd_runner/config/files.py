@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override, QuotedString, ValueType
 from omegaconf import OmegaConf
 
 from gkd_runner.common.paths import conf_dir
@@ -41,6 +41,8 @@ def register_files(overrides: Iterable[Override]) -> None:
 
 
 def _values(override: Override) -> Iterator[object]:
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        return  # chooses among what is there
     if override.is_choice_sweep():
         for value in override.sweep_iterator():
             yield value.text if isinstance(value, QuotedString) else value

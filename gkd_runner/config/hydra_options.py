@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -10,7 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from gkd_runner.common.errors import nearest
+from gkd_runner.common.errors import ConfigError, explain, nearest
 
 PREFIXES = ("hydra/", "hydra.")
 EXTRAS = {
@@ -70,6 +74,8 @@ def _choice(override: Override, searched: Sequence[str], *, sweeps: bool) -> str
 
 def _setting(override: Override, base: Sequence[str]) -> str | None:
     text, key = override.input_line or "", override.key_or_group
+    if key == "hydra.mode":
+        return f"{text}: a sweep has -m, and a single job has not; leave it out"
     group = key.replace(".", "/")
     if group in EXTRAS:
         return f"{text} takes its place; choose with {group}=..."
@@ -91,3 +97,37 @@ def _unknown(key: str, base: Sequence[str]) -> str | None:
         return None
     shown = {option: f"{parent}.{option}" for option in names}
     return f"{parent} has no {name}{nearest(name, names, shown)} (it has: {', '.join(names)})"
+
+
+@contextmanager
+def errors_raised() -> Iterator[None]:
+    """Let Hydra raise an error; else it prints a traceback and exits."""
+    name = "HYDRA_FULL_ERROR"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+@contextmanager
+def starting(task: Callable[..., Any]) -> Iterator[None]:
+    """Let Hydra start ``task``; raises ``ConfigError`` for what it refuses before the task begins.
+
+    The errors of the task itself, and those that have a message of their own, are left alone.
+    """
+    try:
+        with errors_raised():
+            yield
+    except Exception as error:
+        frames = traceback.walk_tb(error.__traceback__)
+        told = explain(error) and not isinstance(error, HydraException)
+        if told or any(frame.f_code is task.__code__ for frame, _ in frames):
+            raise
+        reason = str(error.__cause__ or error).partition("\n")[0] or type(error).__name__
+        raise ConfigError(
+            [f"Hydra cannot start the job: {reason}; mend the options that begin with hydra or +"]
+        ) from error

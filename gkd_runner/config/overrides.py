@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import Override, Sweep, ValueType
 from hydra.errors import HydraException
 
+from gkd_runner.common.errors import on_one_line
 from gkd_runner.config.files import register_files
 from gkd_runner.config.shorthand import list_mistake, written_out
 
@@ -45,6 +46,8 @@ def parse(
             mistakes.append(
                 f"{text}: an interval needs a sweeper that searches; list values instead"
             )
+        elif mistake := _values_mistake(override):
+            mistakes.append(f"{text} {mistake}")
         else:
             overrides.append(override)
     register_files(overrides)
@@ -65,6 +68,24 @@ def _repeated(overrides: Sequence[Override]) -> list[str]:
         for key, same in given.items()
         if len(same) > 1 and any(override.is_sweep_override() for override in same)
     ]
+
+
+def _values_mistake(override: Override) -> str | None:
+    """The mistake in the values of ``override``, which Hydra has parsed, or ``None``."""
+    value = override.value()
+    if not isinstance(value, Sweep) and _holds_sweep(value):
+        return "has a sweep inside a list; list its values one by one"
+    try:
+        values(override, {})
+    except (HydraException, ValueError) as error:  # such as range(0,1,0)
+        return f"is no list of values ({on_one_line(str(error))}); list them one by one"
+    return None
+
+
+def _holds_sweep(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_sweep, value.values()))
+    return isinstance(value, Sweep) or (isinstance(value, list) and any(map(_holds_sweep, value)))
 
 
 def _unreadable(text: str) -> str:

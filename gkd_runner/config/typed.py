@@ -74,8 +74,14 @@ def _shipped_protocol(name: str) -> dict[str, Any]:
 
 
 def _schemas(composed: DictConfig) -> dict[str, type]:
-    names = {group: OmegaConf.select(composed, f"{group}.name") for group in GROUPS}
-    return {group: schema_of(group, str(name)) for group, name in names.items()}
+    return {group: schema_of(group, _name(composed, group)) for group in GROUPS}
+
+
+def _name(composed: DictConfig, group: str) -> str:
+    try:
+        return str(OmegaConf.select(composed, f"{group}.name"))
+    except OmegaConfBaseException:  # reported with the option itself
+        return ""
 
 
 def _leaves(composed: DictConfig, mistakes: dict[str, str]) -> Iterator[tuple[str, Any]]:
@@ -92,10 +98,12 @@ def _leaf(composed: DictConfig, path: str, mistakes: dict[str, str]) -> Iterator
         if OmegaConf.is_missing(composed[head] if head else composed, name):
             return
         value = OmegaConf.select(composed, path)
+        if OmegaConf.is_config(value):
+            value = OmegaConf.to_container(value, resolve=True)
     except OmegaConfBaseException as error:
         mistakes[path] = f"{path} cannot be resolved: {str(error).splitlines()[0]}"
         return
-    yield path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    yield path, value
 
 
 def _set(typed: DictConfig, path: str, value: Any, schemas: dict[str, type]) -> str | None:
@@ -104,10 +112,18 @@ def _set(typed: DictConfig, path: str, value: Any, schemas: dict[str, type]) -> 
         return field
     try:
         OmegaConf.update(typed, path, value)
+        fits = not _is_nested(value)
     except OmegaConfBaseException:
+        fits = False
+    if not fits:
         owner = schemas[path.partition(".")[0]] if "." in path else Config
         return f"{path}={value!r} is not {_type_name(typing.get_type_hints(owner)[field.name])}"
     return check_field(path, OmegaConf.select(typed, path), field)
+
+
+def _is_nested(value: Any) -> bool:
+    """True for a list of lists or dictionaries, which OmegaConf lets pass as a list of numbers."""
+    return isinstance(value, list) and any(isinstance(item, list | dict) for item in value)
 
 
 def _type_name(hint: Any) -> str:
@@ -122,4 +138,5 @@ def _type_name(hint: Any) -> str:
         (item,) = typing.get_args(hint)
         example = "[0, 1]" if item is int else "[a, b]"
         return f"a list such as {example} (each item {names[item]})"
-    return " or ".join(names[part] for part in typing.get_args(hint) or (hint,))
+    parts = typing.get_args(hint) or (hint,)
+    return " or ".join(names[part] if part in names else _type_name(part) for part in parts)

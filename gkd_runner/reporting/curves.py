@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gkd_runner.common.errors import DamageError
+from gkd_runner.common.reading import skipping, whole_lines
 from gkd_runner.reporting.series import FIELDS, records
 from gkd_runner.results.stored import METRICS_FILE, load_run
 
@@ -68,13 +70,25 @@ def stored_text(series: pd.DataFrame) -> str:
 def read_stored(sources: Iterable[Path]) -> dict[str, dict[str, Any]]:
     """The curves that lie in output folders, or beside CSV files of runs."""
     folders = [source if source.is_dir() else source.parent for source in sources]
-    lines = [
-        json.loads(line)
-        for path in dict.fromkeys(folder / FILE for folder in folders)
-        if path.is_file()
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    return {line.pop("series"): line for line in lines}
+    stored: dict[str, dict[str, Any]] = {}
+    for path in dict.fromkeys(folder / FILE for folder in folders):
+        if path.is_file():
+            with skipping(path, "its learning curves are left out; write it again with gkd-tables"):
+                stored |= {line.pop("series"): _checked(line) for line in _records_in(path)}
+    return stored
+
+
+def _records_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in whole_lines(path)]
+
+
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    """The stored ``record`` of a curve. Raises ``ValueError`` or ``TypeError`` for any other."""
+    final, *curves = float(record["final"]), *(record[name] for name in SHOWN if name != "final")
+    lengths = {len([float(value) for value in curve]) for curve in curves}
+    if record.keys() != set(SHOWN) or len(lengths) != 1 or not math.isfinite(final):
+        raise ValueError("a line is no learning curve")
+    return record
 
 
 def _name(seeds: pd.DataFrame) -> str:
@@ -123,11 +137,9 @@ def _metrics(folder: str) -> Metrics:
     path = Path(folder) / METRICS_FILE
     if not folder or not path.is_file() or not _is_as_written(path):
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    names = ["stage", "seed", "epoch", "val_accuracy"]
-    entries = pd.DataFrame(map(json.loads, lines), columns=names).sort_values("epoch")
-    by_seed = entries.groupby(["stage", "seed"])["val_accuracy"]
-    return {(str(stage), int(seed)): list(values) for (stage, seed), values in by_seed}
+    with skipping(path, "its run has no learning curve; run it again with rerun=true"):
+        return _curves_in(path)
+    return {}
 
 
 def _is_as_written(path: Path) -> bool:
@@ -140,3 +152,15 @@ def _is_as_written(path: Path) -> bool:
         logger.warning("%s: its curves are left out, as it is damaged (%s)", path, error)
         return False
     return True
+
+
+def _curves_in(path: Path) -> Metrics:
+    """The curves in a run's file. Raises ``ValueError`` unless all epochs follow each other."""
+    curves: Metrics = {}
+    for record in _records_in(path):
+        curve = curves.setdefault((str(record["stage"]), int(record["seed"])), [])
+        accuracy = float(record["val_accuracy"])
+        if record["epoch"] != len(curve) + 1 or not 0 <= accuracy <= 1:
+            raise ValueError(f"epoch {record['epoch']} with val_accuracy {accuracy} is out of line")
+        curve.append(accuracy)
+    return curves

@@ -11,6 +11,7 @@ from typing import Any
 
 from gkd_runner.common.errors import GkdError
 from gkd_runner.common.lazy import pd
+from gkd_runner.common.reading import csv_rows, reading, skipping
 from gkd_runner.data.task import Replica
 from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
 from gkd_runner.results.identity import NAMES
@@ -98,6 +99,10 @@ In memory there is one column more: ``folder``, the run's folder, empty for rows
 """
 
 
+JSON_TYPES = {"preset_rows": list, "changed": dict}
+"""The columns of JSON that are missing nowhere, with the type of their values."""
+
+
 class ReportError(GkdError):
     """Results that cannot be read or compared."""
 
@@ -133,8 +138,7 @@ def _read(source: Path) -> pd.DataFrame:
     if source.is_file():
         return read_csv(source)
     if (source / "runs").is_dir():
-        runs = read_runs(source / "runs", "/".join("*" * DEPTH))
-        return table_of(row for run in runs for row in rows_of(run))
+        return table_of(_rows_in(source / "runs"))
     if (source / "runs.csv").is_file():
         return read_csv(source / "runs.csv")
     if (source / "studies").is_dir():
@@ -145,13 +149,22 @@ def _read(source: Path) -> pd.DataFrame:
     )
 
 
+def _rows_in(folder: Path) -> list[dict[str, Any]]:
+    rows = []
+    for run in read_runs(folder, "/".join("*" * DEPTH)):
+        with skipping(run.path / "result.json", "the run is left out; run it again"):
+            rows += list(rows_of(run))
+    return rows
+
+
 def read_csv(path: Path) -> pd.DataFrame:
     """The runs in a CSV file that ``to_csv`` wrote, of this version or an earlier one.
 
     Raises ``ReportError`` for any other file.
     """
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
+    with reading(path, "write it again with gkd-tables --out", ReportError):
+        header, rows = csv_rows(path)
+        text = pd.DataFrame(rows, columns=header, dtype=str)
         lacking = [name for name in LATER_COLUMNS if name not in text]
         text = text.assign(**{n: "null" if LATER_COLUMNS[n] == "json" else "" for n in lacking})
         odd = set(COLUMNS).symmetric_difference(text.columns)
@@ -160,9 +173,11 @@ def read_csv(path: Path) -> pd.DataFrame:
                 f"{path} is not a CSV of runs as gkd-tables writes it; {len(odd)} columns differ:"
                 f" {', '.join(sorted(odd)[:5])}, ..."
             )
-        return typed(text.assign(folder=""))
-    except ValueError as error:  # pandas' own parser errors too
-        raise ReportError(f"{path}: {error}") from error
+        runs = typed(text.assign(folder=""))
+        for name, kind in JSON_TYPES.items():
+            if not all(isinstance(value, kind) for value in runs[name]):
+                raise ValueError(f"{name} holds values that are no {kind.__name__}")
+        return runs
 
 
 def typed(text: pd.DataFrame) -> pd.DataFrame:

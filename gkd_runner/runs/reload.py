@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
-from gkd_runner.common.errors import ConfigError, DamageError, DataError, RunError
+from gkd_runner.common.errors import DamageError, DataError, RunError
 from gkd_runner.common.tensor_files import read_tensors
-from gkd_runner.config.typed import to_config
+from gkd_runner.config.stored import read_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz
@@ -132,7 +131,7 @@ def reload_student(
     path = Path(path).expanduser()
     run = _finished(path)
     result = _seed(run, seed)
-    config = _config(run, moved)
+    config = read_config(_checked(run, CONFIG_FILE), moved)
     graph = _graph(run, config, moved)
     task = make_task(graph, config, *result.replica)
     if task.split.fingerprint != result.split_hash:
@@ -207,22 +206,6 @@ def _seed(run: StoredRun, wanted: int | None) -> SeedResult:
             return result
     listed = ", ".join(str(result.seed) for result in run.seeds)
     raise RunError(f"seed {wanted} is not in {run.path}, which has {listed}")
-
-
-def _config(run: StoredRun, moved: Mapping[str, str]) -> Config:
-    file = _checked(run, CONFIG_FILE)
-    stored: Any = OmegaConf.load(file)
-    for option, value in moved.items():
-        OmegaConf.update(stored, option, value)
-    name = stored.protocol.name
-    try:
-        config = to_config(stored)
-    except ConfigError as error:
-        raise RunError(
-            f"{file} does not fit this version ({'; '.join(error.mistakes)}); {AGAIN}"
-        ) from error
-    config.protocol.name = name  # which names the changes already
-    return config
 
 
 def _graph(run: StoredRun, config: Config, moved: Mapping[str, str]) -> GraphData:

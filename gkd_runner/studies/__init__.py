@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from gkd_runner.common.errors import ConfigError, nearest
+from gkd_runner.common.reading import skipping
 from gkd_runner.studies import ablation, hardness, inference, influence, recipe, scarcity
 from gkd_runner.studies.study import Study
 
@@ -33,8 +34,11 @@ def find_study(name: str) -> Study:
 def read_study(name: str, output_dirs: Iterable[Path]) -> pd.DataFrame:
     """A study's measurements in output folders; those of later folders replace earlier ones.
 
-    Raises ``ReportError`` for a file with other columns.
+    A file that cannot be read is named in the log and left out.
     """
-    form = STUDIES[name].form
-    tables = [STUDIES[name].measurements(name, folder).read() for folder in output_dirs]
+    form, tables = STUDIES[name].form, []
+    for folder in output_dirs:
+        measurements = STUDIES[name].measurements(name, folder)
+        with skipping(measurements.path, "the study is left out"):
+            tables.append(measurements.read())
     return form.current(pd.concat([form.table(), *tables], ignore_index=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import torch
 
 from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
+from gkd_runner.common.reading import csv_rows, reading
 from gkd_runner.results.frame import ReportError
 from gkd_runner.results.stored import provenance
 from gkd_runner.runs.environment import describe_environment
@@ -79,17 +79,19 @@ class Measurements:
     form: Form
 
     def read(self) -> pd.DataFrame:
-        """All measurements. Raises ``ReportError`` for a file with other columns."""
+        """All measurements. Raises ``ReportError`` for a damaged file or one with other columns."""
         if not self.path.is_file():
             return self.form.table()
-        with self.path.open(newline="", encoding="utf-8") as text:
-            header, *rows = list(csv.reader(text)) or [[]]
+        with reading(self.path, "move it away, and run the study again", ReportError):
+            header, rows = csv_rows(self.path)
         if header != self.form.columns:
             raise ReportError(
                 f"{self.path} has columns {', '.join(header)}, this version writes"
                 f" {', '.join(self.form.columns)}; move it away"
             )
-        return self.form.table([self._parsed(line, row) for line, row in enumerate(rows, start=2)])
+        parsed = [self._parsed(line, row) for line, row in enumerate(rows, start=2)]
+        with reading(self.path, "move it away, and run the study again", ReportError):
+            return self.form.table(parsed)
 
     def add(self, rows: pd.DataFrame) -> None:
         """Write ``rows`` beside what the file has, in place of what they outdate."""
@@ -103,8 +105,6 @@ class Measurements:
 
     def _parsed(self, line: int, row: list[str]) -> list[Any]:
         try:
-            if len(row) != len(self.form.columns):
-                raise ValueError(f"{len(row)} of {len(self.form.columns)} values")
             cells = zip(self.form.columns, row, strict=True)
             return [PARSERS[type_of(column)](text) for column, text in cells]
         except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import time
@@ -14,14 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.common.errors import explain, on_one_line
+from gkd_runner.common.errors import LaunchError, explain, on_one_line
 from gkd_runner.common.files import replacing
+from gkd_runner.common.reading import reading, skipping
 from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
-from gkd_runner.results.identity import identity
+from gkd_runner.results.identity import NAMES, identity
 from gkd_runner.results.stored import StoredRun, newest_runs
-
-logger = logging.getLogger("gkd_runner")
 
 
 @dataclass(frozen=True)
@@ -123,23 +121,34 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
 
 
 def read_sweep(path: Path) -> Sweep:
-    """The sweep in folder ``path``, which ``begin`` has created."""
-    plan = json.loads((path / "plan.json").read_text(encoding="utf-8"))
-    cells = tuple(
-        Planned(**{**cell, "replicas": tuple(Replica(*pair) for pair in cell["replicas"])})
-        for cell in plan["cells"]
-    )
-    return Sweep(path, plan["started"], cells)
+    """The sweep in folder ``path``, which ``begin`` has created.
+
+    Raises ``LaunchError`` if its plan cannot be read.
+    """
+    file = path / "plan.json"
+    with reading(file, "start the sweep again", LaunchError):
+        plan = json.loads(file.read_text(encoding="utf-8"))
+        cells = tuple(
+            Planned(**{**cell, "replicas": tuple(Replica(*pair) for pair in cell["replicas"])})
+            for cell in plan["cells"]
+        )
+        return Sweep(path, float(plan["started"]), cells)
 
 
 def read_failures(folder: Path) -> list[Failure]:
     """The failures of the sweep in ``folder``, in its plan's order; damaged files are named."""
     failures = []
     for log in folder.glob("failed-*.json"):
-        try:
-            raw = json.loads(log.read_text(encoding="utf-8"))
-            del raw["traceback"]
-            failures.append(Failure(**{**raw, "seeds": tuple(raw["seeds"])}, log=log))
-        except (KeyError, TypeError, ValueError) as error:
-            logger.warning("%s is unreadable (%r); the failure is not counted", log, error)
+        with skipping(log, "the failure is not counted"):
+            failures.append(_failure(json.loads(log.read_text(encoding="utf-8")), log))
     return sorted(failures, key=lambda failure: failure.number)
+
+
+def _failure(raw: dict[str, Any], log: Path) -> Failure:
+    """The failure that ``raw`` records. Raises ``KeyError``, ``TypeError`` or ``ValueError``."""
+    names = {name: raw["identity"][name] for name in NAMES}
+    if not all(isinstance(text, str) for text in (*names.values(), raw["cause"], raw["time"])):
+        raise TypeError("names, cause and time are texts")
+    datetime.fromisoformat(raw["time"])
+    seeds = tuple(int(seed) for seed in raw["seeds"])
+    return Failure(int(raw["number"]), names, seeds, raw["cause"], raw["time"], log)

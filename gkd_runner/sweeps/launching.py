@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import textwrap
 import traceback
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gkd_runner.common.errors import GkdError, LaunchError
+from gkd_runner.config.hydra_options import errors_raised
 
 if TYPE_CHECKING:
     from submitit import AutoExecutor, Job
@@ -39,7 +39,7 @@ def launching(folder: Path) -> Iterator[None]:
     ``launcher.log``. A cell that fails does not end it.
     """
     try:
-        with _errors_raised(), _jobs_ended():
+        with errors_raised(), _jobs_ended():
             yield
     except GkdError:
         raise
@@ -51,20 +51,6 @@ def launching(folder: Path) -> Iterator[None]:
             f"the launcher ended the sweep: {cause}; the log is {log};"
             " the same command continues the sweep"
         ) from error
-
-
-@contextmanager
-def _errors_raised() -> Iterator[None]:
-    """Let Hydra raise an error; else it prints a traceback and exits."""
-    name = "HYDRA_FULL_ERROR"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 @contextmanager

@@ -5,6 +5,8 @@ Needs Optuna, the extra ``search``.
 
 from __future__ import annotations
 
+import json
+import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gkd_runner.common.errors import GkdError, on_one_line
+from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
+from gkd_runner.common.reading import reading, whole_lines
 from gkd_runner.config.build import compose
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.stored import read_run
@@ -24,6 +28,8 @@ from gkd_runner.results.verdict_text import NODES
 from gkd_runner.runs.display import score_text
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.search import Search, study_file
+
+logger = logging.getLogger("gkd_runner")
 
 SHOWN = 10
 """Trials in the closing table."""
@@ -40,17 +46,47 @@ def run_search(search: Search, trials: int) -> None:
 
 
 def open_study(path: Path) -> optuna.Study:
-    """The study in ``path``, new or with the trials so far; a trial that was cut off is closed."""
-    try:
+    """The study in ``path``, new or with the trials so far; a trial that was cut off is closed.
+
+    Half a last line, which a killed process leaves behind, is removed. Raises ``UnreadableError``
+    for a file that is damaged elsewhere.
+    """
+    remedy = "move it away, its runs are found again"
+    if path.is_file():
+        _end_last_line(path)
+        with reading(path, remedy):
+            for line in whole_lines(path):
+                json.loads(line)
+    with reading(path, remedy):
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-        study = optuna.create_study(
-            storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
-        )
-    except ValueError as error:
-        raise GkdError(f"{path}: {error}; move it away, its runs are found again") from error
+    study = optuna.create_study(
+        storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
+    )
+    with reading(path, remedy):
+        for trial in study.trials:
+            _check(trial)
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
+
+
+def _end_last_line(path: Path) -> None:
+    """Leave out what follows the last line break: the next trial would be written behind it."""
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        logger.warning("%s: its last line was cut off and is left out", path)
+        with replacing(path) as part:
+            part.write_bytes(whole)
+
+
+def _check(trial: FrozenTrial) -> None:
+    """Raise ``KeyError``, ``TypeError`` or ``ValueError`` for a finished trial that lacks facts."""
+    if trial.value is not None:
+        shlex.join(trial.user_attrs["options"])
+        [Path(run) for run in trial.user_attrs["runs"]]
+    elif not isinstance(trial.user_attrs.get("cause", ""), str):
+        raise TypeError("the cause of a failure is a text")
 
 
 def run(study: optuna.Study, search: Search, trials: int) -> None:

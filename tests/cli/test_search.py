@@ -207,7 +207,7 @@ def test_a_study_that_is_broken_is_named() -> None:
     path.write_text("{}{\n" + path.read_text())
 
     message = refusal(*GIVEN, "--trials", "1")
-    assert f"{path.absolute()}: " in message
+    assert f"{path.absolute()} is unreadable (" in message
     assert "move it away, its runs are found again" in message
 
 

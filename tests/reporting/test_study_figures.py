@@ -14,7 +14,6 @@ from gkd_runner.reporting.page.figures import WRITTEN, save
 from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.studies.figures import BEFOREHAND, ON_REQUEST
 from gkd_runner.reporting.page.studies.figures import FIGURES as MAKERS
-from gkd_runner.results.frame import ReportError
 from gkd_runner.studies import STUDIES, recipe
 from tests.reporting.study_lines import FIGURES, all_studies, write_studies
 
@@ -192,12 +191,15 @@ def test_of_several_sources_the_last_counts(folder: Path, tmp_path: Path) -> Non
     assert {record["value"] for record in records} == {90.0}
 
 
-def test_measurements_of_another_form_are_refused(tmp_path: Path) -> None:
+def test_measurements_of_another_form_are_named_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "studies" / "ablation.csv"
     path.parent.mkdir()
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ReportError, match="has columns a, b, this version writes"):
-        study_figures([tmp_path])
+    assert study_figures([tmp_path]) == []
+    (told,) = caplog.messages
+    assert f"{path} has columns a, b, this version writes" in told
 
 
 def test_figures_become_files(folder: Path, tmp_path: Path) -> None:

@@ -70,14 +70,25 @@ def test_there_is_nothing_to_read_before_the_first_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "why"),
-    [("b,2", "2 of 4 values"), ("b,2,2.0,c,d", "5 of 4 values"), ("b,two,2.0,c", "'two'"),
-     ("b,2,,c", "could not convert")],
+    [("b,two,2.0,c", "'two'"), ("b,2,,c", "could not convert")],
 )  # fmt: skip
-def test_a_broken_line_is_named(line: str, why: str, tmp_path: Path) -> None:
+def test_a_broken_value_is_named(line: str, why: str, tmp_path: Path) -> None:
     table = measurements(tmp_path)
     table.path.write_text(f"{HEADER}\na,1,1.0,c\n{line}\n")
     with pytest.raises(
         ReportError, match=r"made-up.csv, line 3 is broken .* run the study again"
     ) as told:
+        table.read()
+    assert why in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [("b,2", "2 of 4 values"), ("b,2,2.0,c,d", "5 of 4 values"), ('"b,2,2.0,c', "unexpected end")],
+)
+def test_a_line_of_another_length_is_named(line: str, why: str, tmp_path: Path) -> None:
+    table = measurements(tmp_path)
+    table.path.write_text(f"{HEADER}\na,1,1.0,c\n{line}\n")
+    with pytest.raises(ReportError, match=r"made-up.csv is unreadable .*study again") as told:
         table.read()
     assert why in str(told.value)

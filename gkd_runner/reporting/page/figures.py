@@ -111,7 +111,7 @@ def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     listed = folder / WRITTEN
-    for name in listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else ():
+    for name in listed.read_text("utf-8", "replace").splitlines() if listed.is_file() else ():
         (folder / Path(name).name).unlink(missing_ok=True)
     config = charts.config("#1a1a1a", "white")
     paths = []

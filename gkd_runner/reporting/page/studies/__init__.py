@@ -16,10 +16,7 @@ from gkd_runner.studies import STUDIES, read_study
 
 
 def study_figures(sources: Sequence[Path]) -> list[Figure]:
-    """The figures that the studies in output folders ``sources`` allow; the last source counts.
-
-    Raises ``ReportError`` for measurements of another form.
-    """
+    """The figures that the studies in output folders ``sources`` allow; the last source counts."""
     figures = list[Figure]()
     for study in STUDIES:
         measured = read_study(study, sources)

@@ -1,0 +1,73 @@
+"""Files that were damaged since they were written: named in one line, and skipped or refused."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gkd_runner.common.errors import GkdError, on_one_line
+
+logger = logging.getLogger("gkd_runner")
+
+
+class UnreadableError(GkdError):
+    """A file whose content is not what its writer wrote."""
+
+
+@contextmanager
+def reading(path: Path, remedy: str, raised: type[GkdError] = UnreadableError) -> Iterator[None]:
+    """Raise one error that names ``path`` and the ``remedy``, whatever its content sets off.
+
+    The block only reads and checks the file: any exception in it tells of the content. Errors of
+    gkd-runner, which have a message of their own, pass.
+
+    Args:
+        path: the file.
+        remedy: what the user can do, as the end of the sentence.
+        raised: the class of the error, which takes the message.
+    """
+    try:
+        yield
+    except (GkdError, MemoryError):
+        raise
+    except Exception as error:
+        cause = on_one_line(f"{type(error).__name__}: {error}")
+        raise raised(f"{path} is unreadable ({cause}); {remedy}") from error
+
+
+@contextmanager
+def skipping(path: Path, remedy: str) -> Iterator[None]:
+    """Log what ``reading`` and the readers within the block raise, and go on after the block."""
+    try:
+        with reading(path, remedy):
+            yield
+    except GkdError as error:
+        logger.warning("%s", error)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8. Raises ``ValueError`` if the last line was cut off."""
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        raise ValueError("the last line has no end: the file was cut off")
+    return text.split("\n")[:-1]
+
+
+def csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a CSV file, each as long as the header.
+
+    Raises ``ValueError`` and ``csv.Error`` for a file that was cut off and for any other row.
+    """
+    if not whole_lines(path):
+        raise ValueError("the file is empty")
+    with path.open(newline="", encoding="utf-8") as text:
+        lines = csv.reader(text, strict=True)
+        header, rows = next(lines), []
+        for row in lines:
+            if len(row) != len(header):
+                raise ValueError(f"line {lines.line_num} has {len(row)} of {len(header)} values")
+            rows.append(row)
+    return header, rows
