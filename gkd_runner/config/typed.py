@@ -110,9 +110,10 @@ def _set(typed: DictConfig, path: str, value: Any, schemas: dict[str, type]) -> 
     field = field_at(path, schemas)
     if isinstance(field, str):
         return field
+    fits = not _is_nested(value)
     try:
-        OmegaConf.update(typed, path, value)
-        fits = not _is_nested(value)
+        if fits:
+            OmegaConf.update(typed, path, value)
     except OmegaConfBaseException:
         fits = False
     if not fits:
