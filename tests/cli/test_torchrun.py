@@ -218,7 +218,8 @@ def test_a_failure_of_one_process_is_told_and_ends_the_job(
     command[start - 1 : start + 1] = [str(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode != 0
-    assert sum(line.startswith(told) for line in done.stderr.splitlines()) == 1, done.stderr
+    lines = [line.removeprefix("[rank1]: ") for line in done.stderr.splitlines()]
+    assert sum(line.startswith(told) for line in lines) == 1, done.stderr
     assert all("another process of" in line or told in line for line in messages(done.stderr))
 
 

@@ -72,6 +72,9 @@ def with_one_operator_swapped(text: str) -> str | None:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for function in reversed(functions):
         for node in ast.walk(ast.Module(function.body, [])):
+            if isinstance(node, ast.AnnAssign):  # annotations do not count
+                node.annotation = ast.Name("object")
+        for node in ast.walk(ast.Module(function.body, [])):
             for field in ("op", "ops"):
                 old = getattr(node, field, None)
                 first = old[0] if isinstance(old, list) else old

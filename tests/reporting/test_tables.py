@@ -476,7 +476,7 @@ def test_provenance_says_where_hyperparameters_come_from(tmp_path: Path) -> None
             "no run has dataset=moon; there are",
         ),
         (["runs.csv", "--out", "other.csv"], "other.csv"),
-        (["picture.png"], "columns differ"),
+        (["picture.png"], "picture.png is unreadable"),
         (["runs.csv", "--metric", "macro_f1"], "no run has it; runs of earlier versions recorded"),
         (["runs.csv", "--metric", "roc_auc"], "graphs of more than two classes have none"),
     ],
