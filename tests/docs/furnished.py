@@ -39,7 +39,8 @@ def furnish(folder: Path, run: Callable[[list[str]], object]) -> None:
         save_npz(_with_split(_graph(1800, name)), folder / "data" / f"{name}.npz")
     save_npz(_with_split(_graph(400, "my")), folder / "my.npz")
     for name in HETEROPHILY:
-        _write_suite(_graph(300, name), folder / f"{name}.npz")
+        classes = 2 if name in ("minesweeper", "tolokers") else 4
+        _write_suite(_graph(300, name, classes), folder / f"{name}.npz")
     _write_tables(_graph(400, "my"), folder)
     _write_requests(folder)
     shutil.copytree(ROOT / "outputs" / "reference", folder / "outputs" / "reference")
@@ -47,8 +48,8 @@ def furnish(folder: Path, run: Callable[[list[str]], object]) -> None:
         run(list(words))
 
 
-def _graph(nodes: int, name: str) -> GraphData:
-    made = synthetic(nodes, classes=4, features=60, words_per_node=10, seed=1)
+def _graph(nodes: int, name: str, classes: int = 4) -> GraphData:
+    made = synthetic(nodes, classes=classes, features=60, words_per_node=10, seed=1)
     return GraphData(name, made.adjacency, made.features, made.labels)
 
 
