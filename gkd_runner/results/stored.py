@@ -150,7 +150,7 @@ def load_run(path: Path) -> StoredRun:
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """What ``result.json`` says, checked."""
+    """The content of ``result.json``, checked."""
     try:
         raw = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
     except FileNotFoundError:

@@ -61,7 +61,7 @@ class _Result(_Told):
 
 
 def problems(raw: Any) -> Iterator[str]:
-    """What is wrong in the content of ``result.json``, by the names of its entries."""
+    """The mistakes in the content of ``result.json``, by the names of its entries."""
     wrong = list(mistakes(raw, _Result, "result"))
     if wrong:
         yield from wrong

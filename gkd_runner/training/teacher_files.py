@@ -67,7 +67,7 @@ def _epoch(row: Sequence[Any]) -> Epoch:
 
 
 def _of_arrays(arrays: Arrays) -> Iterator[str]:
-    """What cannot be true of a teacher's logits, ``[n, C]`` float32."""
+    """A mistake in a teacher's logits, ``[n, C]`` float32."""
     for name in (OBSERVED, HIDDEN):
         if name not in arrays:
             yield f"it has no {name}"
@@ -82,7 +82,7 @@ def _of_arrays(arrays: Arrays) -> Iterator[str]:
 
 
 def _of_facts(facts: Mapping[str, Any]) -> Iterator[str]:
-    """What cannot be true of a training: epochs from 1, of which the best is one."""
+    """A mistake in a training's record: epochs count from 1, and the best is one of them."""
     try:
         epochs = [_epoch(row) for row in facts["history"]]
         numbers = [epoch.epoch for epoch in epochs]
