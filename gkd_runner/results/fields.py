@@ -13,7 +13,7 @@ NAMES = {int: "a whole number", float: "a finite number", str: "text", bool: "tr
 
 
 def mistakes(value: Any, kind: Any, name: str) -> Iterator[str]:
-    """The mistakes in ``value``, which should be of the type ``kind``; ``name`` says where it stands.
+    """The mistakes in ``value``, which should have type ``kind``; ``name`` says where it stands.
 
     ``kind`` is a plain type, a list, a dict, a dataclass, a ``TypedDict``, or one of these and
     ``None``. A whole number may stand for a float. A dataclass has no entries but its fields; a
