@@ -52,16 +52,19 @@ class Features:
         return Features(_tidy(product(reduce(add, terms), self.base)))
 
     def multiplied_out(self) -> Features:
-        """These features without an operator, multiplied out hop by hop."""
+        """These features without an operator, multiplied out hop by hop.
+
+        They are dense as soon as this takes less memory.
+        """
         if self.operator is None:
             return self
         hop: Any = self.base
         total: Any = None
         for k, coefficient in enumerate(self.coefficients):
-            hop = product(self.operator, hop) if k else hop
+            hop = _smaller(product(self.operator, hop)) if k else hop
             if coefficient:
                 total = coefficient * hop if total is None else total + coefficient * hop
-        return Features(_tidy(total))
+        return Features(_tidy(_smaller(total)))
 
     def dense(self) -> FloatArray:
         """The ``[n, d]`` float32 array; a copy of a mapped one, as torch needs it."""
@@ -72,6 +75,12 @@ class Features:
 def product(operator: sp.csr_array, x: Any) -> Any:
     """``operator @ x``; a mapped ``x`` may have to be read, as SciPy takes no unaligned numbers."""
     return operator @ (x if sp.issparse(x) else np.require(x, requirements=["A"]))
+
+
+def _smaller(matrix: Any) -> Any:
+    if not sp.issparse(matrix) or 2 * matrix.nnz < matrix.shape[0] * matrix.shape[1]:
+        return matrix
+    return matrix.toarray()
 
 
 def _tidy(matrix: Any) -> sp.csr_array | FloatArray:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -17,7 +16,7 @@ from gkd_runner.common.processes import ALONE, ProcessGroup, Window
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.graph import GraphData, IntArray
 from gkd_runner.data.task import Task, once_per_object
-from gkd_runner.graph.features import Features, product
+from gkd_runner.graph.features import Features
 from gkd_runner.methods.base import Method
 from gkd_runner.methods.objective import LabelTarget, SoftTarget, take_rows
 from gkd_runner.models.inputs import Inputs, make_inputs, row_inputs
@@ -146,33 +145,11 @@ class StudentData:
 
     def _features(self, graphs: Sequence[GraphData]) -> list[Features]:
         features = once_per_object(graphs, self.propagated)
-        return once_per_object(features, _multiplied_out) if self.in_pieces else features
+        return once_per_object(features, Features.multiplied_out) if self.in_pieces else features
 
     def _rows(self, nodes: Sequence[IntArray]) -> Inputs:
         rows = [f.rows(ids) for f, ids in zip(self.features, nodes, strict=True)]
         return row_inputs(rows, self.device, self.width)
-
-
-def _multiplied_out(features: Features) -> Features:
-    """The features without an operator; dense as soon as this takes less memory.
-
-    On Coauthor CS more than half of the values are nonzero after four hops.
-    """
-    if features.operator is None:
-        return features
-    hop: Any = features.base
-    total: Any = None
-    for k, coefficient in enumerate(features.coefficients):
-        hop = _smaller(product(features.operator, hop)) if k else hop
-        if coefficient:
-            total = coefficient * hop if total is None else total + coefficient * hop
-    return Features(_smaller(total))
-
-
-def _smaller(matrix: Any) -> Any:
-    if not sp.issparse(matrix) or 2 * matrix.nnz < matrix.shape[0] * matrix.shape[1]:
-        return matrix
-    return matrix.toarray()
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +171,7 @@ class StudentBatches:
     """Mini-batches of nodes, in each epoch in another order, or a single one that is drawn.
 
     ``nodes`` ``[m]`` of each replica are divided; ``classes`` and ``weights`` are of their labels,
-    with weight 0 where a node has none. A single batch is drawn from each of the ``strata``, which
-    are positions in ``nodes``: those with labels, which are few, and the others.
+    with weight 0 where a node has none.
     """
 
     data: StudentData
@@ -204,7 +180,6 @@ class StudentBatches:
     weights: Float[Tensor, "R m"]
     distils: bool
     orders: Sequence[np.random.Generator]
-    strata: Sequence[Sequence[IntArray]] = ()
 
     @staticmethod
     def of(data: StudentData, train: LabelTarget, distils: bool) -> StudentBatches:
@@ -212,15 +187,21 @@ class StudentBatches:
         orders = [generator(task.seed, "student batches") for task in data.tasks]
         if not distils:
             nodes = [task.seen.train for task in data.tasks]
-            strata = [[np.arange(len(own)) for own in nodes]]
-            return StudentBatches(data, nodes, train.classes, train.weights, False, orders, strata)
+            return StudentBatches(data, nodes, train.classes, train.weights, False, orders)
         nodes = [np.arange(len(task.observed)) for task in data.tasks]
         shape = (len(nodes), len(nodes[0]))
         classes = train.classes.new_zeros(shape).scatter_(1, train.rows, train.classes)
         weights = train.weights.new_zeros(shape).scatter_(1, train.rows, train.weights)
-        labelled = [task.seen.train for task in data.tasks]
-        others = [np.setdiff1d(all_, own) for all_, own in zip(nodes, labelled, strict=True)]
-        return StudentBatches(data, nodes, classes, weights, True, orders, [labelled, others])
+        return StudentBatches(data, nodes, classes, weights, True, orders)
+
+    @cached_property
+    def _strata(self) -> list[list[IntArray]]:
+        """Positions in ``nodes``: of the training nodes, which are few, and of the others."""
+        train = [task.seen.train for task in self.data.tasks]
+        if not self.distils:
+            return [[np.arange(len(own)) for own in train]]
+        others = [np.setdiff1d(all_, own) for all_, own in zip(self.nodes, train, strict=True)]
+        return [train, others]
 
     def __iter__(self) -> Iterator[StudentBatch]:
         if self.data.sampled is not None:
@@ -235,19 +216,19 @@ class StudentBatches:
 
     def _drawn(self, most: int) -> StudentBatch:
         """At most so many nodes of each stratum, which stand for all of it."""
-        counts = [min(most, len(stratum[0])) for stratum in self.strata]
+        counts = [min(most, len(stratum[0])) for stratum in self._strata]
         positions = [
             np.concatenate(
                 [
                     stratum[replica][order.choice(len(stratum[replica]), count, replace=False)]
-                    for stratum, count in zip(self.strata, counts, strict=True)
+                    for stratum, count in zip(self._strata, counts, strict=True)
                 ]
             )
             for replica, order in enumerate(self.orders)
         ]
         scale = [
             torch.full((count,), len(stratum[0]) / max(count, 1))
-            for stratum, count in zip(self.strata, counts, strict=True)
+            for stratum, count in zip(self._strata, counts, strict=True)
         ]
         return self._batch(positions, 1.0, torch.cat(scale))
 
