@@ -10,6 +10,9 @@ from typing import Any
 
 from gkd_runner.tracking.base import RunIdentity, Tracker, cause_of, logger
 
+CLOSE_TIMEOUT_S = 9.0
+"""The longest that a job waits for its tracker at the end; W&B's process then needs a second."""
+
 
 class BackgroundTracker:
     """Passes every call, in order, to another tracker on one daemon thread.
@@ -24,7 +27,11 @@ class BackgroundTracker:
     """
 
     def __init__(
-        self, tracker: Tracker, *, name: str = "tracker", close_timeout_s: float = 60.0
+        self,
+        tracker: Tracker,
+        *,
+        name: str = "tracker",
+        close_timeout_s: float = CLOSE_TIMEOUT_S,
     ) -> None:
         self._tracker = tracker
         self._name = name
@@ -56,13 +63,20 @@ class BackgroundTracker:
         if self._thread.is_alive():
             self._off = True
             logger.warning(
-                "tracker %s is not done after %g s and is left behind; metrics.jsonl is complete",
+                "tracker %s is not done after %g s and is left behind; metrics.jsonl is complete%s",
                 self._name,
                 self._close_timeout_s,
+                self._remedy(),
             )
 
     def hint(self) -> tuple[tuple[str, str], ...]:
         return () if self._off else self._tracker.hint()
+
+    def remedy(self) -> str:
+        return self._tracker.remedy()
+
+    def _remedy(self) -> str:
+        return f"; {remedy}" if (remedy := self._tracker.remedy()) else ""
 
     def _post(self, call: Callable[[], None]) -> None:
         if not (self._off or self._closed):
@@ -83,7 +97,8 @@ class BackgroundTracker:
                 self._off = True
                 logger.warning(
                     "tracker %s failed and is off for the rest of this job (%s); "
-                    "metrics.jsonl is complete",
+                    "metrics.jsonl is complete%s",
                     self._name,
                     cause_of(error),
+                    self._remedy(),
                 )

@@ -37,6 +37,9 @@ class Recorder(NullTracker):
     def hint(self) -> tuple[tuple[str, str], ...]:
         return (("look", "here"),)
 
+    def remedy(self) -> str:
+        return "upload later with: this"
+
     def _record(self, *call: object) -> None:
         self.threads.add(threading.current_thread().name)
         self.release.wait(20)
@@ -92,6 +95,7 @@ def test_first_failure_is_reported_once_and_ends_the_tracking(identity, caplog) 
     assert (warning.name, warning.levelno) == ("gkd_runner", logging.WARNING)
     assert "wandb failed" in warning.message
     assert "(ConnectionError: service said no)" in warning.message
+    assert warning.message.endswith("; upload later with: this")
     assert tracker.hint() == ()
 
 
@@ -109,6 +113,7 @@ def test_a_blocked_service_slows_neither_calls_nor_close(identity, blocked, capl
     tracker.close()
     assert not blocked.release.is_set()  # all calls have returned, though none was served
     assert "not done after 0.2 s" in caplog.text
+    assert "metrics.jsonl is complete; upload later with: this" in caplog.text
     assert tracker.hint() == ()
 
 
