@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import wandb
 
 # A job waits for a server that does not answer once as its runs are opened, and once as they end,
-# all at the same time. Both, and recording offline instead, stay below CLOSE_TIMEOUT_S.
+# all at the same time: at most 8 s in all.
 INIT_TIMEOUT_S = 4.0
 FINISH_TIMEOUT_S = 4.0
 CURVES = frozenset(name for stage in STAGES.values() for name in stage.curves)
