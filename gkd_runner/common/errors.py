@@ -107,7 +107,7 @@ def _refused(failure: OSError, trains: bool) -> str:
     if in_the_way and failure.errno in (errno.EEXIST, errno.ENOTDIR):
         told = f"{in_the_way} is a file, and a folder is needed there"
     else:
-        told = f"{path}: {failure.strerror}"
+        told = f"{failure.strerror}: {path}"
     return f"{told}; {way_out} another folder{f' ({folders} name them)' * trains}"
 
 
