@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gkd_runner.cli.boundary import ENDING, command, one_interrupt
+from gkd_runner.cli.train import main
 from gkd_runner.common.errors import ConfigError, GkdError
+from gkd_runner.runs.record import Record
+from tests.support import SMALL, Done, called
 
 
 def press() -> None:
@@ -59,6 +65,38 @@ def test_more_signals_do_not_cut_the_cleaning_up_short(first: signal.Signals) ->
 
     assert code_of(work) == 128 + first
     assert cleaned == ["all"]
+
+
+def test_after_a_signal_the_same_command_ends_like_one_that_was_not_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*SMALL, "training.max_epochs=4", "seeds=[0]", "method=glnn")
+
+    def train(folder: Path) -> Done:
+        return called(monkeypatch, main, "gkd-train", *options, f"output_dir={folder}")
+
+    def results(folder: Path) -> list[dict[str, float]]:
+        found = folder.glob("runs/*/*/*/*/*/result.json")
+        return [json.loads(path.read_text())["summary"] for path in found]
+
+    epochs, epoch = iter(range(9)), Record.epoch
+
+    def signalled(*arguments: Any) -> None:
+        epoch(*arguments)
+        if next(epochs) == 5:  # of the student, as the teacher is in the cache
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "epoch", signalled)
+        done = train(tmp_path / "signalled")
+    assert done.returncode
+    told = "gkd-train: interrupted by SIGTERM; the same command goes on from here"
+    assert done.stderr.splitlines() == [told]
+    assert results(tmp_path / "signalled") == []
+
+    for folder in ("signalled", "undisturbed"):
+        assert train(tmp_path / folder).returncode == 0
+    assert results(tmp_path / "signalled") == results(tmp_path / "undisturbed") != []
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:

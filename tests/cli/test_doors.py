@@ -189,6 +189,19 @@ def test_finished_runs_on_a_read_only_disk_are_read_without_writing(
     assert watched.writes == []
 
 
+def test_a_cache_that_cannot_be_written_gives_the_teachers_that_it_has(
+    tmp_path: Path, command: Command
+) -> None:
+    options = (*OPTIONS, f"cache_dir={tmp_path / 'cache'}")
+    assert command("train", *options, f"output_dir={tmp_path / 'first'}").returncode == 0
+    before = contents(tmp_path / "cache")
+    with disk(tmp_path / "cache", lambda _: True, errno.EROFS):
+        done = command("train", *options, f"output_dir={tmp_path / 'second'}")
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "cache") == before
+    assert scores(tmp_path / "first") == scores(tmp_path / "second")
+
+
 @pytest.mark.parametrize("options", [OPTIONS, SWEEP], ids=["job", "sweep"])
 def test_what_is_unfinished_on_a_read_only_disk_is_told_in_a_line(
     options: tuple[str, ...], tmp_path: Path, command: Command
