@@ -14,6 +14,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
 from gkd_runner.common.console import plain_table
+from gkd_runner.common.files import write_file
 from gkd_runner.reporting.curves import FILE as CURVES
 from gkd_runner.reporting.curves import stored_text
 from gkd_runner.reporting.provenance import provenance
@@ -189,7 +190,7 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8")
+        write_file(out / name, text)
     return [out / name for name in texts]
 
 

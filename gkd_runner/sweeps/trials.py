@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gkd_runner.common.errors import GkdError, on_one_line
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 from gkd_runner.common.locks import held
 from gkd_runner.common.reading import reading, whole_lines
 from gkd_runner.config.build import compose
@@ -57,8 +57,9 @@ def open_study(path: Path) -> optuna.Study:
         with reading(path, remedy):
             for line in whole_lines(path):
                 json.loads(line)
+    backend = JournalFileBackend(str(path))  # makes the file
     with reading(path, remedy):
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+        storage = optuna.storages.JournalStorage(backend)
     study = optuna.create_study(
         storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
     )
@@ -76,8 +77,7 @@ def _end_last_line(path: Path) -> None:
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         logger.warning("%s: its last line was cut off and is left out", path)
-        with replacing(path) as part:
-            part.write_bytes(whole)
+        write_file(path, whole)
 
 
 def _check(trial: FrozenTrial) -> None:
