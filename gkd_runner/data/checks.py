@@ -45,7 +45,7 @@ def check_scale(graph: GraphData) -> None:
     low, high = FEATURE_SCALE
     if largest > high:
         raise DataError(
-            f"{graph.name}: features reach {largest:g}, that of node {_node_with(graph, largest)}"
+            f"{graph.name}: features reach {largest:g}, that of node {_node_with_largest(graph)}"
             f" first; training in float32 overflows above {high:g}. Divide the features or the"
             " column that reaches it, replace marks of missing values, or use"
             " dataset.row_normalize=true, which divides each row by its sum"
@@ -58,18 +58,15 @@ def check_scale(graph: GraphData) -> None:
         )
 
 
-def _node_with(graph: GraphData, largest: float) -> Any:
-    """The id of the first node with a feature of this magnitude."""
-    features, start = graph.features, 0
-    if sp.issparse(features):
-        place = int(np.flatnonzero(np.abs(features.data) == largest)[0])
-        return graph.ids[int(np.searchsorted(features.indptr, place, side="right")) - 1]
-    for piece in in_pieces(np.asarray(features)):
-        rows = np.flatnonzero((np.abs(piece) == largest).any(axis=1))
-        if len(rows):
-            return graph.ids[start + int(rows[0])]
-        start += len(piece)
-    raise AssertionError("the largest feature is one of them")
+def _node_with_largest(graph: GraphData) -> Any:
+    """The id of the first node with the largest feature."""
+    features = graph.features
+    if isinstance(features, np.ndarray):
+        row = int(np.abs(features).max(axis=1).argmax())
+    else:
+        rows = np.repeat(np.arange(graph.num_nodes), np.diff(features.indptr))
+        row = int(rows[np.abs(features.data).argmax()])
+    return graph.ids[row]
 
 
 def without_defects(adjacency: sp.csr_array) -> sp.csr_array:

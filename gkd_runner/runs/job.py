@@ -51,7 +51,11 @@ class Job:
         self._config, self._graph, self._device, self._key = config, graph, device, key
         self.replicas = replicas_at_once(config, device)
         # now, as the checkout may change meanwhile
-        self._environment = describe_environment(device) | {"processes": processes.size}
+        self._environment = describe_environment(device) | {
+            "processes": processes.size,
+            "replicas": self.replicas,
+            "deterministic": config.deterministic,
+        }
         self._seconds: dict[str, float] = {}
         self._failures: list[SeedFailure] = []
         self._resources = ExitStack()

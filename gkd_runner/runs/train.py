@@ -22,7 +22,7 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
 from gkd_runner.results.scores import RunResult
 from gkd_runner.results.stored import cell_folder, lock_file, merged, newest_runs, trains_again
-from gkd_runner.runs.environment import choose_device
+from gkd_runner.runs.environment import choose_device, deterministic_algorithms
 from gkd_runner.runs.job import Job
 from gkd_runner.training.failures import FailedSeedsError, SeedFailure
 from gkd_runner.training.shared import receive_soft_labels, send_soft_labels
@@ -57,7 +57,10 @@ def train(
         graph = treated(canonical(graph), config.dataset, config.protocol)
     key = config_key(config, graph, device)
     replicas = replicas_of(graph, config)
-    with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
+    with (
+        held(lock_file(config, key), f"runs the configuration {key[:8]}"),
+        deterministic_algorithms(config.deterministic, device),
+    ):
         done = {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
         left = [replica for replica in replicas if replica not in done]
         fresh, failures = [], list[SeedFailure]()
@@ -129,13 +132,14 @@ def taught(tasks: Iterable[Task], soft_labels: Iterable[SoftLabels]) -> list[Tas
 def follow(config: Config, processes: ProcessGroup) -> None:
     """Train the students of the first process's ``train`` with it; write and return nothing."""
     device, graph = choose_device(config.device), None
-    while job := processes.share():
-        own = replace(config, seeds=job["seeds"], splits=job["splits"])
-        graph = graph or load_dataset(config.dataset, config.protocol, config.data_dir)
-        tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
-        soft_labels = receive_soft_labels(processes)
-        tasks, replicas = taught(tasks, soft_labels), job["replicas"]
-        train_all_students(tasks, soft_labels, own, device, replicas, _silent, processes)
+    with deterministic_algorithms(config.deterministic, device):
+        while job := processes.share():
+            own = replace(config, seeds=job["seeds"], splits=job["splits"])
+            graph = graph or load_dataset(config.dataset, config.protocol, config.data_dir)
+            tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
+            soft_labels = receive_soft_labels(processes)
+            tasks, replicas = taught(tasks, soft_labels), job["replicas"]
+            train_all_students(tasks, soft_labels, own, device, replicas, _silent, processes)
 
 
 def _silent(*_: object) -> None:

@@ -33,7 +33,12 @@ logger = logging.getLogger("gkd_runner")
 
 
 def teacher_key(
-    task: Task, teacher: SourceConfig, training: TrainingConfig, device: torch.device
+    task: Task,
+    teacher: SourceConfig,
+    training: TrainingConfig,
+    device: torch.device,
+    *,
+    deterministic: bool = False,
 ) -> str:
     """SHA-256 of all that shapes the teacher of ``task`` and its logits.
 
@@ -55,6 +60,7 @@ def teacher_key(
     if isinstance(teacher, TeacherConfig):
         parts |= {
             "training": asdict(training),
+            "deterministic": deterministic,
             "device": device.type,
             "torch": torch.__version__,
             "code": code_version("gkd_runner.training.teacher"),

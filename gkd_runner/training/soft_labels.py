@@ -58,7 +58,7 @@ def make_soft_labels(
     source = _source(config, device, on_epochs, on_failure)
     soft_labels: list[SoftLabels] = []
     for chunk in chunks(tasks, replicas):
-        keys = [teacher_key(task, config.teacher, config.training, device) for task in chunk]
+        keys = [key_of(task, config, device) for task in chunk]
 
         def make(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained | None]:
             wanted = [chunk[position] for position in positions]
@@ -77,6 +77,13 @@ def make_soft_labels(
         for doubt in doubts(tasks, [labels.teacher for labels in soft_labels]):
             warn_once(config.teacher.logits, doubt)
     return soft_labels
+
+
+def key_of(task: Task, config: Config, device: torch.device) -> str:
+    """The key of the teacher of ``task`` in the cache."""
+    return teacher_key(
+        task, config.teacher, config.training, device, deterministic=config.deterministic
+    )
 
 
 def _source(
