@@ -38,7 +38,7 @@ FEATURES = (
     "usual", "usual", "signed", "constant", "zero", "1e30", "1e14", "1e-14", "1e-38", "mixed",
     "mark",
 )  # fmt: skip
-ADAPROP = ("method.further_hops=[0]", "method.further_lams=[1.0]")
+ADAPROP = ("method.further_hops=[0]", "method.further_lams=[]")
 
 
 class Example(NamedTuple):
@@ -78,7 +78,7 @@ examples = st.builds(
     defects=often("repaired", "left", "none"),
     classes=st.integers(2, 4),
     untrained=st.booleans(),
-    epochs=st.integers(1, 3),
+    epochs=often(1, 2, 3),
     learning_rate=often(0.01, 10.0, 1e10, 1e30),
     tau=often(1.0, 1e-3, 1e-30, 1e30),
     row_normalize=often(False, True),
