@@ -3,7 +3,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test check docs bench env
+.PHONY: train test check docs bench audit env
 
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
@@ -21,6 +21,11 @@ docs: env  ## the documentation in site/, which needs no network to read
 
 bench: env  ## time and memory beside a plain reference; ARGS="cora pubmed --json new.json"
 	PYTHONPATH=scripts $(BIN)/python -m bench $(ARGS)
+
+audit:  ## known vulnerabilities in constraints.txt, by PyPI; by OSV with ARGS="-s osv"
+	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && $(PYTHON) -m venv "$$work" \
+	&& "$$work/bin/python" -m pip install -q pip-audit \
+	&& "$$work/bin/pip-audit" --strict --no-deps --disable-pip -r constraints.txt $(ARGS)
 
 env: $(VENV)/installed
 
