@@ -23,6 +23,7 @@ from gkd_runner.runs import job
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.run import run_all
+from gkd_runner.tracking.base import NullTracker
 from gkd_runner.training import student, teacher
 from gkd_runner.training.failures import SeedFailure
 from gkd_runner.training.fit import BatchLoss, Lesson, Validation, fit
@@ -193,13 +194,7 @@ def test_the_tracked_run_of_a_failed_seed_is_closed_as_failed(
 ) -> None:
     ended: dict[int, bool] = {}
 
-    class Tracker:
-        def begin(self, run: Any) -> None: ...
-        def log(self, seed: int, metrics: Any) -> None: ...
-        def close(self, *, failed: bool = False) -> None: ...
-        def hint(self) -> tuple[tuple[str, str], ...]:
-            return ()
-
+    class Tracker(NullTracker):
         def finish(self, seed: int, summary: Any, *, failed: bool = False) -> None:
             ended[seed] = failed
 
