@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gkd_runner.common.errors import GkdError, on_one_line
+from gkd_runner.common.errors import DamageError, GkdError, on_one_line
 
 logger = logging.getLogger("gkd_runner")
 
@@ -22,7 +22,7 @@ def reading(path: Path, remedy: str, raised: type[GkdError] = UnreadableError) -
     """Raise one error that names ``path`` and the ``remedy``, whatever its content sets off.
 
     The block only reads and checks the file: any exception in it tells of the content. Errors of
-    gkd-runner, which have a message of their own, pass.
+    gkd-runner but ``DamageError`` name the file themselves, and pass.
 
     Args:
         path: the file.
@@ -31,6 +31,8 @@ def reading(path: Path, remedy: str, raised: type[GkdError] = UnreadableError) -
     """
     try:
         yield
+    except DamageError as error:
+        raise raised(f"{path} is damaged ({error}); {remedy}") from error
     except (GkdError, MemoryError):
         raise
     except Exception as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gkd_runner.common.errors import DamageError
 from gkd_runner.common.reading import skipping, whole_lines
 from gkd_runner.reporting.series import FIELDS, records
 from gkd_runner.results.stored import METRICS_FILE, load_run
-
-logger = logging.getLogger("gkd_runner")
 
 POINTS = 40
 """Epochs shown of a curve at most."""
@@ -135,23 +132,13 @@ def thin(epochs: int, points: int = POINTS) -> np.ndarray:
 @cache
 def _metrics(folder: str) -> Metrics:
     path = Path(folder) / METRICS_FILE
-    if not folder or not path.is_file() or not _is_as_written(path):
+    if not folder or not path.is_file():
         return {}
     with skipping(path, "its run has no learning curve; run it again with rerun=true"):
+        with suppress(FileNotFoundError):  # without result.json there is no checksum
+            load_run(path.parent).check_file(path.name)
         return _curves_in(path)
     return {}
-
-
-def _is_as_written(path: Path) -> bool:
-    """False if the run's metrics, or the checksums of its files, are damaged, which is said."""
-    try:
-        load_run(path.parent).check_file(path.name)
-    except FileNotFoundError:  # no result.json, so that there is nothing to compare with
-        return True
-    except DamageError as error:
-        logger.warning("%s: its curves are left out, as it is damaged (%s)", path, error)
-        return False
-    return True
 
 
 def _curves_in(path: Path) -> Metrics:

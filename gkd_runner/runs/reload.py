@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from gkd_runner.common.errors import DamageError, DataError, RunError
+from gkd_runner.common.reading import reading
 from gkd_runner.common.tensor_files import read_tensors
-from gkd_runner.config.stored import read_config
+from gkd_runner.config.stored import AGAIN, read_config
 from gkd_runner.data.datasets import load_dataset
 from gkd_runner.data.graph import FloatArray, GraphData, IntArray
 from gkd_runner.data.npz import read_npz
@@ -52,7 +53,6 @@ from gkd_runner.training.student_data import StudentData, answers
 from gkd_runner.training.teacher_files import load_teacher, teacher_file
 
 CPU = torch.device("cpu")
-AGAIN = "run it again with rerun=true"
 
 TOLERANCE = 0.005
 """Largest change of accuracy that rounding on another device or torch version explains."""
@@ -179,10 +179,8 @@ def _finished(path: Path) -> StoredRun:
 def _checked(run: StoredRun, name: str, instead: str = "") -> Path:
     """The run's file of this name. Raises ``RunError`` if it is not as the run wrote it."""
     file = run.path / name
-    try:
+    with reading(file, instead + AGAIN, RunError):
         run.check_file(name)
-    except (OSError, DamageError) as error:
-        raise RunError(f"{file} is damaged ({error}); {instead}{AGAIN}") from error
     return file
 
 
@@ -283,10 +281,8 @@ def _teacher_file(run: StoredRun, config: Config, key: str) -> Path:
 def _read_student(run: StoredRun, seed: int) -> dict[str, Tensor]:
     name = student_file(seed)
     file = _checked(run, name)
-    try:
+    with reading(file, AGAIN, RunError):
         arrays, _ = read_tensors(file, student_key(run.key, seed), sealed=run.is_sealed)
-    except (OSError, DamageError) as error:
-        raise RunError(f"the student {file} is damaged ({error}); {AGAIN}") from error
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

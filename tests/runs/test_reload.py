@@ -190,7 +190,7 @@ def test_a_student_that_is_gone_is_named(run_copy: Path) -> None:
     (run_copy / "student-3.safetensors").unlink()
 
     with pytest.raises(
-        RunError, match=r"student-3\.safetensors is damaged \(.*No such file.*run it again"
+        RunError, match=r"student-3\.safetensors is unreadable \(.*No such file.*run it again"
     ):
         reload_run(run_copy)
 
