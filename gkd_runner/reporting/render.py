@@ -13,7 +13,9 @@ from markupsafe import Markup
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
+from gkd_runner.common.checksums import write_with_sum
 from gkd_runner.common.console import plain_table
+from gkd_runner.common.files import replacing
 from gkd_runner.reporting.curves import FILE as CURVES
 from gkd_runner.reporting.curves import stored_text
 from gkd_runner.reporting.provenance import provenance
@@ -175,6 +177,10 @@ def templates() -> jinja2.Environment:
     )
 
 
+READ_AGAIN = ("runs.csv", CURVES)
+"""The files of ``write_tables`` that gkd-tables and gkd-report read; they get a checksum."""
+
+
 def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> list[Path]:
     """Write all forms of the tables, and the runs, into folder ``out``; the files written."""
     made = make_tables(comparison, failures)
@@ -189,8 +195,14 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8")
+        write = write_with_sum if name in READ_AGAIN else _write
+        write(out / name, text)
     return [out / name for name in texts]
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def html_page(tables: Tables, runs: pd.DataFrame, out: Path) -> str:
