@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import csv
 import logging
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tokenize import TokenError
 
 from gkd_runner.common.checksums import has_sum
 from gkd_runner.common.errors import DamageError, GkdError, on_one_line
 
 logger = logging.getLogger("gkd_runner")
+
+
+ARRAY_ERRORS = (
+    ValueError, TypeError, AttributeError, OSError, EOFError, RuntimeError, OverflowError,
+    SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and zipfile raise for a file of arrays that is damaged or of another kind."""
 
 
 class UnreadableError(GkdError):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -159,11 +159,17 @@ def load_run(path: Path) -> StoredRun:
 def _content(file: Path) -> dict[str, Any]:
     """The content of ``result.json``, checked."""
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
+        return _checked(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise DamageError(f"it is damaged: {error}") from error
+
+
+@lru_cache(maxsize=1024)  # a sweep reads the results of its cells again and again
+def _checked(text: str) -> dict[str, Any]:
+    """The content of ``result.json`` in ``text``, not to be changed."""
+    raw = json.loads(text, parse_constant=_refused)
     version = raw.get("format") if isinstance(raw, dict) else None
     if version not in (*UNSEALED, RESULT_FORMAT):
         readable = ", ".join(map(str, (*UNSEALED, RESULT_FORMAT)))

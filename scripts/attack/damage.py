@@ -57,15 +57,24 @@ def outcome(kind: str, written: Written, before: object) -> str:
     return HARMLESS if harmless(kind, found, before) else WRONG
 
 
-def damage_all(written: Written, damage: Damage, times: int, seed: int) -> Counter[tuple[str, str]]:
-    """Damage the kinds of files in turn, and count kinds and outcomes."""
-    rng, counts = np.random.default_rng(seed), Counter[tuple[str, str]]()
-    before = {kind: read(written) for kind, (_, read) in READERS.items()}
-    for number in range(times):
-        kind = list(READERS)[number % len(READERS)]
-        path = READERS[kind][0](written)
-        with replaced(path, damage(path.read_bytes(), rng)):
-            counts[kind, outcome(kind, written, before[kind])] += 1
+def damage(kind: str, written: Written, how: Damage, times: int, seed: int) -> Counter[str]:
+    """Damage the file of this ``kind`` several times, and count the outcomes."""
+    rng, (place, read) = np.random.default_rng(seed), READERS[kind]
+    path, before, counts = place(written), read(written), Counter[str]()
+    whole = path.read_bytes()
+    for _ in range(times):
+        with replaced(path, how(whole, rng)):
+            counts[outcome(kind, written, before)] += 1
+    return counts
+
+
+def damage_all(written: Written, how: Damage, times: int, seed: int) -> Counter[tuple[str, str]]:
+    """Damage the kinds of files about equally often, ``times`` in all; counts by kind."""
+    counts = Counter[tuple[str, str]]()
+    for number, kind in enumerate(READERS):
+        share = len(range(number, times, len(READERS)))
+        found = damage(kind, written, how, share, seed + number)
+        counts.update({(kind, word): count for word, count in found.items()})
     return counts
 
 

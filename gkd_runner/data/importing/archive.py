@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from gkd_runner.common.errors import DataError
+from gkd_runner.common.reading import ARRAY_ERRORS
 from gkd_runner.data.importing.arrays import FEATURES, is_read
 from gkd_runner.data.importing.kinds import PICKLE_SUFFIXES, hint
 
@@ -28,17 +28,6 @@ _SIZES = struct.Struct("<26xHH")  # of name and extra field, in a zip member's l
 
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
-
-# np.load and zipfile raise these for archives that are damaged or of another kind.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 CONVERT = """\
 If you trust its publisher, convert the file once (allow_pickle=True runs code that is in it):
@@ -89,7 +78,7 @@ def read_archive(path: Path) -> Archive:
                     arrays[name] = _member(archive, name, path)
                 except _PickledError:
                     pickled.append(name)
-    except _UNREADABLE as error:
+    except ARRAY_ERRORS as error:
         raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
     if needed := [name for name in pickled if name not in OPTIONAL]:
         several = "arrays" if len(needed) > 1 else "array"
@@ -117,7 +106,7 @@ def _member(archive: Any, name: str, path: Path) -> npt.NDArray[Any]:
     try:
         array = _mapped(archive.zip, name, path) if name in FEATURES else None
         array = archive[name] if array is None else array
-    except _UNREADABLE as error:
+    except ARRAY_ERRORS as error:
         if "allow_pickle" in str(error):
             raise _PickledError from error
         raise DataError(f"{path}: the array {name} is damaged") from error
@@ -166,6 +155,8 @@ def _check_kind(path: Path) -> None:
                 raise _pickle(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ARRAY_ERRORS as error:
+        raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
     if path.suffix in PICKLE_SUFFIXES:
         raise _pickle(path)
     if told := hint(path):
