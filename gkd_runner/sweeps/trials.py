@@ -74,7 +74,7 @@ def open_study(path: Path) -> optuna.Study:
     return study
 
 
-class SealedJournal(JournalFileBackend):  # type: ignore[misc]
+class SealedJournal(JournalFileBackend):
     """Optuna's journal, each line with its own checksum."""
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

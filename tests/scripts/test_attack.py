@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from attack import jobs
 from attack.__main__ import disturbing, main
-from attack.damage import damage_all, swap_all
+from attack.damage import HARMLESS, WRONG, damage_all, swap_all
 from attack.kinds import READERS
 from attack.written import write
 
@@ -23,16 +23,17 @@ def test_what_goes_unnoticed_is_counted_as_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = write(tmp_path / "one"), write(tmp_path / "other", (5, 6))
-    first = "teacher"
-    place, _ = READERS[first]
-    for read, expected in (
-        (lambda written: place(written).read_bytes(), "wrong"),
-        (lambda written: 1 / (place(written).read_bytes() == whole), "wrong"),  # a traceback
-        (lambda written: 7, "harmless"),
-    ):
-        whole = place(one).read_bytes()
-        monkeypatch.setitem(READERS, first, (place, read))
-        assert swap_all(one, other, 1, 0) == {(first, expected): 1}
+    place, _ = READERS["teacher"]
+    whole = place(one).read_bytes()
+    untold = {
+        "wrong": lambda written: place(written).read_bytes(),
+        "traceback": lambda written: 1 / (place(written).read_bytes() == whole),
+        "harmless": lambda written: 7,
+    }
+    for name, read in untold.items():
+        monkeypatch.setitem(READERS, "teacher", (place, read))
+        expected = HARMLESS if name == "harmless" else WRONG
+        assert swap_all(one, other, 1, 0) == {("teacher", expected): 1}
 
 
 @pytest.mark.slow

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,9 @@ MAPPED_FROM = 2**28
 
 _BLOCK = 2**20  # bytes that are read at once to check a mapped array
 _SIZES = struct.Struct("<26xHH")  # of name and extra field, in a zip member's local header
+
+_END = 2**16 + 22  # bytes from the end that hold a zip file's closing record and comment
+_MANY = 2**16 - 1  # its number of members, where they are counted elsewhere
 
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
@@ -150,6 +154,7 @@ def _check_kind(path: Path) -> None:
             start = stream.read(len(_NPY_MAGIC))
             if start[:2] == b"PK" and zipfile.is_zipfile(stream):
                 with zipfile.ZipFile(stream) as archive:
+                    _check_count(archive, stream)
                     if not any(name.endswith("data.pkl") for name in archive.namelist()):
                         return
                 raise _pickle(path)
@@ -165,6 +170,18 @@ def _check_kind(path: Path) -> None:
     raise DataError(
         f"{path}: {kind}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
     )
+
+
+def _check_count(archive: zipfile.ZipFile, stream: BinaryIO) -> None:
+    """Raise ``BadZipFile`` unless the archive lists as many members as it says at its end.
+
+    A changed length in the list hides what follows, and zipfile lets it pass.
+    """
+    stream.seek(-min(_END, stream.seek(0, os.SEEK_END)), os.SEEK_END)
+    end = stream.read()
+    (count,) = struct.unpack_from("<10xH", end, end.rfind(b"PK\5\6"))
+    if count not in (len(archive.infolist()), _MANY):
+        raise zipfile.BadZipFile(f"it lists {len(archive.infolist())} of {count} members")
 
 
 def _pickle(path: Path) -> DataError:
