@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from gkd_runner.config.presets import Hyperparameters, hyperparameters_text
@@ -42,6 +43,15 @@ def setting_text(setting: str, part: str) -> str:
 def own_teacher(method: str) -> str:
     """The label of a teacher that is not shared by all methods."""
     return f"{method}'s teacher"
+
+
+def spans_text(numbers: Iterable[int]) -> str:
+    """``0 to 9, 12, 2022 to 2026``: distinct whole numbers, in order."""
+    ordered = enumerate(sorted(set(numbers)))
+    spans = [[own for _, own in span] for _, span in groupby(ordered, lambda at: at[1] - at[0])]
+    return ", ".join(
+        f"{span[0]} to {span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans
+    )
 
 
 def replicas_text(n: int, splits: int) -> str:

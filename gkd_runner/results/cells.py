@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gkd_runner.common.errors import nearest
 from gkd_runner.common.lazy import pd
+from gkd_runner.results.compare import FEWEST_GRAPHS
 from gkd_runner.results.frame import ReportError
 from gkd_runner.results.selection import GROUP, ORDERS, PLACE, in_order, in_rank
 
@@ -77,9 +78,10 @@ class Cells:
 def shared_cells(selected: pd.DataFrame, methods: Iterable[str] | None = None) -> Cells:
     """The cells of ``selected`` runs (``select``; one group) in which all methods have run.
 
-    Without ``methods``, those of the largest complete comparison: the methods with the most cells
-    are taken one by one, and the number of them is kept at which methods times complete cells is
-    largest (the larger number if two are equal). Raises ``ReportError`` for a method without a run.
+    Without ``methods``, all of them if they share cells on ``FEWEST_GRAPHS`` graphs, else those of
+    the largest complete comparison: the methods with the most cells are taken one by one, and the
+    number of them is kept at which methods times complete cells is largest (the larger number if
+    two are equal). Raises ``ReportError`` for a method without a run.
     """
     unit = [*PLACE, "seed", "split", "split_hash"]
     shown = selected.dropna(subset="student_score")
@@ -98,11 +100,14 @@ def _largest(wide: pd.DataFrame, ran: pd.DataFrame) -> list[str]:
     known = in_order(ran.columns, ORDERS["method"])
     by_cells = sorted(known, key=lambda name: -int(ran[name].sum()))
 
-    def size(count: int) -> int:
-        complete = wide[by_cells[:count]].dropna().index.droplevel(["seed", "split", "split_hash"])
-        return count * int(complete.nunique())
+    def complete(count: int) -> pd.MultiIndex:
+        units = wide[by_cells[:count]].dropna().index
+        return units.droplevel(["seed", "split", "split_hash"]).unique()
 
-    best = max(range(1, len(by_cells) + 1), key=lambda count: (size(count), count), default=0)
+    if complete(len(known)).unique("dataset").size >= FEWEST_GRAPHS:
+        return known
+    counts = range(1, len(known) + 1)
+    best = max(counts, key=lambda count: (count * len(complete(count)), count), default=0)
     return in_order(by_cells[:best], ORDERS["method"])
 
 

@@ -18,6 +18,7 @@ from gkd_runner.reporting.page.build import write
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.provenance import read_all_failures
 from gkd_runner.reporting.tables import make_tables
+from gkd_runner.reporting.text import spans_text
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import to_csv
 from gkd_runner.runs.train import train
@@ -216,3 +217,15 @@ def test_a_missing_package_is_told_with_the_extra(
 
     with pytest.raises(SystemExit, match=rf'gkd-report needs {module}.*"gkd-runner\[report\]"'):
         main()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"),
+    [
+        ([3], "3"),
+        ([1, 0], "0, 1"),
+        ([*range(10), 2022, 12, 2023, 2024], "0 to 9, 12, 2022 to 2024"),
+    ],
+)
+def test_seeds_that_follow_each_other_are_named_by_their_ends(seeds: list[int], text: str) -> None:
+    assert spans_text(seeds) == text

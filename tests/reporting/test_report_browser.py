@@ -34,10 +34,10 @@ FIGURES = (*OWN, *STUDIES)
 MAIN = (
     "dataset", "setting", "teacher", "method", "seeds", "nodes", "teacher-accuracy",
     "student-accuracy", "rank", "minus-teacher", "minus-mlp", "minus-glnn", "speed-up",
-    "student-parameters", "student-seconds",
+    "student-parameters",
 )  # fmt: skip
 MORE = (
-    "teacher-seconds", "agreement", "kl", "accuracy-where-teacher-errs",
+    "student-seconds", "teacher-seconds", "agreement", "kl", "accuracy-where-teacher-errs",
     "teacher-calibration-error", "student-calibration-error",
 )  # fmt: skip
 COLUMNS = (*MAIN, *MORE)
@@ -334,6 +334,8 @@ def test_no_width_or_scheme_breaks_the_page(
     viewport = {"width": width, "height": 900}
     view = opened(browser, path, viewport=viewport, color_scheme=scheme)
     assert view.evaluate("document.documentElement.scrollWidth") <= width
+    lost = "(table) => table.parentElement.scrollWidth - table.parentElement.clientWidth"
+    assert view.locator("#table").evaluate(lost) <= 0
     red = int(view.evaluate("getComputedStyle(document.body).backgroundColor")[4:].split(",")[0])
     assert (red > 128) == (scheme == "light")
     assert view.locator("figure svg.marks").count() == len(FIGURES)

@@ -220,6 +220,17 @@ def test_a_method_with_few_cells_and_a_cell_with_few_methods_are_left_out() -> N
     assert cells.left_out == {"infgrand": 1}
 
 
+def test_a_method_that_has_run_on_three_graphs_is_compared_where_all_have_run() -> None:
+    runs = [row for graph in GRAPHS for row in on(graph, mlp=[0.5], glnn=[0.6])]
+    runs += [row for graph in GRAPHS[:3] for row in on(graph, infgrand=[0.7])]
+
+    cells = shared_cells(select(table(runs)))
+
+    assert cells.methods == ("mlp", "glnn", "infgrand")
+    assert cells.graphs == ("cora", "citeseer", "pubmed")
+    assert cells.incomplete == len(GRAPHS) - 3
+
+
 def test_methods_that_are_asked_for_are_compared_wherever_all_of_them_have_run() -> None:
     runs = [row for graph in GRAPHS for row in on(graph, mlp=[0.5], glnn=[0.6])]
     runs += on("cora", infgrand=[0.9])

@@ -22,7 +22,7 @@ from gkd_runner.reporting.page.verdict import verdict_parts
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
 from gkd_runner.reporting.series import Names, names_of
-from gkd_runner.reporting.text import PARTS, group_name, group_title
+from gkd_runner.reporting.text import PARTS, group_name, group_title, spans_text
 from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.selection import GROUP
@@ -92,15 +92,11 @@ def _script(code: str) -> Markup:
 
 
 def _about(runs: pd.DataFrame, names: Names) -> str:
-    seeds = sorted(runs["seed"].unique())
-    listed = ", ".join(map(str, seeds))
-    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        listed = f"{seeds[0]} to {seeds[-1]}"
     made = datetime.now().astimezone()
     return (
         f"{_count(runs['run'].nunique(), 'run')} on {_count(len(names.datasets), 'graph')}"
-        f" ({', '.join(names.datasets)}), seeds {listed}; made {made:%Y-%m-%d %H:%M} by gkd-runner"
-        f" {__version__}"
+        f" ({', '.join(names.datasets)}), seeds {spans_text(runs['seed'])};"
+        f" made {made:%Y-%m-%d %H:%M} by gkd-runner {__version__}"
     )
 
 

@@ -62,7 +62,7 @@ MEANS = (
     Mean("speed_up", "times faster",
          "time of the teacher for one node over that of the student; median over seeds", 1, MAIN),
     Mean("student_parameters", "parameters", "trained numbers of the student", 0, MAIN),
-    Mean("student_seconds", "training, s", "seconds of training the student", 1, MAIN),
+    Mean("student_seconds", "training, s", "seconds of training the student", 1),
     Mean("teacher_seconds", "teacher's training, s", "wherever it was trained", 1),
     Mean("agreement", "agree", "share of test nodes on which student and teacher agree", 3),
     Mean("kl", "KL", "KL divergence from teacher to student over the test nodes, in nats", 3),
