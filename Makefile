@@ -3,7 +3,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test check docs bench attack env
+.PHONY: train test check docs bench attack audit env
 
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
@@ -24,6 +24,11 @@ bench: env  ## time and memory beside a plain reference; ARGS="cora pubmed --jso
 
 attack: env  ## damage every kind of file and kill jobs: all is noticed or harmless; half an hour
 	PYTHONPATH=scripts OMP_NUM_THREADS=1 $(BIN)/python -m attack $(ARGS)
+
+audit:  ## known vulnerabilities in constraints.txt, by PyPI; by OSV with ARGS="-s osv"
+	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && $(PYTHON) -m venv "$$work" \
+	&& "$$work/bin/python" -m pip install -q pip-audit \
+	&& "$$work/bin/pip-audit" --strict --no-deps --disable-pip -r constraints.txt $(ARGS)
 
 env: $(VENV)/installed
 

@@ -121,6 +121,8 @@ def _holds(stored: Path, graph: GraphData) -> bool:
 def _new_folder(config: Config, key: str, started: datetime) -> Path:
     parent = cell_folder(config)
     parent.mkdir(parents=True, exist_ok=True)
+    for half in parent.glob(f"*-{key[:8]}*/*.part"):  # who holds the lock of this key writes alone
+        half.unlink(missing_ok=True)
     folder = parent / f"{stamp(started)}-{key[:8]}"
     while True:
         try:

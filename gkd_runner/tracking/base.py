@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any, Protocol, runtime_checkable
 from gkd_runner.common.errors import GkdError
 
 logger = logging.getLogger("gkd_runner")
+
+_LONG_WORD = re.compile(r"[\w+=-]{32,}")  # keys of W&B have at least 40 characters
 
 
 class TrackerError(GkdError):
@@ -70,6 +73,9 @@ class Tracker(Protocol):
     def hint(self) -> tuple[tuple[str, str], ...]:
         """Ways to look at the runs: pairs of a short label and a command or an address."""
 
+    def remedy(self) -> str:
+        """How to send the service what it did not take; empty if there is no way."""
+
 
 class NullTracker:
     """Tracks nothing (``tracker=none``)."""
@@ -84,6 +90,9 @@ class NullTracker:
 
     def hint(self) -> tuple[tuple[str, str], ...]:
         return ()
+
+    def remedy(self) -> str:
+        return ""
 
 
 @contextmanager
@@ -118,6 +127,9 @@ def import_backend(module: str, *, install: str, instead: str) -> Any:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return the kind and the first line of an error; services answer in paragraphs."""
-    lines = str(error).strip().splitlines()
+    """Return the kind and the first line of an error; services answer in paragraphs.
+
+    Words that are as long as a key are left out: a server may quote the one that it was sent.
+    """
+    lines = _LONG_WORD.sub("...", str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

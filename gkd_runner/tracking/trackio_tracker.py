@@ -6,7 +6,8 @@ import contextvars
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from typing import Any
 from gkd_runner.tracking.base import RunIdentity, TrackerError, import_backend, logger
 
 CHATTY_MODULES = ("trackio", "trackio.run", "trackio.utils")
+REMOTE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")
+"""Variables that send runs to a server, for which Trackio waits more than a minute."""
 
 
 class TrackioTracker:
-    """Tracks with Trackio, in its own data folder (``TRACKIO_DIR`` moves it).
+    """Tracks with Trackio, in its own data folder (``TRACKIO_DIR`` moves it), and nowhere else.
 
     The epoch becomes Trackio's step, so that teacher and student both start at epoch 1. Trackio
     has no summary, tags or job type: the numbers of a summary become one last point each, under
@@ -41,19 +44,20 @@ class TrackioTracker:
     def begin(self, run: RunIdentity) -> None:
         _check_writable(Path(self._trackio.utils.TRACKIO_DIR))
         # init() ends the run that is current in its context; a context each keeps seeds open.
-        self._runs[run.seed] = contextvars.Context().run(
-            self._trackio.init,
-            project=run.project,
-            name=run.name,
-            group=run.group,
-            config=_config(run),
-            embed=False,
-            # The seeds share one process: its hardware would be measured once per seed.
-            auto_log_gpu=False,
-            auto_log_cpu=False,
-        )
+        with _without(REMOTE):
+            self._runs[run.seed] = contextvars.Context().run(
+                self._trackio.init,
+                project=run.project,
+                name=run.name,
+                group=run.group,
+                config=_config(run),
+                embed=False,
+                # The seeds share one process: its hardware would be measured once per seed.
+                auto_log_gpu=False,
+                auto_log_cpu=False,
+            )
         self._epochs[run.seed] = 0
-        self._hint = (("look", f"trackio show --project {shlex.quote(run.project)}"),)
+        self._hint = _hint(run.project)
 
     def log(self, seed: int, metrics: Mapping[str, float]) -> None:
         epoch, values = _split_epoch(metrics)
@@ -76,6 +80,27 @@ class TrackioTracker:
 
     def hint(self) -> tuple[tuple[str, str], ...]:
         return self._hint
+
+    def remedy(self) -> str:
+        return ""  # nothing is uploaded
+
+
+def _hint(project: str) -> tuple[tuple[str, str], ...]:
+    look = ("look", shlex.join(["trackio", "show", "--project", project]))
+    if space := os.environ.get("TRACKIO_SPACE_ID"):
+        upload = ["trackio", "sync", "--project", project, "--space-id", space]
+        return look, ("upload", shlex.join(upload))
+    return (look,)
+
+
+@contextmanager
+def _without(names: Iterable[str]) -> Iterator[None]:
+    """Take variables out of the environment meanwhile; Trackio has no option against them."""
+    taken = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def _config(run: RunIdentity) -> dict[str, Any]:

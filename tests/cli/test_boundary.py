@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -71,11 +72,9 @@ def test_an_interrupt_that_meets_a_destructor_counts(monkeypatch: pytest.MonkeyP
 def test_an_interrupt_that_a_library_swallows_counts() -> None:
     def work() -> None:
         for _ in range(3):
-            try:
+            with contextlib.suppress(BaseException):
                 press()
                 work_forever()
-            except BaseException:
-                pass
         work_forever()
 
     assert code_of(work) == INTERRUPTED

@@ -272,6 +272,15 @@ def test_a_member_that_is_no_array_is_named(tmp_path: Path, arrays: Arrays) -> N
             load_npz(tmp_path / "g.npz", "g")
 
 
+def test_an_array_that_claims_more_than_the_memory_is_named(tmp_path: Path, arrays: Arrays) -> None:
+    np.savez(tmp_path / "g.npz", **{key: arrays[key] for key in arrays if key != "labels"})
+    with zipfile.ZipFile(tmp_path / "g.npz", "a") as archive, archive.open("labels.npy", "w") as to:
+        header = {"descr": "<i8", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(to, header)
+    with pytest.raises(DataError, match=r"g\.npz: the array labels does not fit into memory"):
+        load_npz(tmp_path / "g.npz", "g")
+
+
 def test_a_file_that_may_not_be_read_says_so(
     tmp_path: Path, arrays: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:

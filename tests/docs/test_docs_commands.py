@@ -49,6 +49,7 @@ ONLY_COMPOSED = {
 NOT_RUN = {
     "hydra/launcher=ray": "needs Ray, which is large: tests/sweeps/test_clusters.py starts it",
     "wandb leet": "waits for keys in a terminal",
+    "wandb sync": "uploads to an account; tests/tracking/test_dead_services.py has a server",
     "trackio show": "starts a server",
     "python scripts/wandb_dashboard.py": "reads runs from an account; its own tests have a server",
     "python -m bench": "takes minutes; tests/scripts/test_bench_results.py runs a small one",

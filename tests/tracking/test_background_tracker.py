@@ -4,10 +4,12 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from gkd_runner.tracking.background import BackgroundTracker
+from gkd_runner.tracking import background
+from gkd_runner.tracking.background import CLOSE_TIMEOUT_S, STUCK_S, BackgroundTracker
 from gkd_runner.tracking.base import NullTracker, RunIdentity
 
 
@@ -36,6 +38,9 @@ class Recorder(NullTracker):
 
     def hint(self) -> tuple[tuple[str, str], ...]:
         return (("look", "here"),)
+
+    def remedy(self) -> str:
+        return "upload later with: this"
 
     def _record(self, *call: object) -> None:
         self.threads.add(threading.current_thread().name)
@@ -92,6 +97,7 @@ def test_first_failure_is_reported_once_and_ends_the_tracking(identity, caplog) 
     assert (warning.name, warning.levelno) == ("gkd_runner", logging.WARNING)
     assert "wandb failed" in warning.message
     assert "(ConnectionError: service said no)" in warning.message
+    assert warning.message.endswith("; upload later with: this")
     assert tracker.hint() == ()
 
 
@@ -102,14 +108,54 @@ def test_a_failing_close_is_reported_and_not_raised(caplog) -> None:
 
 
 def test_a_blocked_service_slows_neither_calls_nor_close(identity, blocked, caplog) -> None:
-    tracker = BackgroundTracker(blocked, close_timeout_s=0.2)
+    tracker = BackgroundTracker(blocked, stuck_s=0.2)
     tracker.begin(identity(0))
     for epoch in range(10_000):
         tracker.log(0, {"teacher/epoch": epoch})
     tracker.close()
     assert not blocked.release.is_set()  # all calls have returned, though none was served
-    assert "not done after 0.2 s" in caplog.text
+    assert "not done after 0 s" in caplog.text
+    assert "metrics.jsonl is complete; upload later with: this" in caplog.text
     assert tracker.hint() == ()
+
+
+class Stepping(NullTracker):
+    """Serves a call for each step."""
+
+    def __init__(self) -> None:
+        self.steps, self.served = threading.Semaphore(0), threading.Semaphore(0)
+
+    def log(self, seed, metrics) -> None:
+        self.steps.acquire()
+        self.served.release()
+
+
+@pytest.mark.parametrize("calls", [3, 20])
+def test_a_slow_service_is_waited_for_while_its_calls_return_and_for_a_minute_in_all(
+    calls: int, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    slow, now, waited = Stepping(), [0.0], []
+    monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tracker = BackgroundTracker(slow)
+    join = tracker._thread.join
+
+    def step(seconds: float) -> None:
+        waited.append(seconds)
+        now[0] += STUCK_S - 1
+        slow.steps.release()
+        slow.served.acquire()
+        if len(waited) == calls:
+            join()
+
+    for epoch in range(calls):
+        tracker.log(0, {"teacher/epoch": epoch})
+    monkeypatch.setattr(tracker._thread, "join", step)
+    tracker.close()
+    slow.steps.release(calls)
+    join()
+    assert max(waited) <= STUCK_S
+    assert now[0] <= CLOSE_TIMEOUT_S + STUCK_S
+    assert ("is left behind" in caplog.text) is (calls == 20)
 
 
 @pytest.mark.parametrize("failed", [False, True])

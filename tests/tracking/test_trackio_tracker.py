@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracking.services import service
+
 pytest.importorskip("trackio")
 
 READ_BACK = """
@@ -23,9 +25,19 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_interleaved_seeds_are_read_back(python, three_seeds: str, tmp_path: Path) -> None:
-    printed = python("-c", three_seeds, "trackio", str(tmp_path / "job"))
-    assert printed.splitlines() == ["look trackio show --project study"]
+def test_interleaved_seeds_are_read_back_and_no_server_is_asked(
+    python, offline_env: dict[str, str], three_seeds: str, tmp_path: Path
+) -> None:
+    with service() as server:
+        server.behaviour = "silent"
+        offline_env |= {"TRACKIO_SERVER_URL": server.url, "TRACKIO_WRITE_TOKEN": "t"}
+        offline_env |= {"TRACKIO_SPACE_ID": "me/space", "no_proxy": "127.0.0.1"}
+        printed = python("-c", three_seeds, "trackio", str(tmp_path / "job"))
+        assert server.asked == 0
+    assert printed.splitlines() == [
+        "look trackio show --project study",
+        "upload trackio sync --project study --space-id me/space",
+    ]
     read = json.loads(python("-c", READ_BACK))
     alerts = read.pop("alerts")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,10 +77,9 @@ def test_curves_are_drawn_over_their_own_epochs_and_final_numbers_as_bars(tracke
 class FakeWandb:
     """Stands in for the package: its online init fails, its key is there or not."""
 
-    class Settings(SimpleNamespace):
-        model_fields = ("console", "silent", "init_timeout")
+    Settings = SimpleNamespace
 
-    def __init__(self, *, key: bool, mode: str = "online", finish: Any = None) -> None:
+    def __init__(self, *, key: bool | Exception, mode: str = "online", finish: Any = None) -> None:
         self.key = key
         self.finish = finish
         self.mode = mode
@@ -90,6 +90,8 @@ class FakeWandb:
 
     def login(self, *, prompt: bool, verify: bool) -> bool:
         assert not prompt, "a prompt would hang the job"
+        if isinstance(self.key, Exception):
+            raise self.key
         return self.key
 
     def init(self, **kwargs: Any) -> Any:
@@ -146,13 +148,27 @@ def test_mode_follows_the_option_then_the_settings_then_the_key(
     assert labels == (["look", "upload"] if used == "offline" else [])
 
 
-def test_an_upload_that_takes_too_long_is_left_on_disk(
+def test_a_key_that_wandb_refuses_is_told_and_recorded_offline(
     tmp_path: Path, monkeypatch, identity, caplog
 ) -> None:
-    codes = []
+    fake = use(monkeypatch, FakeWandb(key=ValueError("API key must have 40+ characters, has 5.")))
+    WandbTracker(tmp_path).begin(identity(0))
+    assert [init["mode"] for init in fake.inits] == ["offline"]
+    [warning] = caplog.records
+    assert warning.message == (
+        "W&B cannot be used online (ValueError: API key must have 40+ characters, has 5.):"
+        " recording offline"
+    )
+
+
+def test_uploads_that_take_too_long_are_waited_for_together_and_left_on_disk(
+    tmp_path: Path, monkeypatch, identity, caplog
+) -> None:
+    codes, together = [], threading.Barrier(2)
 
     def finish(exit_code: int) -> None:
         codes.append(exit_code)
+        together.wait(60)  # for the other run
         raise TimeoutError
 
     use(monkeypatch, FakeWandb(key=False, finish=finish))
@@ -161,8 +177,14 @@ def test_an_upload_that_takes_too_long_is_left_on_disk(
         tracker.begin(identity(seed))
     tracker.finish(0, {})
     tracker.close(failed=True)
+    tracker.close()
     assert codes == [0, 1]
-    assert [r.message.split("wandb sync ")[1] for r in caplog.records] == ["/job/wandb/run-1"] * 2
+    assert not together.broken
+    [warning] = caplog.records
+    assert warning.message == (
+        "W&B did not take all of glnn-0, glnn-1; upload the rest with:"
+        " wandb sync --include-online /job/wandb/run-1 /job/wandb/run-1"
+    )
 
 
 @pytest.mark.slow

@@ -114,6 +114,8 @@ def _member(archive: Any, name: str, path: Path) -> npt.NDArray[Any]:
         if "allow_pickle" in str(error):
             raise _PickledError from error
         raise DataError(f"{path}: the array {name} is damaged") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: the array {name} does not fit into memory ({error})") from error
     if not isinstance(array, np.ndarray):  # NumPy returns bytes for other members
         raise DataError(f"{path}: the array {name} is damaged")
     return array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gkd_runner.common.errors import DataError, nearest
@@ -58,20 +58,23 @@ def fetch(name: str, directory: Path, sources: Mapping[str, Source] = SOURCES) -
 
 
 def _build(source: Source, raw: Path, target: Path) -> None:
+    present = [file for file in source.files if (raw / file.name).exists()]
     try:
         for file in source.files:
             _obtain(file, raw)
+        graph = source.convert(raw)
+        check_graph(graph, str(raw))
     except DownloadError as error:
         raise DataError(f"{error}\n{_ways_out(source, raw, target)}") from error
+    except DataError as error:
+        unknown = [file for file in source.files if file.sha256 is None and file not in present]
+        for file in unknown:
+            (raw / file.name).unlink(missing_ok=True)
+        raise DataError(f"{error}\n{_again(unknown, raw)}") from error
     finally:
         for folder in (raw, raw.parent):
             with contextlib.suppress(OSError):  # it holds files
                 folder.rmdir()
-    try:
-        graph = source.convert(raw)
-        check_graph(graph, str(raw))
-    except DataError as error:
-        raise DataError(f"{error}\nTo download the raw files again, delete {raw}") from error
     save_npz(graph, target)
 
 
@@ -86,10 +89,17 @@ def _obtain(file: RawFile, raw: Path) -> None:
     raise DownloadError(f"could not download {file.name}:{''.join(failures)}")
 
 
+def _again(deleted: Sequence[RawFile], raw: Path) -> str:
+    if not deleted:
+        return f"To download the raw files again, delete {raw}"
+    names = ", ".join(file.name for file in deleted)
+    return f"The download ({names}) was deleted; try again, or put a sound file into {raw}"
+
+
 def _ways_out(source: Source, raw: Path, target: Path) -> str:
     names = ", ".join(file.name for file in source.files)
     return (
-        "Try again (a partial download is continued), or do without the network in one of two"
+        "Try again, or do without the network in one of two"
         f" ways:\n  - save the graph as {target.resolve()}"
         ' (its layout: "Your own graph" in the README)\n'
         f"  - put the raw files into {raw.resolve()}: {names}"

@@ -144,7 +144,7 @@ def test_when_no_mirror_serves_every_reason_is_given(
         "could not download raw.npz:\n"
         f"  - {base}a.npz: the server answered 404 File not found\n"
         f"  - {base}b.npz: the server answered 404 File not found\n"
-        "Try again (a partial download is continued), or do without the network in one of two"
+        "Try again, or do without the network in one of two"
         " ways:\n"
         f'  - save the graph as {tmp_path / "toy.npz"} (its layout: "Your own graph" in the'
         " README)\n"
@@ -233,13 +233,27 @@ def test_a_file_laid_there_by_hand_needs_no_network(tmp_path: Path, truth: Graph
     assert load_npz(path, "toy").fingerprint == truth.fingerprint
 
 
-def test_a_raw_file_that_cannot_be_converted_says_what_to_delete(
-    tmp_path: Path, served: tuple[Path, str]
+def test_a_download_that_cannot_be_converted_is_deleted_if_its_digest_is_unknown(
+    tmp_path: Path, truth: GraphData, served: tuple[Path, str]
 ) -> None:
     folder, base = served
     (folder / "toy.npz").write_text("<html>please log in</html>")
-    with pytest.raises(DataError, match=f"delete {tmp_path / 'raw' / 'toy'}"):
-        fetch("toy", tmp_path, one_file("toy", f"{base}toy.npz"))
+    with pytest.raises(DataError, match=r"The download \(raw.npz\) was deleted; try again"):
+        fetch("toy", tmp_path / "data", one_file("toy", f"{base}toy.npz"))
+    assert list((tmp_path / "data").iterdir()) == []
+    write_shchur(truth, folder / "toy.npz")
+    fetch("toy", tmp_path / "data", one_file("toy", f"{base}toy.npz"))
+
+
+def test_a_file_laid_there_by_hand_that_cannot_be_converted_is_left_and_named(
+    tmp_path: Path,
+) -> None:
+    raw = tmp_path / "raw" / "toy"
+    raw.mkdir(parents=True)
+    (raw / "raw.npz").write_text("<html>please log in</html>")
+    with pytest.raises(DataError, match=f"delete {raw}"):
+        fetch("toy", tmp_path, one_file("toy", "http://127.0.0.1:9/never-asked"))
+    assert (raw / "raw.npz").exists()
     assert not (tmp_path / "toy.npz").exists()
 
 
