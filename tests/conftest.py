@@ -13,6 +13,7 @@ install_import_hook("gkd_runner", "shape_checks.check")
 
 import torch  # noqa: E402
 
+from gkd_runner.cli.boundary import ENDING  # noqa: E402
 from gkd_runner.cli.train import main  # noqa: E402
 from gkd_runner.serving import latency  # noqa: E402
 from tests.support import SMALL, Done, called  # noqa: E402
@@ -23,10 +24,10 @@ torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
 
 @pytest.fixture(autouse=True)
 def log_and_signals_as_they_were() -> Iterator[None]:
-    """A command sends the package's log to the console, and leaves SIGINT ignored."""
+    """A command sends the package's log to the console, and leaves signals ignored."""
     logger = logging.getLogger("gkd_runner")
     handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
+    signals = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGALRM)}
     yield
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)

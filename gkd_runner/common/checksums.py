@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.errors import DamageError
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 
 CHECKSUM = "checksum"
 """The entry of sealed JSON that has the checksum of all others."""
@@ -89,9 +89,9 @@ def write_with_sum(path: Path, text: str) -> None:
     content, beside = text.encode(), _beside(path)
     line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
     if beside.is_file():  # until the file is replaced, either may be found
-        _replace(beside, beside.read_bytes() + line.encode())
-    _replace(path, content)
-    _replace(beside, line.encode())
+        write_file(beside, beside.read_bytes() + line.encode())
+    write_file(path, content)
+    write_file(beside, line.encode())
 
 
 def has_sum(path: Path) -> bool:
@@ -113,11 +113,6 @@ def has_sum(path: Path) -> bool:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}{BESIDE}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    with replacing(path) as part:
-        part.write_bytes(content)
 
 
 def _of_json(data: Mapping[str, Any]) -> str:

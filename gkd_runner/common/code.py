@@ -20,6 +20,7 @@ INERT = (
     "gkd_runner.options",
     "gkd_runner.common.code",
     "gkd_runner.common.errors",  # messages
+    "gkd_runner.common.files",  # writes what it is given
     "gkd_runner.common.lazy",
     "gkd_runner.common.locks",  # decides who computes first
     "gkd_runner.methods",  # finds a method's class by its name; the class itself is a root

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import textwrap
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 TRAINING_MODULES = (
     "filelock",
@@ -22,6 +25,17 @@ TRAINING_MODULES = (
     "wandb",
 )
 """The modules that the extra ``train`` installs."""
+
+REMEDIES = {
+    errno.ENOSPC: "free space on that disk, or choose",
+    errno.EDQUOT: "free space on that disk, or choose",
+    errno.EROFS: "make that disk writable, or choose",
+    errno.EACCES: "give this user access, or choose",
+    errno.EPERM: "give this user access, or choose",
+    errno.EEXIST: "move it away, or choose",
+    errno.ENOTDIR: "move it away, or choose",
+}
+"""What to do about an error of the system, up to the words ``another folder``."""
 
 SUGGESTED = 3
 """Names that a message suggests at most."""
@@ -69,7 +83,10 @@ def explain(failure: Exception, *, trains: bool = True) -> str | None:
     if isinstance(failure, GkdError):
         return str(failure)
     if isinstance(failure, OSError):
-        return f"{failure}{'; look at output_dir, cache_dir and data_dir' * trains}"
+        return _refused(failure, trains)
+    if isinstance(failure, RuntimeError) and "home directory" in str(failure):  # of pathlib
+        given = ", as data_dir does unless it or GKD_DATA is given" * trains
+        return f"this user has no home folder, in which paths with ~ begin{given}; set HOME"
     if isinstance(failure, ModuleNotFoundError) and failure.name in TRAINING_MODULES:
         return f'{failure.name} is not installed: pip install "gkd-runner[train]"'
     if is_out_of_memory(failure):
@@ -77,6 +94,21 @@ def explain(failure: Exception, *, trains: bool = True) -> str | None:
         way_out = "; use replicas=1 or a smaller teacher.hidden_dim and student.hidden_dim"
         return f"{text}{way_out * trains}"
     return None
+
+
+def _refused(failure: OSError, trains: bool) -> str:
+    """What the system refused, and what to do: the file or folder, the reason, the way out."""
+    folders = "output_dir, cache_dir and data_dir"
+    way_out = REMEDIES.get(failure.errno or 0)
+    if failure.filename is None or way_out is None:
+        return f"{failure}{f'; look at {folders}' * trains}"
+    path = Path(os.fsdecode(failure.filename))
+    in_the_way = next((part for part in (path, *path.parents) if part.is_file()), None)
+    if in_the_way and failure.errno in (errno.EEXIST, errno.ENOTDIR):
+        told = f"{in_the_way} is a file, and a folder is needed there"
+    else:
+        told = f"{failure.strerror}: {path}"
+    return f"{told}; {way_out} another folder{f' ({folders} name them)' * trains}"
 
 
 def is_out_of_memory(failure: Exception) -> bool:

@@ -40,5 +40,7 @@ def is_held(path: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:  # no access, or a read-only disk, as the cell that needs it will say
+        return False
     lock.release()
     return False

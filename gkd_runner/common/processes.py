@@ -110,8 +110,7 @@ def started() -> ProcessGroup:
 def connected(device: torch.device) -> Iterator[ProcessGroup]:
     """Connect the processes that torchrun has started, each with a GPU of its own on ``cuda``.
 
-    In the first process the SIGTERM that torchrun sends raises ``TrainingError``, so that its run
-    is closed. Raises ``ConfigError`` where a machine has fewer GPUs than processes.
+    Raises ``ConfigError`` where a machine has fewer GPUs than processes.
     """
     group = started()
     if group.size == 1:
@@ -122,8 +121,6 @@ def connected(device: torch.device) -> Iterator[ProcessGroup]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _connected():
         distributed.init_process_group(backend, timeout=LONGEST_WAIT)
-    if group.first:
-        signal.signal(signal.SIGTERM, _ended)
     yield group
     distributed.destroy_process_group()
 
@@ -157,11 +154,6 @@ def _connected() -> Iterator[None]:
         if started().first:
             _close_in_peace()
         raise TrainingError(f"{LOST} ({on_one_line(str(error))})") from error
-
-
-def _ended(*_: object) -> None:
-    _close_in_peace()
-    raise TrainingError(ENDED)
 
 
 def _close_in_peace() -> None:

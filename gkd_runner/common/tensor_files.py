@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from gkd_runner.common.checksums import check_seal, of_arrays, sealed
 from gkd_runner.common.errors import DamageError
+from gkd_runner.common.files import write_file
 
 HEADER = "gkd_runner"
 """The only entry of the header, as several would be written in a random order."""
@@ -36,7 +37,7 @@ def write_tensors(path: Path, tensors: Tensors, key: str) -> None:
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.arrays.items()}
     header = sealed({"key": key, "facts": tensors.facts, "tensors": of_arrays(arrays)})
     # bytes, as safetensors' own files can be read by their owner alone
-    path.write_bytes(save(arrays, metadata={HEADER: json.dumps(header)}))
+    write_file(path, save(arrays, metadata={HEADER: json.dumps(header)}))
 
 
 def read_tensors(path: Path, key: str, *, sealed: bool = True) -> Tensors:

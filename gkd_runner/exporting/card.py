@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gkd_runner.common.files import write_file
 from gkd_runner.exporting.serve_cost import EXPORTED
 from gkd_runner.options.metrics import BESIDE_ACCURACY, METRICS
 
@@ -31,7 +32,7 @@ def write_card(facts: Mapping[str, Any], path: Path) -> None:
     )  # fmt: skip
     environment.filters |= {"percent": percent, "micro": micro, "size": size}
     text = environment.get_template(TEMPLATE.name).render(**facts, **_derived(facts))
-    path.write_text(text, encoding="utf-8")
+    write_file(path, text)
 
 
 def percent(share: float | None) -> str:

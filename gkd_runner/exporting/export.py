@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from gkd_runner.common.checksums import FILES, listing, sealed
 from gkd_runner.common.errors import ConfigError, RunError
+from gkd_runner.common.files import write_file
 from gkd_runner.data.graph import FloatArray
 from gkd_runner.data.npz import save_npz
 from gkd_runner.exporting.card import write_card
@@ -147,7 +148,7 @@ def _write_files(student: RunStudent, folder: Path, table: str) -> None:
         for number, layer in enumerate(layers)
         for part, value in zip(("weights", "biases"), layer, strict=True)
     }
-    (folder / files.WEIGHTS).write_bytes(save(tensors, {"format": "pt"}))
+    write_file(folder / files.WEIGHTS, save(tensors, {"format": "pt"}))
     save_npz(student.graph, folder / files.GRAPH)
     if facts.propagated:
         np.save(folder / files.TABLE, student.table.astype(table))
@@ -206,7 +207,7 @@ def _write_config(folder: Path, facts: Mapping[str, Any]) -> None:
     names = [path.name for path in folder.iterdir() if path.name != files.CONFIG]
     written = sealed({**facts, FILES: listing(folder, names)})
     text = json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    (folder / files.CONFIG).write_text(text, encoding="utf-8")
+    write_file(folder / files.CONFIG, text)
 
 
 def _notes(

@@ -11,6 +11,7 @@ from typing import Any
 
 from gkd_runner.common.checksums import FILES, of_file
 from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.files import naming
 from gkd_runner.predict import folder as files
 
 EARLIER_CARD = "card_sha256"
@@ -45,15 +46,16 @@ def replaced_when_complete(target: Path) -> Iterator[Path]:
     """
     check_target(target)
     part = target.with_name(f"{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        check_target(target)  # which may have changed while the files were written
-        shutil.rmtree(target, ignore_errors=True)
-        part.replace(target)
-    finally:
+    with naming(target, part):
         shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            yield part
+            check_target(target)  # which may have changed while the files were written
+            shutil.rmtree(target, ignore_errors=True)
+            part.replace(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _facts(target: Path) -> dict[str, Any]:

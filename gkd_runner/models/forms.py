@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 from gkd_runner.graph.features import Features
 
 logger = logging.getLogger("gkd_runner")
@@ -96,9 +96,12 @@ class Decisions:
         self._known[name] = form
         if self._file is not None:
             self._known.update(_read(self._file))  # another process may have been faster
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self._file) as part:
-                part.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                write_file(self._file, json.dumps(self._known, indent=1))
+            except OSError as error:  # a run can do without, as on a cache that cannot be written
+                logger.warning("%s; first layers are timed again in other runs", error)
+                self._file = None
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from gkd_runner.common.checksums import write_with_sum
 from gkd_runner.common.console import plain_table
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 from gkd_runner.reporting.curves import FILE as CURVES
 from gkd_runner.reporting.curves import stored_text
 from gkd_runner.reporting.provenance import provenance
@@ -195,14 +195,9 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        write = write_with_sum if name in READ_AGAIN else _write
+        write = write_with_sum if name in READ_AGAIN else write_file
         write(out / name, text)
     return [out / name for name in texts]
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def html_page(tables: Tables, runs: pd.DataFrame, out: Path) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gkd_runner.common.checksums import FILES, listing, sealed
 from gkd_runner.common.errors import DataError
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import naming, replacing, write_file
 from gkd_runner.common.tensor_files import Tensors, write_tensors
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import read_npz, save_npz
@@ -50,7 +50,7 @@ class Record:
         self.key = key
         self.started = datetime.now().astimezone()
         self.path = _new_folder(config, self.key, self.started)
-        (self.path / CONFIG_FILE).write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+        write_file(self.path / CONFIG_FILE, OmegaConf.to_yaml(config))
         self._graphs = Path(config.output_dir).expanduser() / "cache" / "graphs"
         self._metrics: TextIO = (self.path / METRICS_FILE).open(
             "w",
@@ -63,7 +63,8 @@ class Record:
         known = epoch._asdict()
         logged = dict(known.pop("logged"))
         line = {"stage": stage, "seed": seed, **logged, **known}
-        self._metrics.write(json.dumps(line) + "\n")
+        with naming(self.path / METRICS_FILE):
+            self._metrics.write(json.dumps(line) + "\n")
 
     def weights(self, seed: int, state: Mapping[str, Tensor]) -> None:
         """Save one seed's student."""
@@ -86,7 +87,8 @@ class Record:
         try:
             target.hardlink_to(stored)
         except OSError:
-            shutil.copyfile(stored, target)
+            with replacing(target) as part:
+                shutil.copyfile(stored, part)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Write ``result.json``, with the checksums of the files that are there."""
@@ -94,12 +96,12 @@ class Record:
         written = sealed({**result, FILES: listing(self.path, names)})
         text = json.dumps(written, indent=2, allow_nan=False) + "\n"
         text = NUMBERS.sub(lambda found: " ".join(found[0].split()), text)
-        with replacing(self.path / RESULT_FILE) as part:
-            part.write_text(text, encoding="utf-8")
+        write_file(self.path / RESULT_FILE, text)
 
     def close(self) -> None:
         """Close the metrics, after success and after failure."""
-        self._metrics.close()
+        with naming(self.path / METRICS_FILE):
+            self._metrics.close()
 
 
 def _holds(stored: Path, graph: GraphData) -> bool:

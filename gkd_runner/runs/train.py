@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,14 @@ from gkd_runner.models.forms import DECISIONS
 from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
 from gkd_runner.results.scores import RunResult
-from gkd_runner.results.stored import cell_folder, lock_file, merged, newest_runs, trains_again
+from gkd_runner.results.stored import (
+    StoredRun,
+    cell_folder,
+    lock_file,
+    merged,
+    newest_runs,
+    trains_again,
+)
 from gkd_runner.runs.environment import choose_device
 from gkd_runner.runs.job import Job
 from gkd_runner.training.shared import receive_soft_labels, send_soft_labels
@@ -55,8 +62,12 @@ def train(
         graph = treated(canonical(graph), config.dataset, config.protocol)
     key = config_key(config, graph, device)
     replicas = replicas_of(graph, config)
+    done = _finished(config, key, replicas)
+    if done.keys() >= set(replicas):  # without the lock, which a read-only disk cannot have
+        processes.share(None)
+        return merged(config, replicas, done, ())
     with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
-        done = {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
+        done = _finished(config, key, replicas)  # another job may have been faster
         left = [replica for replica in replicas if replica not in done]
         fresh = [
             distil(replace(config, seeds=seeds, splits=[split]), graph, device, key, processes)
@@ -64,6 +75,11 @@ def train(
         ]
         processes.share(None)  # no further job
         return merged(config, replicas, done, fresh)
+
+
+def _finished(config: Config, key: str, replicas: Iterable[Replica]) -> Mapping[Replica, StoredRun]:
+    """The finished run of each replica that need not train again."""
+    return {} if trains_again(config) else newest_runs(cell_folder(config), key, replicas)
 
 
 def _for_graph(config: Config, graph: GraphData) -> Config:

@@ -8,14 +8,14 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gkd_runner.common.checksums import CHECKSUM, check_seal, sealed
 from gkd_runner.common.errors import DamageError, LaunchError, explain, on_one_line
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 from gkd_runner.common.reading import reading, skipping
 from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
@@ -57,14 +57,17 @@ class Planned:
 
 @dataclass(frozen=True)
 class Failure:
-    """One cell that failed, by its number in the plan; ``log`` is the file with the traceback."""
+    """One cell that failed, by its number in the plan.
+
+    ``log`` is the file with the traceback; ``None`` where it could not be written.
+    """
 
     number: int
     identity: dict[str, str]
     seeds: tuple[int, ...]
     cause: str
     time: str
-    log: Path
+    log: Path | None
 
     @property
     def one_line(self) -> str:
@@ -76,19 +79,30 @@ class Failure:
 class Sweep:
     """``<output_dir>/sweeps/<time>/``: ``plan.json``, and ``failed-<number>.json`` per failure.
 
-    ``started`` is in seconds since the epoch.
+    ``started`` is in seconds since the epoch. ``unwritten`` has the failures of this process that
+    could not be written, as on a full disk.
     """
 
     path: Path
     started: float
     cells: tuple[Planned, ...]
+    unwritten: list[Failure] = field(default_factory=list)
+
+    @property
+    def runs_something(self) -> bool:
+        """True if a cell of the plan is left to run, or a sweeper chooses the cells."""
+        return not self.cells or not all(cell.done for cell in self.cells)
 
     def label(self, number: int) -> str:
         """The overrides that distinguish cell ``number``."""
         return self.cells[number].label if number < len(self.cells) else f"cell {number}"
 
     def record_failure(self, number: int, config: Config, error: Exception) -> Failure:
-        """Write the configuration, the cause and the traceback of a failure."""
+        """Write the configuration, the cause and the traceback of a failure.
+
+        A failure that cannot be written is kept in ``unwritten``; without a plan, where nobody
+        would notice that a cell is missing, the failure itself is raised.
+        """
         log = self.path / f"failed-{number}.json"
         facts: dict[str, Any] = {
             "number": number,
@@ -99,26 +113,33 @@ class Sweep:
         }
         lines = "".join(traceback.format_exception(error)).splitlines()
         told = sealed({**facts, "sweep": self.path.name, "traceback": lines})
-        with replacing(log) as part:
-            part.write_text(json.dumps(told, indent=2) + "\n")
+        try:
+            write_file(log, json.dumps(told, indent=2) + "\n")
+        except OSError:
+            if not self.cells:
+                raise error from None
+            self.unwritten.append(Failure(**facts, log=None))
+            return self.unwritten[-1]
         return Failure(**facts, log=log)
 
     def failures(self) -> list[Failure]:
         """All failures so far, in the plan's order."""
-        return read_failures(self.path)
+        both = [*read_failures(self.path), *self.unwritten]
+        return sorted(both, key=lambda failure: failure.number)
 
 
 def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
-    """Create the folder of a sweep."""
+    """Create the folder of a sweep; there is none where no cell is left to run."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     path = output_dir.expanduser().absolute() / "sweeps" / stamp
     while path.exists():  # two sweeps in this second
         path = path.with_name(f"{stamp}-{os.urandom(2).hex()}")
-    path.mkdir(parents=True)
     sweep = Sweep(path, time.time(), tuple(cells))
-    plan = {**asdict(sweep), "path": str(path), "command": sys.argv}
-    with replacing(path / "plan.json") as part:
-        part.write_text(json.dumps(sealed(plan), indent=2) + "\n", encoding="utf-8")
+    if sweep.runs_something:
+        path.mkdir(parents=True)
+        facts = {"path": str(path), "started": sweep.started, "command": sys.argv}
+        plan = sealed({**facts, "cells": [asdict(cell) for cell in cells]})
+        write_file(path / "plan.json", json.dumps(plan, indent=2) + "\n")
     return sweep
 
 

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gkd_runner.common.errors import GkdError, LaunchError
+from gkd_runner.common.errors import GkdError, LaunchError, explain
+from gkd_runner.common.files import write_file
 from gkd_runner.config.hydra_options import errors_raised
 
 if TYPE_CHECKING:
@@ -44,18 +45,26 @@ def launching(folder: Path) -> Iterator[None]:
     except GkdError:
         raise
     except Exception as error:
-        log = folder / "launcher.log"
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        cause = textwrap.shorten(str(error) or type(error).__name__, LENGTH, placeholder=" ...")
+        text = explain(error) or str(error) or type(error).__name__
+        cause = textwrap.shorten(text, LENGTH, placeholder=" ...")
         raise LaunchError(
-            f"the launcher ended the sweep: {cause}; the log is {log};"
+            f"the launcher ended the sweep: {cause}{_logged(error, folder / 'launcher.log')};"
             " the same command continues the sweep"
         ) from error
 
 
+def _logged(error: Exception, log: Path) -> str:
+    """Write the traceback; where it is, unless the disk refuses it."""
+    try:
+        write_file(log, "".join(traceback.format_exception(error)))
+    except OSError:
+        return ""
+    return f"; the log is {log}"
+
+
 @contextmanager
 def _jobs_ended() -> Iterator[None]:
-    """Leave no job of submitit behind: wait for them after an error, cancel them on SIGINT."""
+    """Leave no job of submitit behind: wait for them after an error, cancel them on signals."""
     if find_spec("submitit") is None:
         yield
         return

@@ -139,7 +139,8 @@ def _failures(sweep: Sweep, failures: dict[int, Failure]) -> Group:
     for number, failure in failures.items():
         label = sweep.label(number)
         lines += [Text(f"  {label}: {failure.one_line}")]
-        lines += [Text(f"    log {failure.log}", no_wrap=True, overflow="ignore")]
+        log = failure.log or "not written"
+        lines += [Text(f"    log {log}", no_wrap=True, overflow="ignore")]
     return Group(*lines)
 
 

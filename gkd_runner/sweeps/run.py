@@ -38,7 +38,8 @@ def run_sweep(cells: Sequence[Cell], launch: Callable[[Path], object], *, listed
     check_slurm(sys.argv)
     output_dir = Path(cells[0].config.output_dir)
     with _sweep(cells if listed else (), output_dir) as (sweep, _), launching(sweep.path):
-        launch(sweep.path)
+        if sweep.runs_something:
+            launch(sweep.path)
     _exit_unless_done(sweep)
 
 
@@ -132,7 +133,8 @@ def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None 
         failure = sweep.record_failure(number, config, error)
         console.print(Text(f"{label}: failed: {failure.one_line}", style="red"), crop=False)
         if config.on_error == "stop":
-            console.print(f"stopped, as on_error=stop; the log is {failure.log}", soft_wrap=True)
+            log = f"; the log is {failure.log}" if failure.log else ""
+            console.print(f"stopped, as on_error=stop{log}", soft_wrap=True)
         return math.nan
     console.print(one_line(label, result), crop=False)
     if sweep.cells and result.reused < len(result.seeds):

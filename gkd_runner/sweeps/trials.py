@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gkd_runner.common.checksums import CHECKSUM, check_seal, sealed
 from gkd_runner.common.errors import DamageError, GkdError, on_one_line
-from gkd_runner.common.files import replacing
+from gkd_runner.common.files import write_file
 from gkd_runner.common.locks import held
 from gkd_runner.common.reading import reading, whole_lines
 from gkd_runner.config.build import compose
@@ -58,8 +58,9 @@ def open_study(path: Path) -> optuna.Study:
         _end_last_line(path)
         with reading(path, remedy):
             _check_lines(path)
+    backend = SealedJournal(str(path))  # makes the file
     with reading(path, remedy):
-        storage = optuna.storages.JournalStorage(SealedJournal(str(path)))
+        storage = optuna.storages.JournalStorage(backend)
         others = {study.study_name for study in storage.get_all_studies()} - {path.stem}
         if others:
             raise DamageError(f"it is the file of the search {', '.join(sorted(others))}")
@@ -93,8 +94,7 @@ def _check_lines(path: Path) -> None:
             check_seal(log)
     elif logs:
         logger.info("%s is of an earlier version and has no checksums yet; it gets them now", path)
-        with replacing(path) as part:
-            part.write_text("".join(json.dumps(sealed(log)) + "\n" for log in logs))
+        write_file(path, "".join(json.dumps(sealed(log)) + "\n" for log in logs))
 
 
 def _end_last_line(path: Path) -> None:
@@ -103,8 +103,7 @@ def _end_last_line(path: Path) -> None:
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         logger.warning("%s: its last line was cut off and is left out", path)
-        with replacing(path) as part:
-            part.write_bytes(whole)
+        write_file(path, whole)
 
 
 def _check(trial: FrozenTrial) -> None:

@@ -20,7 +20,6 @@ import torch
 
 from gkd_runner.common.code import code_version
 from gkd_runner.common.errors import DamageError
-from gkd_runner.common.files import replacing
 from gkd_runner.common.locks import held
 from gkd_runner.data.graph import hash_arrays
 from gkd_runner.data.task import Task
@@ -120,5 +119,4 @@ class TeacherCache:
             return None
 
     def _write(self, key: str, teacher: Trained) -> None:
-        with replacing(self._path(key)) as part:
-            write_teacher(part, key, teacher)
+        write_teacher(self._path(key), key, teacher)

@@ -1,6 +1,7 @@
-"""Run gkd-train and press Ctrl-C at given moments: ``python press.py epoch,close,exit ARGUMENTS``.
+"""Run gkd-train and signal it at given moments: ``python press.py SIGTERM@epoch,close ARGUMENTS``.
 
-A moment is ``import:<module>``, ``epoch`` (the second that is recorded), ``close`` (of the run's
+Several signals, ``SIGTERM+SIGINT@epoch,close``, come one after the other, the last one again. A
+moment is ``import:<module>``, ``epoch`` (the second that is recorded), ``close`` (of the run's
 record) or ``exit`` (of the interpreter).
 """
 
@@ -12,9 +13,11 @@ import signal
 import sys
 from typing import Any
 
+SIGNALS: list[signal.Signals] = []
+
 
 def press(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), SIGNALS.pop(0) if len(SIGNALS) > 1 else SIGNALS[0])
 
 
 class PressOnImport:
@@ -48,7 +51,9 @@ def press_in_record(moments: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    moments = set(sys.argv.pop(1).split(","))
+    names, _, listed = sys.argv.pop(1).partition("@")
+    SIGNALS += [signal.Signals[name] for name in names.split("+")]
+    moments = set(listed.split(","))
     if "exit" in moments:
         atexit.register(press)
     if imports := {moment.partition(":")[2] for moment in moments if moment.startswith("import:")}:

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 from support import SMALL
 
+from gkd_runner.common.processes import ENDED
 from gkd_runner.config.build import compose
 from gkd_runner.runs.train import train
 
@@ -223,11 +224,16 @@ def test_a_failure_of_one_process_is_told_and_ends_the_job(
     assert all("another process of" in line or told in line for line in messages(done.stderr))
 
 
-def test_ctrl_c_ends_all_processes_with_one_message(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "cause"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, ENDED)]
+)
+def test_signals_end_all_processes_with_one_message(
+    number: signal.Signals, cause: str, tmp_path: Path
+) -> None:
     with endless_job(tmp_path) as process:
         until_epochs(tmp_path, process)
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode != 0
-    told = ["gkd-train: interrupted; the same command goes on from here"]
+    told = [f"gkd-train: {cause}; the same command goes on from here"]
     assert messages(errors) == told, errors

@@ -54,7 +54,7 @@ def test_a_writer_that_dies_leaves_the_table_of_before_or_the_new_one(
 ) -> None:
     path = tmp_path / "table.csv"
     write_with_sum(path, TEXT)
-    whole = checksums._replace
+    whole = checksums.write_file
     left = iter(range(writes))
 
     def replace(part: Path, content: bytes) -> None:
@@ -63,7 +63,7 @@ def test_a_writer_that_dies_leaves_the_table_of_before_or_the_new_one(
         whole(part, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checksums, "_replace", replace)
+        patch.setattr(checksums, "write_file", replace)
         try:
             write_with_sum(path, "a,b\n5,6\n")
         except KeyboardInterrupt:

@@ -71,6 +71,19 @@ def test_a_decision_is_read_by_later_processes_and_wins_over_their_own(tmp_path:
     assert later.form(choice(0.1), pytest.fail) == DENSE
 
 
+def test_decisions_that_cannot_be_written_are_told_once_and_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    decisions = Decisions()
+    decisions.remember_in(tmp_path / "file" / "first-layers.json")
+    with caplog.at_level(logging.WARNING, "gkd_runner"):
+        for density in (0.1, 0.2):
+            assert decisions.form(choice(density), lambda form: float(form == SPARSE)) == DENSE
+    (line,) = caplog.messages
+    assert str(tmp_path / "file") in line
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"a": "neither"}', '{"a": ["dense"]}'])
 def test_a_damaged_file_is_named_and_replaced(
     content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -12,6 +12,7 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
+from gkd_runner.common.files import write_file
 from gkd_runner.common.version import __version__
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts, table
@@ -39,7 +40,7 @@ def write(comparison: Comparison, out: Path, sources: Sequence[Path]) -> list[Pa
     text = page(comparison, own, studies, read_all_failures(sources), out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "report.html"
-    path.write_text(text, encoding="utf-8")
+    write_file(path, text)
     return [path, *save((*own, *studies), out / "figures")]
 
 

@@ -11,6 +11,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
+from gkd_runner.common.files import write_file
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.curves import POINTS, Stored, curve_records, read_stored
 from gkd_runner.reporting.page import charts
@@ -119,11 +120,11 @@ def save(figures: Iterable[Figure], folder: Path) -> list[Path]:
         for suffix, spec in _parts(figure):
             path = folder / f"{figure.name}{suffix}.svg"
             svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGALITE, config=config)
-            path.write_text(svg, encoding="utf-8")
+            write_file(path, svg)
             png = path.with_suffix(".png")
-            png.write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+            write_file(png, vl_convert.svg_to_png(svg, scale=PNG_SCALE))
             paths += [path, png]
-    listed.write_text("".join(f"{path.name}\n" for path in paths), encoding="utf-8")
+    write_file(listed, "".join(f"{path.name}\n" for path in paths))
     return paths
 
 
