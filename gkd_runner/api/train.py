@@ -22,7 +22,8 @@ def train(config: Config, graph: Any = None) -> Result:
     """Train teachers, distil students from them, and record the run, as ``gkd-train`` does.
 
     What an earlier run of the same configuration has finished is read from its folder. Warnings go
-    to the log ``gkd_runner``, which is shown unless it has a handler of its own.
+    to the log ``gkd_runner``, which is shown unless it has a handler of its own. A seed that fails
+    in training is warned of and left out of the result.
 
     Args:
         config: what ``compose`` returned.
@@ -30,7 +31,7 @@ def train(config: Config, graph: Any = None) -> Result:
             anything that it takes.
 
     Raises:
-        GkdError: for data, configurations and training that cannot work.
+        GkdError: for data and configurations that cannot work, and where all seeds fail.
     """
     if not logger.handlers:
         show_log()
@@ -39,6 +40,8 @@ def train(config: Config, graph: Any = None) -> Result:
     if not (graph is None or isinstance(graph, GraphData)):
         graph = load_graph(graph)
     result = runs.train(config, graph)
+    for failure in result.failures:
+        logger.warning("%s", failure)
     for warning in told_warnings(result.seeds):
         logger.warning("%s", warning)
     return Result(result)

@@ -27,7 +27,7 @@ def run(composed: DictConfig) -> float:
 
     from gkd_runner.common.console import make_console, show_log
     from gkd_runner.config.typed import to_config
-    from gkd_runner.runs.display import report
+    from gkd_runner.runs.display import failures_text, report
     from gkd_runner.runs.environment import choose_device
     from gkd_runner.runs.train import follow, train
     from gkd_runner.sweeps.folder import read_sweep
@@ -49,6 +49,8 @@ def run(composed: DictConfig) -> float:
                 return float("nan")
             result = train(config, processes=processes)
     make_console().print(report(result), crop=False)
+    if result.failures:
+        sys.exit(f"{NAME}: {failures_text(result)}")
     return result.val_score
 
 

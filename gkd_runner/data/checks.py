@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from gkd_runner.common.arrays import sorted_unique
 from gkd_runner.common.errors import DataError
-from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split, in_pieces
+from gkd_runner.data.graph import UNKNOWN_LABEL, GraphData, Split, in_pieces, largest_value
 
 logger = logging.getLogger("gkd_runner")
 
 _REPAIR = "set dataset.repair=true to repair it on loading"
+FEATURE_SCALE = (1e-15, 1e15)
+"""Limits of the largest feature. Adam squares gradients, which are as large as the features are,
+and float32 ends at 3.4e38; it adds 1e-8 to their size, below which they count for nothing."""
+
 _SHOWN = 10  # classes that a message lists at most
 
 
@@ -32,6 +37,36 @@ def check_graph(graph: GraphData, source: str) -> None:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise DataError(f"{source}: not a usable graph:\n{lines}")
     _warn_of_untrained_classes(graph, source)
+
+
+def check_scale(graph: GraphData) -> None:
+    """Raise ``DataError`` where models cannot learn from features of this scale in float32."""
+    largest = largest_value(graph.features)
+    low, high = FEATURE_SCALE
+    if largest > high:
+        raise DataError(
+            f"{graph.name}: features reach {largest:g}, that of node {_node_with_largest(graph)}"
+            f" first; training in float32 overflows above {high:g}. Divide the features or the"
+            " column that reaches it, replace marks of missing values, or use"
+            " dataset.row_normalize=true, which divides each row by its sum"
+        )
+    if 0 < largest < low:
+        raise DataError(
+            f"{graph.name}: the largest feature is {largest:g}; training in float32 vanishes below"
+            f" {low:g}. Multiply the features, or use dataset.row_normalize=true, which divides"
+            " each row by its sum"
+        )
+
+
+def _node_with_largest(graph: GraphData) -> Any:
+    """The id of the first node with the largest feature."""
+    features = graph.features
+    if isinstance(features, np.ndarray):
+        row = int(np.abs(features).max(axis=1).argmax())
+    else:
+        rows = np.repeat(np.arange(graph.num_nodes), np.diff(features.indptr))
+        row = int(rows[np.abs(features.data).argmax()])
+    return graph.ids[row]
 
 
 def without_defects(adjacency: sp.csr_array) -> sp.csr_array:

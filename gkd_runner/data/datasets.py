@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from gkd_runner.data.checks import check_scale
 from gkd_runner.data.graph import FloatArray, GraphData
 from gkd_runner.data.importing.dgl_files import import_dgl_file, is_dgl_file
 from gkd_runner.data.importing.wording import log_findings
@@ -29,6 +30,7 @@ def treated(graph: GraphData, dataset: DatasetConfig, protocol: ProtocolConfig) 
     """Normalise and cut ``graph`` as the configuration says."""
     if dataset.row_normalize:
         graph = replace(graph, features=row_normalized(graph.features))
+    check_scale(graph)
     return cut(graph, protocol, dataset.family)
 
 
@@ -51,10 +53,25 @@ def _read(dataset: DatasetConfig, data_dir: Path) -> GraphData:
 
 
 def row_normalized(features: sp.csr_array | FloatArray) -> sp.csr_array | FloatArray:
-    """Divide each row by its sum, as DGL does. Rows that sum to 0 become 0."""
-    sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
+    """Divide each row by its sum, as DGL does. Rows that sum to 0 become 0.
+
+    Where float32 holds neither the sum nor its inverse, float64 does.
+    """
+    with np.errstate(over="ignore"):
+        sums = np.asarray(features.sum(axis=1), dtype=np.float32).ravel()
+    exact = features
+    if _out_of_range(sums):
+        exact = features.astype(np.float64)
+        sums = np.asarray(exact.sum(axis=1)).ravel()
     inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums != 0)
-    if not isinstance(features, np.ndarray):
-        scaled = features.data * np.repeat(inverse, np.diff(features.indptr))
-        return sp.csr_array((scaled, features.indices, features.indptr), shape=features.shape)
-    return features * inverse[:, None]
+    if not isinstance(exact, np.ndarray):
+        scaled = exact.data * np.repeat(inverse, np.diff(exact.indptr))
+        scaled = scaled.astype(np.float32, copy=False)
+        return sp.csr_array((scaled, exact.indices, exact.indptr), shape=exact.shape)
+    return (exact * inverse[:, None]).astype(np.float32, copy=False)
+
+
+def _out_of_range(sums: FloatArray) -> bool:
+    """True if a sum of float32 has overflowed, or is so small that its inverse would."""
+    tiny = (np.abs(sums) < np.finfo(np.float32).tiny) & (sums != 0)
+    return bool(tiny.any()) or not np.isfinite(sums).all()

@@ -176,3 +176,10 @@ def in_pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
     """Consecutive rows of ``array``, so that what is computed of a mapped one stays small."""
     rows = max(1, _PIECE * len(array) // max(1, array.size))
     return (array[start : start + rows] for start in range(0, len(array), rows))
+
+
+def largest_value(features: sp.csr_array | FloatArray) -> float:
+    """The largest magnitude of all values; 0 without any."""
+    values = features if isinstance(features, np.ndarray) else features.data
+    pieces = (piece for piece in in_pieces(values) if piece.size)
+    return max((float(max(piece.max(), -piece.min())) for piece in pieces), default=0.0)

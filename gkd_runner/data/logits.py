@@ -34,6 +34,9 @@ ROW_SUM = 1e-3
 SMALLEST = 1e-10
 """Smaller probabilities count as this one, so that their logarithm is finite."""
 
+LARGEST_LOGIT = 1e30
+"""Larger logits are no use: divided by a temperature they may exceed float32's 3.4e38."""
+
 SHOWN = 5
 """Names that a message lists at most."""
 
@@ -213,6 +216,11 @@ def _check_values(logits: FloatArray, ids: Ids, path: str) -> None:
         raise DataError(
             f"{path}: {wrong.sum()} rows have NaN or infinity (in float32), those of the nodes"
             f" {_listed(ids[wrong])}; mend the teacher that wrote them"
+        )
+    if (largest := np.abs(logits).max()) > LARGEST_LOGIT:
+        raise DataError(
+            f"{path}: the largest logit is {largest:g}, and float32 needs them below"
+            f" {LARGEST_LOGIT:g}; mend the teacher that wrote them"
         )
     if (logits == logits[0]).all():
         raise DataError(f"{path}: all rows are equal; a teacher's answers differ between nodes")

@@ -221,6 +221,8 @@ def _csr(arrays: Mapping[str, Any], prefix: str, *, binary: bool) -> sp.csr_arra
     shape = tuple(int(size) for size in arrays[f"{prefix}_shape"])
     if binary:
         stored = arrays.get(f"{prefix}_data", np.ones(len(indices)))
+        if bad := int((~np.isfinite(stored)).sum()):
+            raise ValueError(f"{prefix}_data holds {bad} values that are NaN or infinite")
         data = (np.asarray(stored) != 0).astype(np.float32)
     else:
         data = _float32(arrays[f"{prefix}_data"], f"{prefix}_data")

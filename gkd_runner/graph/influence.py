@@ -15,6 +15,7 @@ this limit says how much too low it may be.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ import numpy.typing as npt
 
 from gkd_runner.common.lazy import sp, torch
 from gkd_runner.common.progress import tell_progress
-from gkd_runner.data.graph import FloatArray, GraphData
+from gkd_runner.data.graph import FloatArray, GraphData, IntArray, largest_value
 from gkd_runner.graph.features import product
 from gkd_runner.graph.operators import symmetric
 from gkd_runner.graph.row_blocks import DenseRows, Rows, SparseRows
@@ -33,6 +34,12 @@ from gkd_runner.graph.smallest_product import STARTS, smallest_from_above, small
 
 BLOCK = 1024
 _EPS = 1e-12
+
+LARGEST_NORM = 1e18
+"""Rows with larger norms, and with norms below ``_EPS``, are scaled before they are squared."""
+
+MODERATE = (2.0**-40, 2.0**40)
+"""Limits of the largest feature within which sums neither overflow nor vanish."""
 
 logger = logging.getLogger("gkd_runner")
 
@@ -85,7 +92,7 @@ def influence(
     """
     n = features.shape[0]
     columns = n if columns is None else columns
-    unit, once = _unit_rows(features), product(operator, features)
+    unit, once = _unit_rows(features), product(operator, _moderate(features))
     total = np.zeros(features.shape[1], dtype=np.float64)
     for start, block in _propagated(operator, once):
         wanted = block[: max(columns - start, 0)]
@@ -122,13 +129,49 @@ def _propagated_rows(operator: sp.csr_array, once: Any, which: Any) -> Any:
     return _unit_rows(operator[which] @ once)
 
 
+def _moderate(features: sp.csr_array | FloatArray) -> Any:
+    """The features times a power of two, so that sums neither overflow nor vanish.
+
+    Cosines stay the same. Features of a usual scale are left as they are.
+    """
+    largest = largest_value(features)
+    if largest == 0 or MODERATE[0] <= largest <= MODERATE[1]:
+        return features
+    # in two steps, as 2 ** -exponent of the smallest numbers is above the largest float32
+    half = -math.frexp(largest)[1] // 2
+    return features * np.float32(2.0**half) * np.float32(2.0**half)
+
+
 def _unit_rows(matrix: Any) -> Any:
-    squares = matrix.multiply(matrix) if sp.issparse(matrix) else matrix * matrix
-    norms = np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float64).ravel())
+    """Each row divided by its norm; rows of zeros stay zeros."""
+    norms = _norms(matrix)
+    odd = np.flatnonzero(~((norms > _EPS) & (norms < LARGEST_NORM)))
+    if len(odd) and largest_value(matrix[odd]) > 0:
+        matrix = _moderate_rows(matrix, odd)
+        norms = _norms(matrix)
     inverse = (1.0 / np.maximum(norms, _EPS)).astype(np.float32)
     if sp.issparse(matrix):
         return sp.csr_array(sp.diags_array(inverse) @ matrix)
     return matrix * inverse[:, None]
+
+
+def _norms(matrix: Any) -> npt.NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        squares = matrix.multiply(matrix) if sp.issparse(matrix) else matrix * matrix
+        return np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float64).ravel())
+
+
+def _moderate_rows(matrix: Any, rows: IntArray) -> Any:
+    """The matrix with these rows times powers of two, so that their largest values are about 1."""
+    peaks = abs(matrix[rows]).max(axis=1)
+    peaks = peaks.toarray().ravel() if sp.issparse(peaks) else peaks
+    factors = np.ones(matrix.shape[0])  # in float64, as float32 does not reach all of them
+    factors[rows] = np.ldexp(1.0, -np.frexp(peaks)[1])
+    if sp.issparse(matrix):
+        data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
+        parts = data.astype(np.float32), matrix.indices, matrix.indptr
+        return sp.csr_array(parts, shape=matrix.shape)
+    return (matrix * factors[:, None]).astype(np.float32)
 
 
 def _smallest_cosine(

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from jaxtyping import Float
 
+from gkd_runner.common.errors import TrainingError
 from gkd_runner.common.lazy import sp, torch
 from gkd_runner.common.probabilities import softmax
 from gkd_runner.data.graph import FloatArray, GraphData
@@ -76,12 +77,18 @@ class Classroom:
     def ask(self, features: Iterable[FloatArray | sp.csr_array]) -> Float[torch.Tensor, "R n C"]:
         """The teachers' calibrated logits, without dropout, for one ``[n, d]`` per replica.
 
-        A generator keeps the features of only one replica in memory.
+        A generator keeps the features of only one replica in memory. Raises ``TrainingError`` for
+        answers that are not finite.
         """
-        answers = [
-            self.answer(replica, replace(task.training_graph, features=other))
-            for replica, (task, other) in enumerate(zip(self.tasks, features, strict=True))
-        ]
+        answers = []
+        for replica, (task, other) in enumerate(zip(self.tasks, features, strict=True)):
+            answers.append(self.answer(replica, replace(task.training_graph, features=other)))
+            if not bool(answers[-1].isfinite().all()):
+                raise TrainingError(
+                    f"the teacher of seed {task.seed} answers changed features with logits that"
+                    " are NaN or infinite; lower teacher.learning_rate, or bring the features to"
+                    " a scale of about 1"
+                )
         return torch.stack(answers)
 
     def probabilities(self, temperature: float = 1.0) -> Float[torch.Tensor, "R n C"]:

@@ -35,7 +35,7 @@ class Choice(NamedTuple):
 
     ``rows`` is the number of binary digits of the number of rows, so that seeds with about equal
     receptive fields share one decision. ``width`` is the number of the layer's outputs; without
-    it, or in inference mode, the count always decides.
+    it, in inference mode or with ``deterministic=true``, the count always decides.
     """
 
     device: str
@@ -53,7 +53,9 @@ class Choice(NamedTuple):
         """The choice for features whose sparse form stores that many values."""
         n, d = features[0].shape
         ratio = round(n * d / max(stored, 1))
-        timed = None if torch.is_inference_mode_enabled() else width  # that has no backward pass
+        # inference mode has no backward pass to time
+        by_count = torch.is_inference_mode_enabled() or torch.are_deterministic_algorithms_enabled()
+        timed = None if by_count else width
         threads = torch.get_num_threads()
         return Choice(device.type, threads, len(features), n.bit_length(), d, ratio, timed)
 

@@ -297,6 +297,10 @@ class Config:
     cache: str = option(
         "Soft labels: use what is there, train anew, or leave the disk alone.", choices=CACHE_MODES
     )
+    deterministic: bool = option(
+        "Use operations alone that give the same bits each time, and decide by no measured time.",
+        default=False,
+    )
     rerun: bool = option("Train again what an earlier run has finished.")
     on_error: str = option(
         "Sweeps: after a cell that failed, continue with the next or stop.",

@@ -29,13 +29,17 @@ SHAPING = ("protocol", "setting", "teacher", "student", "method", "training", "c
 
 
 def config_key(config: Config, graph: GraphData, device: torch.device) -> str:
-    """SHA-256 of all that shapes a seed's result: options, graph, device, torch, NumPy and code."""
+    """SHA-256 of all that shapes a seed's result: options, graph, device, torch, NumPy and code.
+
+    What changes rounding alone is not in it: ``replicas``, the number of threads, the machine.
+    """
     options = asdict(config)
     options["teacher"] = shaping_options(config.teacher, graph)
     if not config.method.uses_teacher:
         options["calibration"] = None  # no soft labels, nothing to calibrate
     parts = {name: options[name] for name in SHAPING} | {
         "preset": config.preset.name,  # tables go by it
+        "deterministic": config.deterministic,
         "graph": graph.fingerprint,
         "family": config.dataset.family,
         "device": device.type,

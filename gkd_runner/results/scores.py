@@ -12,6 +12,7 @@ import numpy as np
 from gkd_runner.data.task import Replica
 from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
+from gkd_runner.training.failures import SeedFailure
 
 PARTS = ("test_observed", "test_hidden", "test", "val")
 """The sets of nodes that a score may be over, in the order in which they are shown."""
@@ -122,9 +123,10 @@ class Summary:
 class RunResult:
     """One job's results, from as many runs as its replicas were trained in.
 
-    ``seeds`` has an entry per replica. ``seconds`` is wall time per stage of what was trained now,
-    or of all where nothing was; ``hint`` has labelled commands to look at the job with; ``reused``
-    counts the replicas that an earlier run had finished.
+    ``seeds`` has an entry per replica that has a result, ``failures`` one per replica that failed
+    now. ``seconds`` is wall time per stage of what was trained now, or of all where nothing was;
+    ``hint`` has labelled commands to look at the job with; ``reused`` counts the replicas that an
+    earlier run had finished.
     """
 
     config: Config
@@ -133,6 +135,7 @@ class RunResult:
     seconds: Mapping[str, float]
     hint: tuple[tuple[str, str], ...] = ()
     reused: int = 0
+    failures: tuple[SeedFailure, ...] = ()
 
     @property
     def path(self) -> Path:

@@ -23,6 +23,7 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.diagnostics import Diagnostics
 from gkd_runner.results.scores import PartScores, RunResult, Scores, SeedResult, StageResult
 from gkd_runner.results.written import TEACHER_KEY, problems
+from gkd_runner.training.failures import SeedFailure
 
 RESULT_FILE, CONFIG_FILE, METRICS_FILE = "result.json", "config.yaml", "metrics.jsonl"
 GRAPH_FILE = "graph.npz"
@@ -231,8 +232,12 @@ def merged(
     replicas: Iterable[Replica],
     done: Mapping[Replica, StoredRun],
     fresh: Sequence[RunResult],
+    failures: Iterable[SeedFailure] = (),
 ) -> RunResult:
-    """The results of all ``replicas``, in order: those ``done`` and the ``fresh`` ones."""
+    """The results of ``replicas``, in order: those ``done`` and the ``fresh`` ones.
+
+    ``failures`` are those of jobs without any result.
+    """
     runs = list({run.path: run for run in done.values()}.values())
     results = {r.replica: r for run in runs for r in run.seeds if done.get(r.replica) is run}
     results |= {result.replica: result for job in fresh for result in job.seeds}
@@ -240,10 +245,11 @@ def merged(
     return RunResult(
         config,
         (*(run.path for run in runs), *(path for job in fresh for path in job.paths)),
-        tuple(results[replica] for replica in replicas),
+        tuple(results[replica] for replica in replicas if replica in results),
         {stage: sum(each[stage] for each in seconds) for stage in seconds[0]},
         fresh[-1].hint if fresh else (),
         reused=len(done),
+        failures=(*failures, *(failure for job in fresh for failure in job.failures)),
     )
 
 

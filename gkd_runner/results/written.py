@@ -44,6 +44,7 @@ class _Told(TypedDict, total=False):
 
     method_facts: list[dict[str, Any]]
     files: dict[str, str]
+    failures: list[dict[str, Any]]
 
 
 class _Result(_Told):

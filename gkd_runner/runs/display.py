@@ -120,7 +120,23 @@ def report(result: RunResult) -> Group:
         for label, what in (*(("run", str(path)) for path in result.paths), *result.hint)
     ]
     kept = [Text(f"{'kept':<9}{text}")] if (text := kept_text(result)) else []
-    return Group(_heading(result), _table(result), *kept, *_judged(result), *where)
+    failed = failure_lines(result)
+    return Group(_heading(result), _table(result), *kept, *failed, *_judged(result), *where)
+
+
+def failure_lines(result: RunResult) -> Iterator[Text]:
+    """A line for each seed that failed."""
+    for failure in result.failures:
+        yield Text.assemble(("failed  ", "red"), str(failure))
+
+
+def failures_text(result: RunResult) -> str:
+    """How many seeds failed, and what to do."""
+    total = len(result.seeds) + len(result.failures)
+    return (
+        f"{len(result.failures)} of {total} seeds failed; the others are kept, and the same command"
+        " trains the failed ones alone"
+    )
 
 
 def _judged(result: RunResult) -> Iterator[Text]:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
-from gkd_runner.common.errors import ConfigError
+from gkd_runner.common.errors import ConfigError, TrainingError
 from gkd_runner.common.paths import PACKAGE
 from gkd_runner.common.version import __version__
 from gkd_runner.options.schema import Config
 
 logger = logging.getLogger("gkd_runner")
+
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+FIXED_SIZES = (":4096:8", ":16:8")
+"""Sizes of workspace with which cuBLAS gives the same bits each time, by its documentation."""
+
+NOT_DETERMINISTIC = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
 def choose_device(name: str) -> torch.device:
@@ -39,6 +49,48 @@ def choose_device(name: str) -> torch.device:
             torch.__version__,
         )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+@contextmanager
+def deterministic_algorithms(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Let torch use deterministic operations alone in the block, if ``wanted``.
+
+    Raises ``ConfigError`` where cuBLAS is set up otherwise, and ``TrainingError`` for an operation
+    that has no deterministic form.
+    """
+    if not wanted:
+        yield
+        return
+    if device.type == "cuda":
+        _fix_workspace()
+    before = torch.get_deterministic_debug_mode()
+    # torch.use_deterministic_algorithms imports torch's compiler, which takes 1.8 CPU seconds
+    torch.set_deterministic_debug_mode("error")
+    try:
+        yield
+    except RuntimeError as error:
+        found = NOT_DETERMINISTIC.search(str(error))
+        if not found:
+            raise
+        raise TrainingError(
+            f"deterministic=true: torch has no deterministic form of {found[1]} on {device.type};"
+            " use deterministic=false or device=cpu"
+        ) from error
+    finally:
+        torch.set_deterministic_debug_mode(before)
+
+
+def _fix_workspace() -> None:
+    """Give cuBLAS a workspace of a fixed size, which it reads as CUDA starts."""
+    given = os.environ.get(WORKSPACE)
+    if given is None and not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        os.environ[WORKSPACE] = FIXED_SIZES[0]
+    elif given not in FIXED_SIZES:
+        raise ConfigError(
+            [f"deterministic=true on a GPU needs the environment variable {WORKSPACE} before the"
+             f" start, and it is {given or 'not set'}: set {WORKSPACE}={FIXED_SIZES[0]} and start"
+             " again"]
+        )  # fmt: skip
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

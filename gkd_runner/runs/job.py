@@ -30,6 +30,7 @@ from gkd_runner.serving.latency import Latency, measure_latency
 from gkd_runner.tracking.base import RunIdentity, closing
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
 from gkd_runner.tracking.open import open_tracker
+from gkd_runner.training.failures import FailedSeedsError, SeedFailure
 from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.precomputed import doubts, provenance
 from gkd_runner.training.soft_labels import SoftLabels
@@ -50,8 +51,13 @@ class Job:
         self._config, self._graph, self._device, self._key = config, graph, device, key
         self.replicas = replicas_at_once(config, device)
         # now, as the checkout may change meanwhile
-        self._environment = describe_environment(device) | {"processes": processes.size}
+        self._environment = describe_environment(device) | {
+            "processes": processes.size,
+            "replicas": self.replicas,
+            "deterministic": config.deterministic,
+        }
         self._seconds: dict[str, float] = {}
+        self._failures: list[SeedFailure] = []
         self._resources = ExitStack()
 
     def __enter__(self) -> Job:
@@ -89,10 +95,23 @@ class Job:
             yield on_epochs
         self._seconds[name] = time.perf_counter() - started
 
+    def fail(self, failure: SeedFailure) -> None:
+        """Take note of a seed that failed, and end its tracked run as failed."""
+        self._failures.append(failure)
+        self._tracker.finish(failure.seed, {}, failed=True)
+
     def finish(
         self, tasks: Sequence[Task], soft_labels: Sequence[SoftLabels], students: Sequence[Trained]
     ) -> RunResult:
-        """Score every seed, save the students, write ``result.json``, end the tracked runs."""
+        """Score every seed, save the students, write ``result.json``, end the tracked runs.
+
+        Raises ``FailedSeedsError`` if there is no student.
+        """
+        if not students:
+            raise FailedSeedsError(self._failures)
+        trained = {student.seed for student in students}
+        soft_labels = [labels for labels in soft_labels if labels.teacher.seed in trained]
+        tasks = [task for task in tasks if task.seed in trained]
         memory = peak_memory(self._device)  # of the training alone
         latency = self._latency(soft_labels[0], students[0])
         seeds = []
@@ -122,7 +141,10 @@ class Job:
         self.record.result(self._as_json(seeds, keys) | told)
         self._tracker.close()
         hint = self._tracker.hint()
-        return RunResult(self._config, (self.record.path,), tuple(seeds), self._seconds, hint)
+        failures = tuple(self._failures)
+        return RunResult(
+            self._config, (self.record.path,), tuple(seeds), self._seconds, hint, failures=failures
+        )
 
     def _latency(self, labels: SoftLabels, student: Trained) -> Latency:
         """Answer times of the first seed's models; those of all seeds have the same sizes."""
@@ -155,6 +177,7 @@ class Job:
                 {"teacher_key": key, **asdict(seed)}
                 for key, seed in zip(teacher_keys, seeds, strict=True)
             ],
+            "failures": [asdict(failure) for failure in self._failures],
             **self._environment,
         }
 

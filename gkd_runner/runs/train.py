@@ -16,7 +16,7 @@ from gkd_runner.data.checks import check_graph
 from gkd_runner.data.datasets import load_dataset, treated
 from gkd_runner.data.graph import GraphData, canonical
 from gkd_runner.data.protocols import make_task, replicas_of
-from gkd_runner.data.task import Replica
+from gkd_runner.data.task import Replica, Task
 from gkd_runner.models.forms import DECISIONS
 from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
@@ -29,10 +29,11 @@ from gkd_runner.results.stored import (
     newest_runs,
     trains_again,
 )
-from gkd_runner.runs.environment import choose_device
+from gkd_runner.runs.environment import choose_device, deterministic_algorithms
 from gkd_runner.runs.job import Job
+from gkd_runner.training.failures import FailedSeedsError, SeedFailure
 from gkd_runner.training.shared import receive_soft_labels, send_soft_labels
-from gkd_runner.training.soft_labels import make_soft_labels
+from gkd_runner.training.soft_labels import SoftLabels, make_soft_labels
 from gkd_runner.training.student import train_all_students
 
 
@@ -42,8 +43,9 @@ def train(
     """Run one job: train (or fetch) a teacher per replica, distil a student from each, record it.
 
     Replicas that an earlier run of the same key has finished are read from disk, unless
-    ``config.rerun``. Each of a graph's own splits is a run with a folder of its own. Raises
-    ``GkdError`` for data, configurations and training that cannot work.
+    ``config.rerun``. Each of a graph's own splits is a run with a folder of its own. A replica that
+    fails in training is in the result's ``failures``, and the others go on. Raises ``GkdError`` for
+    data and configurations that cannot work, and where no replica has a result.
 
     Args:
         config: the configuration.
@@ -66,15 +68,23 @@ def train(
     if done.keys() >= set(replicas):  # without the lock, which a read-only disk cannot have
         processes.share(None)
         return merged(config, replicas, done, ())
-    with held(lock_file(config, key), f"runs the configuration {key[:8]}"):
+    with (
+        held(lock_file(config, key), f"runs the configuration {key[:8]}"),
+        deterministic_algorithms(config.deterministic, device),
+    ):
         done = _finished(config, key, replicas)  # another job may have been faster
         left = [replica for replica in replicas if replica not in done]
-        fresh = [
-            distil(replace(config, seeds=seeds, splits=[split]), graph, device, key, processes)
-            for split, seeds in by_split(left).items()
-        ]
+        fresh, failures = [], list[SeedFailure]()
+        for split, seeds in by_split(left).items():
+            own = replace(config, seeds=seeds, splits=[split])
+            try:
+                fresh.append(distil(own, graph, device, key, processes))
+            except FailedSeedsError as error:
+                failures += error.failures
         processes.share(None)  # no further job
-        return merged(config, replicas, done, fresh)
+        if not (done or fresh):
+            raise FailedSeedsError(failures)
+        return merged(config, replicas, done, fresh, failures)
 
 
 def _finished(config: Config, key: str, replicas: Iterable[Replica]) -> Mapping[Replica, StoredRun]:
@@ -119,25 +129,33 @@ def distil(
     with Job(config, graph, device, key, processes) as job:
         processes.share({"seeds": config.seeds, "splits": [split], "replicas": job.replicas})
         with job.stage("teacher") as on_epochs:
-            soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs)
+            soft_labels = make_soft_labels(tasks, config, device, job.replicas, on_epochs, job.fail)
         send_soft_labels(soft_labels, processes)
+        tasks = taught(tasks, soft_labels)
         with job.stage("student") as on_epochs:
             students = train_all_students(
-                tasks, soft_labels, config, device, job.replicas, on_epochs, processes
+                tasks, soft_labels, config, device, job.replicas, on_epochs, processes, job.fail
             )
         return job.finish(tasks, soft_labels, students)
+
+
+def taught(tasks: Iterable[Task], soft_labels: Iterable[SoftLabels]) -> list[Task]:
+    """The tasks that have soft labels."""
+    seeds = {labels.teacher.seed for labels in soft_labels}
+    return [task for task in tasks if task.seed in seeds]
 
 
 def follow(config: Config, processes: ProcessGroup) -> None:
     """Train the students of the first process's ``train`` with it; write and return nothing."""
     device, graph = choose_device(config.device), None
-    while job := processes.share():
-        own = replace(config, seeds=job["seeds"], splits=job["splits"])
-        graph = graph or load_dataset(config.dataset, config.protocol, config.data_dir)
-        tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
-        soft_labels = receive_soft_labels(len(tasks), processes)
-        replicas = job["replicas"]
-        train_all_students(tasks, soft_labels, own, device, replicas, _silent, processes)
+    with deterministic_algorithms(config.deterministic, device):
+        while job := processes.share():
+            own = replace(config, seeds=job["seeds"], splits=job["splits"])
+            graph = graph or load_dataset(config.dataset, config.protocol, config.data_dir)
+            tasks = [make_task(graph, own, seed, job["splits"][0]) for seed in own.seeds]
+            soft_labels = receive_soft_labels(processes)
+            tasks, replicas = taught(tasks, soft_labels), job["replicas"]
+            train_all_students(tasks, soft_labels, own, device, replicas, _silent, processes)
 
 
 def _silent(*_: object) -> None:

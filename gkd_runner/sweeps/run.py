@@ -25,6 +25,7 @@ from gkd_runner.sweeps.launching import check_slurm, launching
 from gkd_runner.sweeps.progress import progress
 from gkd_runner.sweeps.report import closing, one_line, plan_text
 from gkd_runner.sweeps.survey import Plan, Surveyed, survey
+from gkd_runner.training.failures import FailedSeedsError
 
 
 def run_sweep(cells: Sequence[Cell], launch: Callable[[Path], object], *, listed: bool) -> None:
@@ -129,6 +130,8 @@ def run_cell(sweep: Sweep, number: int, config: Config, console: Console | None 
     label = sweep.label(number)
     try:
         result = train(config)
+        if result.failures:  # their seeds are missing, the others' results are kept
+            raise FailedSeedsError(result.failures)
     except Exception as error:
         failure = sweep.record_failure(number, config, error)
         console.print(Text(f"{label}: failed: {failure.one_line}", style="red"), crop=False)

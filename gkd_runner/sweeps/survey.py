@@ -18,7 +18,8 @@ from gkd_runner.options.schema import Config
 from gkd_runner.results.key import config_key
 from gkd_runner.results.stored import cell_folder, newest_runs, trains_again
 from gkd_runner.runs.environment import choose_device
-from gkd_runner.training.cache import TeacherCache, teacher_key
+from gkd_runner.training.cache import TeacherCache
+from gkd_runner.training.soft_labels import key_of
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,7 @@ def _look_up(cell: Cell, graph: GraphData | GkdError) -> Surveyed:
 def _teachers(
     config: Config, graph: GraphData, device: torch.device, replicas: Iterable[Replica]
 ) -> tuple[str, ...]:
-    return tuple(
-        teacher_key(make_task(graph, config, *replica), config.teacher, config.training, device)
-        for replica in replicas
-    )
+    return tuple(key_of(make_task(graph, config, *replica), config, device) for replica in replicas)
 
 
 def _cached(needed: set[tuple[str, str]]) -> int:

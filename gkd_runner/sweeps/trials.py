@@ -30,6 +30,7 @@ from gkd_runner.results.verdict_text import NODES
 from gkd_runner.runs.display import score_text
 from gkd_runner.runs.train import train
 from gkd_runner.sweeps.search import Search, study_file
+from gkd_runner.training.failures import FailedSeedsError
 
 logger = logging.getLogger("gkd_runner")
 
@@ -137,6 +138,8 @@ def run_trial(study: optuna.Study, trial: Trial, search: Search) -> str:
     trial.set_user_attr("options", chosen)
     try:
         result = train(compose([*search.options, *chosen]))
+        if result.failures:  # a mean over fewer seeds does not compare
+            raise FailedSeedsError(result.failures)
     except GkdError as error:
         trial.set_user_attr("cause", str(error))
         study.tell(trial, state=TrialState.FAIL)

@@ -32,7 +32,12 @@ logger = logging.getLogger("gkd_runner")
 
 
 def teacher_key(
-    task: Task, teacher: SourceConfig, training: TrainingConfig, device: torch.device
+    task: Task,
+    teacher: SourceConfig,
+    training: TrainingConfig,
+    device: torch.device,
+    *,
+    deterministic: bool = False,
 ) -> str:
     """SHA-256 of all that shapes the teacher of ``task`` and its logits.
 
@@ -54,6 +59,7 @@ def teacher_key(
     if isinstance(teacher, TeacherConfig):
         parts |= {
             "training": asdict(training),
+            "deterministic": deterministic,
             "device": device.type,
             "torch": torch.__version__,
             "code": code_version("gkd_runner.training.teacher"),
@@ -70,18 +76,19 @@ class TeacherCache:
         self._folder, self._mode = folder, mode
 
     def get_or_train(
-        self, keys: Sequence[str], train: Callable[[Sequence[int]], list[Trained]]
-    ) -> tuple[list[Trained], list[bool]]:
+        self, keys: Sequence[str], train: Callable[[Sequence[int]], Sequence[Trained | None]]
+    ) -> tuple[list[Trained | None], list[bool]]:
         """The teachers of ``keys`` in order, and a flag for each that came from disk.
 
-        ``train`` is called with the positions of the teachers to train. If another job is training
-        one of them at this moment, this one waits for it and uses its result.
+        ``train`` is called with the positions of the teachers to train, and returns ``None`` for
+        one that fails. If another job is training one of them at this moment, this one waits for
+        it and uses its result.
         """
         if self._mode == "off":
-            return train(range(len(keys))), [False] * len(keys)
+            return [*train(range(len(keys)))], [False] * len(keys)
         stored = [self._read(key) for key in keys]
         if all(stored):
-            return [teacher for teacher in stored if teacher], [True] * len(keys)
+            return [*stored], [True] * len(keys)
         with ExitStack() as locks:
             for key in sorted(
                 key for key, teacher in zip(keys, stored, strict=True) if not teacher
@@ -95,9 +102,10 @@ class TeacherCache:
             missing = [position for position, teacher in enumerate(stored) if not teacher]
             trained = dict(zip(missing, train(missing) if missing else [], strict=True))
             for position, teacher in trained.items():
-                self._write(keys[position], teacher)
+                if teacher:
+                    self._write(keys[position], teacher)
         hits = [position not in trained for position in range(len(keys))]
-        return [trained.get(p) or t for p, t in enumerate(stored)], hits  # type: ignore[misc]
+        return [trained.get(p) or t for p, t in enumerate(stored)], hits
 
     def holds(self, key: str) -> bool:
         """True if the teacher of ``key`` would be read instead of trained, if its file is sound."""

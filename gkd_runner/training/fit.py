@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from gkd_runner.common.errors import TrainingError
 from gkd_runner.common.memory import keep_freed_memory
 from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.options.schema import StudentConfig, TeacherConfig, TrainingConfig
@@ -100,10 +99,15 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitted:
-    """Per replica: the chosen epoch and every epoch up to the stop."""
+    """Per replica: the chosen epoch and every epoch up to the stop.
+
+    ``diverged`` is the epoch with a value that is no finite number, which ended the replica's
+    training and is not in ``history``; ``None`` for a replica without one.
+    """
 
     best_epoch: list[int]
     history: list[list[Epoch]]
+    diverged: list[Epoch | None]
     seconds: float
 
 
@@ -121,9 +125,9 @@ def fit(
     """Train until every replica has stopped; leave the best state in ``lesson.model``.
 
     Each replica keeps the epoch with its best validation score, ties to the later one, and
-    stops after ``patience`` epochs without a better or equal one. A stopped replica keeps its best
-    state while the others go on. Losses and gradients are summed over the processes, and the first
-    process's validation counts for all. Raises ``TrainingError`` when a loss is not finite.
+    stops after ``patience`` epochs without a better or equal one, or at a value that is not finite.
+    A stopped replica keeps its best state while the others go on. Losses and gradients are summed
+    over the processes, and the first process's validation counts for all.
     """
     started = time.perf_counter()
     keep_freed_memory()
@@ -142,10 +146,9 @@ def fit(
         table = _agreed(torch.stack([row.double() for row in rows]), processes)
         columns = table.T.tolist()  # the one copy to the host
         records = [
-            _record(epoch, logged, column) if stop.running else None
+            stop.sound(_record(epoch, logged, column)) if stop.running else None
             for stop, column in zip(stopping, columns, strict=True)
         ]
-        _check_finite(records, seeds, schedule)
         improved = [
             record is not None and stop.see(record.epoch, record.val(schedule.select_by))
             for stop, record in zip(stopping, records, strict=True)
@@ -157,21 +160,34 @@ def fit(
         if not any(stop.running for stop in stopping):
             break
     _restore(parameters, best)
-    return Fitted([stop.best_epoch for stop in stopping], history, time.perf_counter() - started)
+    return Fitted(
+        [stop.best_epoch for stop in stopping],
+        history,
+        [stop.diverged for stop in stopping],
+        time.perf_counter() - started,
+    )
 
 
 class Stopping:
-    """One replica's early stopping."""
+    """One replica's early stopping, which also ends a training that diverges."""
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
         self.best_epoch = 0
+        self.diverged: Epoch | None = None
         self._best = -1.0
         self._waited = 0
 
     @property
     def running(self) -> bool:
-        return self._waited < self.patience
+        return self._waited < self.patience and self.diverged is None
+
+    def sound(self, record: Epoch) -> Epoch | None:
+        """The record; ``None`` if one of its values is not finite, which stops the replica."""
+        if all(map(math.isfinite, (*record[1:4], *dict(record.logged).values()))):
+            return record
+        self.diverged = record
+        return None
 
     def see(self, epoch: int, score: float) -> bool:
         """Take note of an epoch's validation score; True if none was better."""
@@ -201,18 +217,6 @@ def _agreed(table: Float[Tensor, "k R"], processes: ProcessGroup) -> Float[Tenso
 def _record(epoch: int, logged: Iterable[str], column: Sequence[float]) -> Epoch:
     loss, val_loss, val_accuracy, *others = column
     return Epoch(epoch, loss, val_loss, val_accuracy, tuple(zip(logged, others, strict=True)))
-
-
-def _check_finite(
-    records: Sequence[Epoch | None], seeds: Sequence[int], schedule: Schedule
-) -> None:
-    for record, seed in zip(records, seeds, strict=True):
-        if record and not math.isfinite(record.loss + record.val_loss):
-            raise TrainingError(
-                f"{schedule.stage} of seed {seed}: loss {record.loss}, validation loss"
-                f" {record.val_loss} at epoch {record.epoch}; lower"
-                f" {schedule.stage}.learning_rate={schedule.learning_rate:g}"
-            )
 
 
 def _keep(best: list[Tensor], parameters: list[nn.Parameter], improved: Sequence[bool]) -> None:

@@ -18,6 +18,7 @@ def send_soft_labels(soft_labels: Sequence[SoftLabels], processes: ProcessGroup)
     """Give the others what students read: each seed's logits, temperature and teacher."""
     if processes.size == 1:
         return
+    processes.share({"seeds": [labels.teacher.seed for labels in soft_labels]})
     for labels in soft_labels:
         teacher = labels.teacher
         tensors = {LOGITS: torch.tensor(teacher.observed_logits), **teacher.state}
@@ -28,9 +29,9 @@ def send_soft_labels(soft_labels: Sequence[SoftLabels], processes: ProcessGroup)
             processes.broadcast(tensor.contiguous())
 
 
-def receive_soft_labels(seeds: int, processes: ProcessGroup) -> list[SoftLabels]:
-    """Receive the soft labels of so many seeds from ``send_soft_labels``."""
-    return [_received(processes) for _ in range(seeds)]
+def receive_soft_labels(processes: ProcessGroup) -> list[SoftLabels]:
+    """Receive the soft labels of all seeds that have some from ``send_soft_labels``."""
+    return [_received(processes) for _ in processes.share()["seeds"]]
 
 
 def _received(processes: ProcessGroup) -> SoftLabels:

@@ -14,6 +14,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.options.schema import Config, PrecomputedConfig
 from gkd_runner.training.cache import TeacherCache, teacher_key
 from gkd_runner.training.calibration import fit_temperature
+from gkd_runner.training.failures import OnFailure, raised
 from gkd_runner.training.fit import OnEpochs
 from gkd_runner.training.precomputed import TeacherFile, doubts, warn_once
 from gkd_runner.training.stage import Trained, chunks
@@ -47,19 +48,27 @@ def make_soft_labels(
     device: torch.device,
     replicas: int,
     on_epochs: OnEpochs,
+    on_failure: OnFailure = raised,
 ) -> list[SoftLabels]:
-    """Take each seed's teacher from the cache or make it, ``replicas`` at once; calibrate."""
+    """Take each seed's teacher from the cache or make it, ``replicas`` at once; calibrate.
+
+    Seeds whose teacher fails are told and left out.
+    """
     store = TeacherCache(Path(config.cache_dir).expanduser(), config.cache)
-    source = _source(config, device, on_epochs)
+    source = _source(config, device, on_epochs, on_failure)
     soft_labels: list[SoftLabels] = []
     for chunk in chunks(tasks, replicas):
-        keys = [teacher_key(task, config.teacher, config.training, device) for task in chunk]
+        keys = [key_of(task, config, device) for task in chunk]
 
-        def make(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained]:
-            return source([chunk[position] for position in positions])
+        def make(positions: Sequence[int], chunk: Sequence[Task] = chunk) -> list[Trained | None]:
+            wanted = [chunk[position] for position in positions]
+            made = {teacher.seed: teacher for teacher in source(wanted)}
+            return [made.get(task.seed) for task in wanted]
 
         teachers, hits = store.get_or_train(keys, make)
         for task, teacher, key, hit in zip(chunk, teachers, keys, hits, strict=True):
+            if teacher is None:
+                continue
             temperature = 1.0
             if config.calibration == "temperature":
                 temperature = validation_temperature(task, teacher)
@@ -70,11 +79,20 @@ def make_soft_labels(
     return soft_labels
 
 
-def _source(config: Config, device: torch.device, on_epochs: OnEpochs) -> Source:
+def key_of(task: Task, config: Config, device: torch.device) -> str:
+    """The key of the teacher of ``task`` in the cache."""
+    return teacher_key(
+        task, config.teacher, config.training, device, deterministic=config.deterministic
+    )
+
+
+def _source(
+    config: Config, device: torch.device, on_epochs: OnEpochs, on_failure: OnFailure
+) -> Source:
     if isinstance(config.teacher, PrecomputedConfig):
         return TeacherFile(config.teacher).teachers
     gnn, training = config.gnn, config.training
-    return lambda tasks: train_teachers(tasks, gnn, training, device, on_epochs)
+    return lambda tasks: train_teachers(tasks, gnn, training, device, on_epochs, on_failure)
 
 
 def validation_temperature(task: Task, teacher: Trained) -> float:

@@ -16,6 +16,7 @@ from gkd_runner.data.task import Task
 from gkd_runner.methods.objective import LabelTarget, cross_entropy, take_rows
 from gkd_runner.training.fit import Epoch, Fitted, Validation
 from gkd_runner.training.metrics import accuracy, selecting
+from gkd_runner.training.watch import Watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,9 @@ def collect(
     observed: Float[Tensor, "R n C"],
     hidden: Float[Tensor, "R m C"],
     fitted: Fitted,
+    watch: Watch,
 ) -> list[Trained]:
-    """Copy the results of one chunk of replicas to the host, seed by seed."""
+    """Copy the results of one chunk of replicas to the host, seed by seed, without failed ones."""
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     observed_host, hidden_host = observed.cpu().numpy(), hidden.cpu().numpy()
     return [
@@ -101,4 +103,7 @@ def collect(
             seconds=fitted.seconds / len(tasks),
         )
         for r, task in enumerate(tasks)
+        if watch.passes(
+            r, task, fitted.diverged[r], fitted.best_epoch[r], observed_host[r], hidden_host[r]
+        )
     ]

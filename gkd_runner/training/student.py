@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from gkd_runner.models.mlp import Mlp, build_student
 from gkd_runner.models.streams import Streams
 from gkd_runner.models.windows import WindowStreams
 from gkd_runner.options.schema import Config
+from gkd_runner.training.failures import OnFailure, SeedFailure, raised
 from gkd_runner.training.fit import BatchLoss, Epoch, OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.soft_labels import SoftLabels
 from gkd_runner.training.stage import (
@@ -36,7 +37,8 @@ from gkd_runner.training.stage import (
 )
 from gkd_runner.training.student_data import StudentBatch, StudentData, answers
 from gkd_runner.training.teacher import ask_teacher
-from gkd_runner.training.variants import best_variant, replay
+from gkd_runner.training.variants import best_finished, replay
+from gkd_runner.training.watch import Watch, likely_cause, sharp_labels
 
 
 class StudentLesson:
@@ -105,8 +107,12 @@ def train_all_students(
     replicas: int,
     on_epochs: OnEpochs,
     processes: ProcessGroup = ALONE,
+    on_failure: OnFailure = raised,
 ) -> list[Trained]:
-    """Train every seed's student, ``replicas`` at once; only the first process gets them."""
+    """Train every seed's student, ``replicas`` at once; only the first process gets them.
+
+    Those that fail are told and left out.
+    """
     trained: list[Trained] = []
     for chunk in chunks(list(zip(tasks, soft_labels, strict=True)), replicas):
         trained += train_students(
@@ -116,6 +122,7 @@ def train_all_students(
             device,
             on_epochs,
             processes,
+            on_failure,
         )
     return trained
 
@@ -127,37 +134,48 @@ def train_students(
     device: torch.device,
     on_epochs: OnEpochs,
     processes: ProcessGroup = ALONE,
+    on_failure: OnFailure = raised,
 ) -> list[Trained]:
     """Train one student per task, all at once, on the soft labels of its teacher.
 
     Of a method with variants each is trained, and one is kept for each task (``best_variant``). The
-    processes divide each mini-batch; only the first gets the students.
+    processes divide each mini-batch; only the first gets the students. Those that fail are told and
+    left out.
     """
     variants = build_method(config.method).variants
     batch_size = config.training.batch_size
     several = len(variants) > 1
-    trained: list[list[Trained]] = []
+    trained: list[dict[int, Trained | SeedFailure]] = []  # of each variant, by seed
     for _, group in groupby(variants, key=attrgetter("propagation")):
         alike = list(group)
         data = StudentData.of(tasks, alike[0], device, config.student, batch_size, processes)
         for variant in alike:
             if several:
                 tell_progress("variants", len(trained) / len(variants))
-            told = _silent if several else on_epochs
-            trained.append(_train(variant, data, soft_labels, config, told))
-    if not several:
-        return trained[0]
+            if not several:
+                return _train(variant, data, soft_labels, config, on_epochs, on_failure)
+            failed: list[SeedFailure] = []
+            done = _train(variant, data, soft_labels, config, _silent, failed.append)
+            trained.append({**_by_seed(done), **_by_seed(failed)})
     tell_progress("variants", 1.0)
     if not processes.first:
         return []
-    select_by = config.training.select_by
-    fallbacks = [number for number, variant in enumerate(variants) if variant.is_fallback]
-    best = [
-        best_variant(task, own, select_by, fallbacks)
-        for task, *own in zip(tasks, *trained, strict=True)
-    ]
-    replay([task.seed for task in tasks], [student.history for student in best], on_epochs)
+    best = []
+    for task in tasks:
+        found = best_finished(task, variants, [own[task.seed] for own in trained], config)
+        if isinstance(found, SeedFailure):
+            on_failure(found)
+        else:
+            best.append(found)
+    replay([student.seed for student in best], [student.history for student in best], on_epochs)
     return best
+
+
+SeedT = TypeVar("SeedT", Trained, SeedFailure)
+
+
+def _by_seed(seeds: Iterable[SeedT]) -> dict[int, SeedT]:
+    return {one.seed: one for one in seeds}
 
 
 def _silent(seeds: Sequence[int], epoch: int, records: Sequence[Epoch | None]) -> None:
@@ -170,6 +188,7 @@ def _train(
     soft_labels: Sequence[SoftLabels],
     config: Config,
     on_epochs: OnEpochs,
+    on_failure: OnFailure,
 ) -> list[Trained]:
     tasks, device, processes = data.tasks, data.device, data.processes
     seeds = [task.seed for task in tasks]
@@ -197,5 +216,11 @@ def _train(
         hidden = observed[:, :0]
         if len(tasks[0].hidden):
             hidden = answers(model, data.hidden)
-    students = collect(tasks, model, observed, hidden, fitted)
-    return [replace(one, facts=method.facts(replica)) for replica, one in enumerate(students)]
+
+    def blame(replica: int) -> str:
+        sharp = sharp_labels(soft_labels[replica].logits, method.config.tau)
+        return sharp or likely_cause(tasks[replica], schedule)
+
+    watch = Watch(schedule.stage, blame, on_failure)
+    students = collect(tasks, model, observed, hidden, fitted, watch)
+    return [replace(one, facts=method.facts(seeds.index(one.seed))) for one in students]

@@ -25,9 +25,11 @@ from gkd_runner.training.batches import (
     ValidationBatches,
     full_batch,
 )
+from gkd_runner.training.failures import OnFailure, raised
 from gkd_runner.training.fit import BatchLoss, OnEpochs, Schedule, Validation, fit
 from gkd_runner.training.metrics import selecting
 from gkd_runner.training.stage import Trained, collect, validation
+from gkd_runner.training.watch import Watch, likely_cause
 
 
 class TeacherLesson:
@@ -90,18 +92,21 @@ def train_teachers(
     training: TrainingConfig,
     device: torch.device,
     on_epochs: OnEpochs,
+    on_failure: OnFailure = raised,
 ) -> list[Trained]:
-    """Train one teacher per task, all at once."""
+    """Train one teacher per task, all at once; those that fail are told and left out."""
     seeds = [task.seed for task in tasks]
     graph = tasks[0].graph
     init = Initializer(seeds, "teacher initialisation")
     model = build_teacher(config, graph.num_features, graph.num_classes, init).to(device)
     lesson = TeacherLesson.of(model, tasks, training, device)
-    fitted = fit(lesson, Schedule.of("teacher", config, training), seeds, on_epochs)
+    schedule = Schedule.of("teacher", config, training)
+    fitted = fit(lesson, schedule, seeds, on_epochs)
     del lesson
     answer = _whole if training.batch_size is None else _layerwise
     observed, hidden = answer(model, config, tasks, device)
-    return collect(tasks, model, observed, hidden, fitted)
+    watch = Watch(schedule.stage, lambda r: likely_cause(tasks[r], schedule), on_failure)
+    return collect(tasks, model, observed, hidden, fitted, watch)
 
 
 Logits = tuple[Float[Tensor, "R n C"], Float[Tensor, "R m C"]]

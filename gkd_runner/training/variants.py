@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +12,42 @@ import torch
 
 from gkd_runner.common.seeding import generator
 from gkd_runner.data.task import Task
+from gkd_runner.methods.base import Method
+from gkd_runner.options.schema import Config
+from gkd_runner.training.failures import SeedFailure
 from gkd_runner.training.fit import Epoch, OnEpochs
 from gkd_runner.training.metrics import score
 from gkd_runner.training.stage import Trained
 
+logger = logging.getLogger("gkd_runner")
+
 RESAMPLES = 200
 """Bootstrap samples of a standard error, which they give to 5%."""
+
+
+def best_finished(
+    task: Task,
+    variants: Sequence[Method[Any]],
+    trained: Sequence[Trained | SeedFailure],
+    config: Config,
+) -> Trained | SeedFailure:
+    """The best of the students of ``variants`` that have not failed; warns of those that have.
+
+    The first failure if all have failed.
+    """
+    finished = [(v, s) for v, s in zip(variants, trained, strict=True) if isinstance(s, Trained)]
+    failed = [(v, s) for v, s in zip(variants, trained, strict=True) if isinstance(s, SeedFailure)]
+    if not finished:
+        first = failed[0][1]
+        return replace(
+            first, cause=f"{first.cause} (the first of {len(failed)} variants, all failed)"
+        )
+    for variant, failure in failed:
+        name = ", ".join(f"{option}={value:g}" for option, value in variant.facts(0).items())
+        logger.warning("%s; this variant (%s) is not kept", failure, name)
+    fallbacks = [place for place, (variant, _) in enumerate(finished) if variant.is_fallback]
+    students = [student for _, student in finished]
+    return best_variant(task, students, config.training.select_by, fallbacks)
 
 
 def best_variant(

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gkd_runner.common.errors import TrainingError
 from gkd_runner.training.fit import BatchLoss, Epoch, Fitted, Schedule, Stopping, Validation, fit
 
 SCHEDULE = Schedule(
@@ -148,10 +147,51 @@ def test_the_history_holds_the_accuracies_that_were_seen() -> None:
     np.testing.assert_allclose(seen, DIP[: len(seen)], rtol=1e-6)
 
 
-def test_a_loss_that_is_not_a_number_names_stage_seed_epoch_and_learning_rate() -> None:
-    message = r"student of seed 0: loss nan, .* at epoch 5; lower student\.learning_rate=0\.05"
-    with pytest.raises(TrainingError, match=message):
-        trained([RISE, RISE], kind=Diverging)
+def test_a_loss_that_is_not_a_number_stops_its_replica_and_changes_no_bit_of_the_others() -> None:
+    seen: list[list[bool]] = []
+    lesson = Diverging([RISE, DIP, RISE], [2.0, -1.0, 0.5])
+    fitted = fit(
+        lesson, SCHEDULE, [0, 1, 2], lambda *told: seen.append([one is not None for one in told[2]])
+    )
+    sound, expected = trained([RISE, DIP, RISE])
+
+    assert [one and one.epoch for one in fitted.diverged] == [5, None, None]
+    assert math.isnan(fitted.diverged[0].loss)
+    assert [len(history) for history in fitted.history] == [4, 6, 12]
+    assert [told[0] for told in seen] == [True] * 4 + [False] * 8
+    assert fitted.history[1:] == expected.history[1:]
+    for replica in (1, 2):
+        for found, same in zip(lesson.state(replica), sound.state(replica), strict=True):
+            assert torch.equal(found, same)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_any_recorded_value_that_is_not_finite_stops_its_replica(value: float) -> None:
+    class Logging(Scripted):
+        def logged(self) -> dict[str, Tensor]:
+            return {"own": torch.tensor([1.0, value if self._epoch == 2 else 1.0])}
+
+    class Validating(Scripted):
+        def validate(self) -> Validation:
+            loss = torch.tensor([1.0, value if self._epoch == 2 else 1.0])
+            return super().validate()._replace(loss=loss)
+
+    for kind in (Logging, Validating):
+        _, fitted = trained([RISE, RISE], kind=kind)
+        assert [one and one.epoch for one in fitted.diverged] == [None, 2]
+        assert [len(history) for history in fitted.history] == [12, 1]
+
+
+def test_training_ends_when_all_replicas_have_diverged() -> None:
+    class AllDiverging(Scripted):
+        def loss(self, epoch: int) -> Tensor:
+            return super().loss(epoch) * math.inf
+
+    epochs: list[int] = []
+    lesson = AllDiverging([RISE, RISE], [2.0, -1.0])
+    fitted = fit(lesson, SCHEDULE, [0, 1], lambda _, epoch, __: epochs.append(epoch))
+    assert epochs == [1]
+    assert fitted.history == [[], []]
 
 
 def test_a_stopped_replica_may_diverge_without_harm_to_anyone() -> None:

@@ -142,13 +142,15 @@ def _read_edges(name: str, array: Any) -> Ends:
     matrix = sp.coo_array(_matrix(array))
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"an adjacency matrix is square, but this one is {matrix.shape}")
+    if bad := int((~np.isfinite(matrix.data)).sum()):
+        raise ValueError(f"{bad} entries of the adjacency matrix are NaN or infinite")
     real = matrix.data != 0
     pairs = np.stack([matrix.coords[0][real], matrix.coords[1][real]], axis=1)
     return Ends(pairs.astype(np.int64), int((matrix.data[real] != 1).sum()))
 
 
 def _pairs(name: str, array: Array) -> IntArray:
-    if array.dtype.kind == "f" and np.equal(array, np.floor(array)).all():
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (array % 1 == 0).all():
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or array.ndim != 2 or 2 not in array.shape:
         raise ValueError(
