@@ -3,7 +3,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: train test check docs bench audit env
+.PHONY: train test check docs bench attack audit env
 
 train: env  ## the main job: GCN teacher, InfGraND student, Cora, five seeds
 	$(BIN)/gkd-train $(ARGS)
@@ -21,6 +21,9 @@ docs: env  ## the documentation in site/, which needs no network to read
 
 bench: env  ## time and memory beside a plain reference; ARGS="cora pubmed --json new.json"
 	PYTHONPATH=scripts $(BIN)/python -m bench $(ARGS)
+
+attack: env  ## damage every kind of file and kill jobs: all is noticed or harmless; half an hour
+	PYTHONPATH=scripts OMP_NUM_THREADS=1 $(BIN)/python -m attack $(ARGS)
 
 audit:  ## known vulnerabilities in constraints.txt, by PyPI; by OSV with ARGS="-s osv"
 	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && $(PYTHON) -m venv "$$work" \

@@ -1,8 +1,10 @@
 """Checksums of everything that is written and read again, so that no damaged file is trusted.
 
 An object of JSON carries its own SHA-256 as its entry ``checksum`` (``sealed``). So does the header
-of a file of tensors (``tensor_files``), which has the SHA-256 of the tensors, too. All other files
-are listed, by name and SHA-256, in the sealed JSON of their folder.
+of a file of tensors (``tensor_files``), which has the SHA-256 of the tensors, too. The other files
+of a run are listed, by name and SHA-256, in the sealed JSON of their folder. A table that people
+open with programs of their own has its SHA-256 in a file beside it (``write_with_sum``), as
+``sha256sum`` writes and checks it.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.errors import DamageError
+from gkd_runner.common.files import write_file
 
 CHECKSUM = "checksum"
 """The entry of sealed JSON that has the checksum of all others."""
 
 FILES = "files"
 """The entry of sealed JSON that lists the files of its folder."""
+
+
+BESIDE = ".sha256"
+"""The end of the name of the file that has the checksum of another."""
 
 
 def of_file(path: Path) -> str:
@@ -72,6 +79,40 @@ def check_listed(folder: Path, name: str, files: Mapping[str, str]) -> None:
         raise DamageError("it is not one of the files that were written with it")
     if of_file(folder / name) != files[name]:
         raise DamageError("its content does not have its checksum")
+
+
+def write_with_sum(path: Path, text: str) -> None:
+    """Write ``text`` in UTF-8 to ``path``, and its checksum beside it; each is whole or absent.
+
+    A process that is killed here leaves the file of before or the new one, and its checksum.
+    """
+    content, beside = text.encode(), _beside(path)
+    line = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
+    if beside.is_file():  # until the file is replaced, either may be found
+        write_file(beside, beside.read_bytes() + line.encode())
+    write_file(path, content)
+    write_file(beside, line.encode())
+
+
+def has_sum(path: Path) -> bool:
+    """Whether the checksum of ``path`` lies beside it, as ``write_with_sum`` wrote it.
+
+    Raises ``DamageError`` if it is the checksum of other content, and ``OSError`` for a file that
+    cannot be read.
+    """
+    found, beside = of_file(path), _beside(path)  # in this order, as another process may write
+    if not beside.is_file():
+        return False
+    sums = [line.split()[:1] for line in beside.read_bytes().splitlines()]
+    if [found.encode()] not in sums:
+        raise DamageError(
+            f"{beside.name} has another checksum; delete that file if you changed this one yourself"
+        )
+    return True
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}{BESIDE}")
 
 
 def _of_json(data: Mapping[str, Any]) -> str:

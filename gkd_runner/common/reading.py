@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import csv
 import logging
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tokenize import TokenError
 
+from gkd_runner.common.checksums import has_sum
 from gkd_runner.common.errors import DamageError, GkdError, on_one_line
 
 logger = logging.getLogger("gkd_runner")
+
+
+ARRAY_ERRORS = (
+    ValueError, TypeError, AttributeError, OSError, EOFError, RuntimeError, OverflowError,
+    SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and zipfile raise for a file of arrays that is damaged or of another kind."""
 
 
 class UnreadableError(GkdError):
@@ -58,12 +71,30 @@ def whole_lines(path: Path) -> list[str]:
     return text.split("\n")[:-1]
 
 
+def checked_lines(path: Path) -> list[str]:
+    """The lines of a text file that was written with its checksum, or by hand without one.
+
+    Raises ``DamageError`` if the checksum is that of other content, and ``ValueError`` if the last
+    line was cut off.
+    """
+    if not has_sum(path):
+        _tell_unchecked(path.absolute())
+    return whole_lines(path)
+
+
+@cache
+def _tell_unchecked(path: Path) -> None:
+    """Log once in this process that a file is read without a checksum."""
+    logger.info("%s has no checksum beside it, so that damage to it goes unnoticed", path)
+
+
 def csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of a CSV file, each as long as the header.
 
-    Raises ``ValueError`` and ``csv.Error`` for a file that was cut off and for any other row.
+    Raises ``DamageError`` as ``checked_lines`` does, and ``ValueError`` and ``csv.Error`` for a
+    file that was cut off and for any other row.
     """
-    if not whole_lines(path):
+    if not checked_lines(path):
         raise ValueError("the file is empty")
     with path.open(newline="", encoding="utf-8") as text:
         lines = csv.reader(text, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import hydra
@@ -17,6 +17,7 @@ from gkd_runner.common.errors import ConfigError, nearest, on_one_line
 from gkd_runner.config.files import SUFFIXES, is_file_choice
 from gkd_runner.config.schemas import choices_in
 from gkd_runner.config.typed import to_config
+from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import GROUPS, Config
 
 OWN_FILES = {
@@ -37,7 +38,7 @@ class Checker:
         self._groups, self._several = choices_in(folders), several
         paths = ",".join(f"file://{folder}" for folder in folders[1:])
         self.searched = [f"hydra.searchpath=[{paths}]"] if paths else []
-        self._composed = cache(lambda *choices: hydra.compose("train", [*choices, *self.searched]))
+        self._composed = _shipped if [*folders] == CONF_DIRS else cache(_compose)
 
     def check(self, cell: Sequence[Override]) -> tuple[Config | None, list[str]]:
         """The configuration of one combination of overrides, if it has one, and all mistakes."""
@@ -61,6 +62,7 @@ class Checker:
         """The configuration with these choices, where each group is composed by Hydra just once."""
         own = [choice for choice in choices if choice.key_or_group in GROUPS and self._several]
         others = tuple(choice.input_line or "" for choice in choices if choice not in own)
+        others = (*others, *self.searched)
         composed = copy.deepcopy(self._composed(*others))
         OmegaConf.set_struct(composed, False)
         for choice in own:
@@ -89,6 +91,14 @@ class Checker:
         if name == "name" and group in self._groups and not (group == "dataset" and custom):
             return f"{override.input_line} renames what it does not change; choose with {group}=..."
         return None
+
+
+def _compose(*choices: str) -> DictConfig:
+    return hydra.compose("train", [*choices])
+
+
+_shipped = lru_cache(maxsize=512)(_compose)
+"""What Hydra composes without folders of the user's, whose files may change between two calls."""
 
 
 def _set(composed: DictConfig, override: Override) -> str | None:

@@ -30,6 +30,8 @@ from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import CONF_DIRS
 from gkd_runner.options.schema import Config, TeacherConfig
 
+SWEEPS = ("-m", "--multirun")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -55,7 +57,9 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
     Raises ``ConfigError`` with the mistakes of all of them.
     """
     checked, mistakes = list[list[Cell]](), list[str]()
-    with checking() as check:
+    lines = list(lines)
+    several = len(lines) > 1 or any(word in SWEEPS for line in lines for word in line)
+    with checking(several=several) as check:
         for argv in lines:
             cells, wrong = check(argv)
             checked.append(cells)
@@ -66,14 +70,16 @@ def check_command_lines(lines: Iterable[Sequence[str]]) -> list[list[Cell]]:
 
 
 @contextmanager
-def checking() -> Iterator[Callable[[Sequence[str]], tuple[list[Cell], list[str]]]]:
+def checking(
+    *, several: bool = True
+) -> Iterator[Callable[[Sequence[str]], tuple[list[Cell], list[str]]]]:
     """Yield a function from a command line to its cells and its mistakes.
 
-    The command lines that it checks share what Hydra has composed.
+    With ``several`` cells, the command lines that it checks share what Hydra has composed.
     """
     register_resolvers()
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield partial(_check, checker_of=cache(Checker))
+        yield partial(_check, checker_of=cache(partial(Checker, several=several)))
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -31,9 +32,7 @@ def to_config(composed: DictConfig) -> Config:
     """
     mistakes: dict[str, str] = {}  # by option
     schemas = _schemas(composed)
-    typed = OmegaConf.structured(Config)
-    for group, schema in schemas.items():
-        typed[group] = OmegaConf.structured(schema)
+    typed = copy.deepcopy(_blank(*schemas.values()))
     for path, value in _leaves(composed, mistakes):
         problem = _set(typed, path, value, schemas)
         if problem:
@@ -49,6 +48,15 @@ def to_config(composed: DictConfig) -> Config:
         raise ConfigError(told)
     config.protocol.name = _protocol_name(config.protocol)
     return config
+
+
+@cache
+def _blank(*schemas: type) -> DictConfig:
+    """The schema of all options, given those of the groups in their order; to be copied."""
+    blank: DictConfig = OmegaConf.structured(Config)
+    for group, schema in zip(GROUPS, schemas, strict=True):
+        blank[group] = OmegaConf.structured(schema)
+    return blank
 
 
 def _protocol_name(protocol: ProtocolConfig) -> str:

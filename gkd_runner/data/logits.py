@@ -9,8 +9,6 @@ are never read.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gkd_runner.common.errors import DataError, on_one_line
+from gkd_runner.common.reading import ARRAY_ERRORS
 from gkd_runner.data.graph import FloatArray, GraphData, Ids, IntArray
 
 Array = npt.NDArray[Any]
@@ -40,9 +39,6 @@ LARGEST_LOGIT = 1e30
 
 SHOWN = 5
 """Names that a message lists at most."""
-
-_UNREADABLE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
-"""Exceptions that NumPy raises for a file that is damaged or of another kind."""
 
 
 def read_logits(path: str, graph: GraphData) -> dict[int | None, FloatArray]:
@@ -79,7 +75,7 @@ def _arrays(path: str) -> Mapping[str, Array]:
                 return {"logits": loaded}
             found = list(loaded.files)
             arrays = {name: loaded[name] for name in ARRAYS if name in found}
-    except _UNREADABLE as error:
+    except ARRAY_ERRORS as error:
         pickled = "allow_pickle" in str(error)
         problem = "it holds Python objects (pickles)" if pickled else on_one_line(str(error))
         raise DataError(

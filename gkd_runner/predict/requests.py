@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from gkd_runner.common.reading import ARRAY_ERRORS
 from gkd_runner.data.graph import FloatArray, Ids
 from gkd_runner.data.importing.names import ENDS, IDS
 from gkd_runner.predict.columns import Width, by_name, find_columns
@@ -176,5 +177,5 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, AttributeError) as error:
+    except ARRAY_ERRORS as error:
         raise PredictError(f"{path}: not a readable .npz file of numbers ({error})") from error

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gkd_runner.common.reading import skipping, whole_lines
+from gkd_runner.common.reading import checked_lines, skipping
 from gkd_runner.reporting.series import FIELDS, records
 from gkd_runner.results.stored import METRICS_FILE, load_run
 
@@ -76,7 +76,7 @@ def read_stored(sources: Iterable[Path]) -> dict[str, dict[str, Any]]:
 
 
 def _records_in(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in whole_lines(path)]
+    return [json.loads(line) for line in checked_lines(path)]
 
 
 def _checked(record: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.text import Text
 
+from gkd_runner.common.checksums import write_with_sum
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.files import write_file
 from gkd_runner.reporting.curves import FILE as CURVES
@@ -176,6 +177,10 @@ def templates() -> jinja2.Environment:
     )
 
 
+READ_AGAIN = ("runs.csv", CURVES)
+"""The files of ``write_tables`` that gkd-tables and gkd-report read; they get a checksum."""
+
+
 def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> list[Path]:
     """Write all forms of the tables, and the runs, into folder ``out``; the files written."""
     made = make_tables(comparison, failures)
@@ -190,7 +195,8 @@ def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> l
         del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        write_file(out / name, text)
+        write = write_with_sum if name in READ_AGAIN else write_file
+        write(out / name, text)
     return [out / name for name in texts]
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,7 +41,7 @@ Runs of format 4 have recorded no metric beside accuracy.
 DEPTH = 5
 """Folders from ``runs/`` to a run: dataset, protocol and setting, teacher, method, run."""
 
-FOLDER = re.compile(r"\d{8}-\d{6}-(?P<key>[0-9a-f]{8})(-[0-9a-f]{4})?")
+FOLDER = re.compile(r"(?P<time>\d{8}-\d{6})-(?P<key>[0-9a-f]{8})(-[0-9a-f]{4})?")
 """The name that a run gives its folder, which may be renamed: time and key."""
 
 logger = logging.getLogger("gkd_runner")
@@ -112,6 +112,11 @@ def output_dir_of(run: StoredRun) -> Path:
     return Path(folder.anchor, *folder.parts[1 : -DEPTH - 1])
 
 
+def stamp(started: datetime) -> str:
+    """The time in the name of a run's folder."""
+    return started.strftime("%Y%m%d-%H%M%S")
+
+
 def student_file(seed: int) -> str:
     """The name of the file of a seed's student."""
     return f"student-{seed}.safetensors"
@@ -146,6 +151,8 @@ def load_run(path: Path) -> StoredRun:
     named = FOLDER.fullmatch(path.name)
     if named and not raw["key"].startswith(named["key"]):
         raise DamageError(f"it is the result of another run, of the key {raw['key'][:8]}")
+    if named and stamp(datetime.fromisoformat(raw["started"])) != named["time"]:
+        raise DamageError(f"it is the result of another run, which began at {raw['started']}")
     seeds = tuple(_seed(entry) for entry in raw["seeds"])
     return StoredRun(path, raw["key"], raw["identity"], raw["started"], seeds, raw["seconds"], raw)
 
@@ -153,11 +160,17 @@ def load_run(path: Path) -> StoredRun:
 def _content(file: Path) -> dict[str, Any]:
     """The content of ``result.json``, checked."""
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
+        return _checked(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError) as error:
         raise DamageError(f"it is damaged: {error}") from error
+
+
+@lru_cache(maxsize=1024)  # a sweep reads the results of its cells again and again
+def _checked(text: str) -> dict[str, Any]:
+    """The content of ``result.json`` in ``text``, not to be changed."""
+    raw = json.loads(text, parse_constant=_refused)
     version = raw.get("format") if isinstance(raw, dict) else None
     if version not in (*UNSEALED, RESULT_FORMAT):
         readable = ", ".join(map(str, (*UNSEALED, RESULT_FORMAT)))

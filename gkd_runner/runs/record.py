@@ -31,6 +31,7 @@ from gkd_runner.results.stored import (
     METRICS_FILE,
     RESULT_FILE,
     cell_folder,
+    stamp,
     student_file,
     student_key,
 )
@@ -121,12 +122,13 @@ def _holds(stored: Path, graph: GraphData) -> bool:
 
 def _new_folder(config: Config, key: str, started: datetime) -> Path:
     parent = cell_folder(config)
-    stamp = started.strftime("%Y%m%d-%H%M%S")
     parent.mkdir(parents=True, exist_ok=True)
-    folder = parent / f"{stamp}-{key[:8]}"
+    for half in parent.glob(f"*-{key[:8]}*/*.part"):  # who holds the lock of this key writes alone
+        half.unlink(missing_ok=True)
+    folder = parent / f"{stamp(started)}-{key[:8]}"
     while True:
         try:
             folder.mkdir()
             return folder
         except FileExistsError:  # the same configuration started twice in this second
-            folder = parent / f"{stamp}-{key[:8]}-{os.urandom(2).hex()}"
+            folder = parent / f"{stamp(started)}-{key[:8]}-{os.urandom(2).hex()}"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from gkd_runner.common.files import replacing
+from gkd_runner.common.checksums import write_with_sum
 from gkd_runner.common.locks import held
 from gkd_runner.common.reading import csv_rows, reading
 from gkd_runner.results.frame import ReportError
@@ -100,8 +100,8 @@ class Measurements:
                 pd.concat([self.read(), self.form.table(rows)], ignore_index=True)
             )
             floats = {name: kept[name].map(repr) for name in kept.select_dtypes("float64")}
-            with replacing(self.path) as part:
-                kept.assign(**floats).to_csv(part, index=False, lineterminator="\n")
+            text = kept.assign(**floats).to_csv(index=False, lineterminator="\n")
+            write_with_sum(self.path, text)
 
     def _parsed(self, line: int, row: list[str]) -> list[Any]:
         try:

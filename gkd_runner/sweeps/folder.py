@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gkd_runner.common.errors import LaunchError, explain, on_one_line
+from gkd_runner.common.checksums import CHECKSUM, check_seal, sealed
+from gkd_runner.common.errors import DamageError, LaunchError, explain, on_one_line
 from gkd_runner.common.files import write_file
 from gkd_runner.common.reading import reading, skipping
 from gkd_runner.data.task import Replica
@@ -111,8 +112,9 @@ class Sweep:
             "time": datetime.now().astimezone().isoformat(),
         }
         lines = "".join(traceback.format_exception(error)).splitlines()
+        told = sealed({**facts, "sweep": self.path.name, "traceback": lines})
         try:
-            write_file(log, json.dumps({**facts, "traceback": lines}, indent=2) + "\n")
+            write_file(log, json.dumps(told, indent=2) + "\n")
         except OSError:
             if not self.cells:
                 raise error from None
@@ -136,7 +138,7 @@ def begin(output_dir: Path, cells: Sequence[Planned]) -> Sweep:
     if sweep.runs_something:
         path.mkdir(parents=True)
         facts = {"path": str(path), "started": sweep.started, "command": sys.argv}
-        plan = {**facts, "cells": [asdict(cell) for cell in cells]}
+        plan = sealed({**facts, "cells": [asdict(cell) for cell in cells]})
         write_file(path / "plan.json", json.dumps(plan, indent=2) + "\n")
     return sweep
 
@@ -149,6 +151,9 @@ def read_sweep(path: Path) -> Sweep:
     file = path / "plan.json"
     with reading(file, "start the sweep again", LaunchError):
         plan = json.loads(file.read_text(encoding="utf-8"))
+        check_seal(plan)
+        if Path(plan["path"]).name != path.name:
+            raise DamageError(f"it is the plan of the sweep {plan['path']}")
         cells = tuple(
             Planned(**{**cell, "replicas": tuple(Replica(*pair) for pair in cell["replicas"])})
             for cell in plan["cells"]
@@ -161,7 +166,12 @@ def read_failures(folder: Path) -> list[Failure]:
     failures = []
     for log in folder.glob("failed-*.json"):
         with skipping(log, "the failure is not counted"):
-            failures.append(_failure(json.loads(log.read_text(encoding="utf-8")), log))
+            raw = json.loads(log.read_text(encoding="utf-8"))
+            if CHECKSUM in raw:  # earlier versions wrote none
+                check_seal(raw)
+                if (raw["sweep"], f"failed-{raw['number']}.json") != (folder.name, log.name):
+                    raise DamageError(f"it is failure {raw['number']} of the sweep {raw['sweep']}")
+            failures.append(_failure(raw, log))
     return sorted(failures, key=lambda failure: failure.number)
 
 

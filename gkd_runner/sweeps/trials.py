@@ -10,6 +10,7 @@ import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -17,7 +18,8 @@ from omegaconf import OmegaConf
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from gkd_runner.common.errors import GkdError, on_one_line
+from gkd_runner.common.checksums import CHECKSUM, check_seal, sealed
+from gkd_runner.common.errors import DamageError, GkdError, on_one_line
 from gkd_runner.common.files import write_file
 from gkd_runner.common.locks import held
 from gkd_runner.common.reading import reading, whole_lines
@@ -56,11 +58,13 @@ def open_study(path: Path) -> optuna.Study:
     if path.is_file():
         _end_last_line(path)
         with reading(path, remedy):
-            for line in whole_lines(path):
-                json.loads(line)
-    backend = JournalFileBackend(str(path))  # makes the file
+            _check_lines(path)
+    backend = SealedJournal(str(path))  # makes the file
     with reading(path, remedy):
         storage = optuna.storages.JournalStorage(backend)
+        others = {study.study_name for study in storage.get_all_studies()} - {path.stem}
+        if others:
+            raise DamageError(f"it is the file of the search {', '.join(sorted(others))}")
     study = optuna.create_study(
         storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True
     )
@@ -70,6 +74,28 @@ def open_study(path: Path) -> optuna.Study:
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)
     return study
+
+
+class SealedJournal(JournalFileBackend):
+    """Optuna's journal, each line with its own checksum."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        super().append_logs([sealed(log) for log in logs])
+
+
+def _check_lines(path: Path) -> None:
+    """Raise ``DamageError`` for a line without its checksum.
+
+    A file of an earlier version, which has none, gets them. Raises ``ValueError`` for a
+    line that is no JSON.
+    """
+    logs = [json.loads(line) for line in whole_lines(path)]
+    if any(CHECKSUM in log for log in logs):
+        for log in logs:
+            check_seal(log)
+    elif logs:
+        logger.info("%s is of an earlier version and has no checksums yet; it gets them now", path)
+        write_file(path, "".join(json.dumps(sealed(log)) + "\n" for log in logs))
 
 
 def _end_last_line(path: Path) -> None:

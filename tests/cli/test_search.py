@@ -234,8 +234,9 @@ def test_a_space_is_valid_at_its_bounds(method: str, bound: str) -> None:
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.presets])
 def test_a_space_holds_every_published_value(method: str) -> None:
     names = {"student.learning_rate": "learning_rate", "student.dropout": "dropout_student"}
+    space = space_of(method)
     assert METHODS[method].presets
     for row in read_table(METHODS[method].presets.file):
-        for option, distribution in space_of(method).items():
+        for option, distribution in space.items():
             value = float(row[names.get(option, option.rpartition(".")[2])])
             assert distribution.low <= value <= distribution.high

@@ -3,6 +3,8 @@ from __future__ import annotations
 import doctest
 import logging
 import zipfile
+from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -360,3 +362,19 @@ def test_the_fingerprint_ignores_the_name_and_sees_every_array(arrays: Arrays) -
         GraphData("a", sp.csr_array((4, 4)), features, arrays["labels"], (split,)),
     ]
     assert base.fingerprint not in {other.fingerprint for other in others}
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_flipped_bit_is_told_or_changes_nothing(
+    save: Callable[..., None], tmp_path: Path, arrays: Arrays
+) -> None:
+    path = tmp_path / "g.npz"
+    save(path, **arrays)
+    whole, before = path.read_bytes(), load_npz(path, "g")
+    header = whole.index(b"NUMPY") if save is np.savez else 0  # of the first array
+    for place in [*range(0, len(whole), 13), *range(header, header + 100)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        with suppress(DataError):
+            assert load_npz(path, "g").fingerprint == before.fingerprint

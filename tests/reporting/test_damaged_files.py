@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import optuna
@@ -21,7 +22,7 @@ from gkd_runner.results.frame import COLUMNS, ReportError, load_runs, read_csv, 
 from gkd_runner.studies import STUDIES
 from gkd_runner.sweeps.folder import begin, read_failures, read_sweep
 from gkd_runner.sweeps.trials import open_study
-from tests.damage import FOREIGN, cuts, damaged
+from tests.damage import FOREIGN, cuts, damaged, flips
 from tests.reporting.folder import write_failure, write_metrics
 from tests.reporting.study_lines import write_studies
 from tests.results.runs import run, seeds, table
@@ -94,13 +95,15 @@ def test_stored_curves_that_were_cut_off_are_named_and_left_out(
     path = tmp_path / "kept" / "curves.jsonl"
     whole = path.read_bytes()
     series = series_of(compare(load_runs([tmp_path / "kept"])))
-    for content in damaged(whole, 40):
-        path.write_bytes(content)
-        caplog.clear()
-        curve_records(series, read_stored([tmp_path / "kept"]))
-        if content and not content.endswith(b"\n"):
-            (told,) = caplog.messages
-            assert told.startswith(f"{path} is unreadable (")
+    for checked in (True, False):
+        for content in damaged(whole, 40):
+            path.write_bytes(content)
+            caplog.clear()
+            curve_records(series, read_stored([tmp_path / "kept"]))
+            if checked or (content and not content.endswith(b"\n")):
+                (told,) = caplog.messages
+                assert told.startswith(f"{path} is {'damaged' if checked else 'unreadable'} (")
+        (tmp_path / "kept" / "curves.jsonl.sha256").unlink(missing_ok=True)
 
 
 def test_a_damaged_study_costs_its_own_figures(
@@ -116,12 +119,13 @@ def test_a_damaged_study_costs_its_own_figures(
     assert left == {name for name in figures if not name.startswith("ablation-")}
     assert left < figures
     (told,) = caplog.messages
-    assert told.startswith(f"{path} is unreadable (UnicodeDecodeError: ")
+    assert told.startswith(f"{path} is damaged (ablation.csv.sha256 has another checksum; ")
 
 
-def test_measurements_are_read_whole_or_refused(tmp_path: Path) -> None:
+def test_measurements_without_a_checksum_are_read_whole_or_refused(tmp_path: Path) -> None:
     write_studies(tmp_path)
     measurements = STUDIES["scarcity"].measurements("scarcity", tmp_path)
+    measurements.path.with_name("scarcity.csv.sha256").unlink(missing_ok=True)
     whole = measurements.path.read_bytes()
     for content in damaged(whole[: whole.rfind(b"\n", 0, 2000) + 1], 150):
         measurements.path.write_bytes(content)
@@ -218,9 +222,24 @@ def test_a_search_goes_on_after_half_a_last_line(
 def test_a_search_that_is_damaged_elsewhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "search.jsonl"
     whole = searched(path)
-    for content in damaged(whole, 60):
+    for content in [*FOREIGN.values(), *flips(whole, 60)]:
         path.write_bytes(content)
-        try:
-            open_study(path)
-        except GkdError as error:
-            one_line(error, path)
+        if content.endswith(b"\n"):  # or else the last line was cut off
+            with pytest.raises(GkdError) as refused:
+                open_study(path)
+            one_line(refused.value, path)
+    path.write_bytes(searched(tmp_path / "other.jsonl"))
+    with pytest.raises(GkdError, match="it is the file of the search other"):
+        open_study(path)
+
+
+def test_a_search_of_an_earlier_version_goes_on_and_gets_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "search.jsonl"
+    logs = [json.loads(line) for line in searched(path).splitlines()]
+    earlier = [{k: v for k, v in log.items() if k != "checksum"} for log in logs]
+    path.write_text("".join(f"{json.dumps(log)}\n" for log in earlier))
+
+    assert open_study(path).best_value == 0.6
+    sealed = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sealed[: len(logs)] == logs
+    assert all("checksum" in log for log in sealed)

@@ -95,3 +95,16 @@ def test_two_runs_in_one_second_get_folders_of_their_own(tmp_path: Path) -> None
         record.close()
 
     assert len({record.path for record in records}) == 3
+
+
+def test_half_a_file_of_a_killed_run_is_removed_by_the_next_of_its_key(tmp_path: Path) -> None:
+    settings = config("method=mlp", f"output_dir={tmp_path}")
+    killed, other = Record(settings, "a" * 64), Record(settings, "b" * 64)
+    for record in (killed, other):
+        record.close()
+        (record.path / "result.json.1.part").write_text("{")
+
+    Record(settings, "a" * 64).close()
+
+    assert not list(killed.path.glob("*.part"))
+    assert list(other.path.glob("*.part"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
 from gkd_runner.common.errors import DataError
+from gkd_runner.common.reading import ARRAY_ERRORS
 from gkd_runner.data.importing.arrays import FEATURES, is_read
 from gkd_runner.data.importing.kinds import PICKLE_SUFFIXES, hint
 
@@ -26,19 +27,11 @@ MAPPED_FROM = 2**28
 _BLOCK = 2**20  # bytes that are read at once to check a mapped array
 _SIZES = struct.Struct("<26xHH")  # of name and extra field, in a zip member's local header
 
+_END = 2**16 + 22  # bytes from the end that hold a zip file's closing record and comment
+_MANY = 2**16 - 1  # its number of members, where they are counted elsewhere
+
 _WRITER = "gkd_runner.data.npz.save_npz writes valid graph files"
 _NPY_MAGIC = b"\x93NUMPY"
-
-# np.load and zipfile raise these for archives that are damaged or of another kind.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 CONVERT = """\
 If you trust its publisher, convert the file once (allow_pickle=True runs code that is in it):
@@ -89,7 +82,7 @@ def read_archive(path: Path) -> Archive:
                     arrays[name] = _member(archive, name, path)
                 except _PickledError:
                     pickled.append(name)
-    except _UNREADABLE as error:
+    except ARRAY_ERRORS as error:
         raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
     if needed := [name for name in pickled if name not in OPTIONAL]:
         several = "arrays" if len(needed) > 1 else "array"
@@ -117,7 +110,7 @@ def _member(archive: Any, name: str, path: Path) -> npt.NDArray[Any]:
     try:
         array = _mapped(archive.zip, name, path) if name in FEATURES else None
         array = archive[name] if array is None else array
-    except _UNREADABLE as error:
+    except ARRAY_ERRORS as error:
         if "allow_pickle" in str(error):
             raise _PickledError from error
         raise DataError(f"{path}: the array {name} is damaged") from error
@@ -163,11 +156,14 @@ def _check_kind(path: Path) -> None:
             start = stream.read(len(_NPY_MAGIC))
             if start[:2] == b"PK" and zipfile.is_zipfile(stream):
                 with zipfile.ZipFile(stream) as archive:
+                    _check_count(archive, stream)
                     if not any(name.endswith("data.pkl") for name in archive.namelist()):
                         return
                 raise _pickle(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ARRAY_ERRORS as error:
+        raise DataError(f"{path}: a damaged .npz archive; {_WRITER}") from error
     if path.suffix in PICKLE_SUFFIXES:
         raise _pickle(path)
     if told := hint(path):
@@ -176,6 +172,18 @@ def _check_kind(path: Path) -> None:
     raise DataError(
         f"{path}: {kind}, so not a graph file, which is an .npz of several arrays; {_WRITER}"
     )
+
+
+def _check_count(archive: zipfile.ZipFile, stream: BinaryIO) -> None:
+    """Raise ``BadZipFile`` unless the archive lists as many members as it says at its end.
+
+    A changed length in the list hides what follows, and zipfile lets it pass.
+    """
+    stream.seek(-min(_END, stream.seek(0, os.SEEK_END)), os.SEEK_END)
+    end = stream.read()
+    (count,) = struct.unpack_from("<10xH", end, end.rfind(b"PK\5\6"))
+    if count not in (len(archive.infolist()), _MANY):
+        raise zipfile.BadZipFile(f"it lists {len(archive.infolist())} of {count} members")
 
 
 def _pickle(path: Path) -> DataError:

@@ -1,0 +1,1 @@
+"""Attacks on what gkd-runner writes: damaged files, killed jobs, jobs that race."""
