@@ -27,7 +27,6 @@ CHECKSUM = "checksum"
 FILES = "files"
 """The entry of sealed JSON that lists the files of its folder."""
 
-
 BESIDE = ".sha256"
 """The end of the name of the file that has the checksum of another."""
 
@@ -95,7 +94,7 @@ def write_with_sum(path: Path, text: str) -> None:
 
 
 def has_sum(path: Path) -> bool:
-    """Whether the checksum of ``path`` lies beside it, as ``write_with_sum`` wrote it.
+    """True if the checksum of ``path`` lies beside it, as ``write_with_sum`` wrote it.
 
     Raises ``DamageError`` if it is the checksum of other content, and ``OSError`` for a file that
     cannot be read.

@@ -35,7 +35,7 @@ REMEDIES = {
     errno.EEXIST: "move it away, or choose",
     errno.ENOTDIR: "move it away, or choose",
 }
-"""What to do about an error of the system, up to the words ``another folder``."""
+"""The way out of an error of the system, up to the words ``another folder``."""
 
 SUGGESTED = 3
 """Names that a message suggests at most."""
@@ -97,7 +97,7 @@ def explain(failure: Exception, *, trains: bool = True) -> str | None:
 
 
 def _refused(failure: OSError, trains: bool) -> str:
-    """What the system refused, and what to do: the file or folder, the reason, the way out."""
+    """The message on what the system refused: the reason, the file or folder, the way out."""
     folders = "output_dir, cache_dir and data_dir"
     way_out = REMEDIES.get(failure.errno or 0)
     if failure.filename is None or way_out is None:

@@ -23,7 +23,7 @@ ARRAY_ERRORS = (
     ValueError, TypeError, AttributeError, OSError, EOFError, RuntimeError, OverflowError,
     SyntaxError, TokenError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What NumPy and zipfile raise for a file of arrays that is damaged or of another kind."""
+"""Errors of NumPy and zipfile on a file of arrays that is damaged or of another kind."""
 
 
 class UnreadableError(GkdError):

@@ -98,7 +98,7 @@ def _compose(*choices: str) -> DictConfig:
 
 
 _shipped = lru_cache(maxsize=512)(_compose)
-"""What Hydra composes without folders of the user's, whose files may change between two calls."""
+"""Compositions without folders of the user's, whose files may change between two calls."""
 
 
 def _set(composed: DictConfig, override: Override) -> str | None:
