@@ -20,6 +20,7 @@ from tests.support import SMALL, Done, called  # noqa: E402
 from tests.tracked import TrackedRun, offline_env, python, read_runs  # noqa: E402
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and tests send it
 
 
 @pytest.fixture(autouse=True)
