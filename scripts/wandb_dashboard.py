@@ -23,7 +23,6 @@ from gkd_runner.cli.boundary import command
 from gkd_runner.common.errors import GkdError, nearest
 from gkd_runner.tracking.base import cause_of
 from gkd_runner.tracking.metrics import IDENTITY
-from gkd_runner.tracking.wandb_tracker import has_key
 
 try:
     import wandb
@@ -148,7 +147,7 @@ def save(made: ws.Workspace, text: wr.Report) -> None:
     """Create both in W&B and print where. Raises ``GkdError`` without a key or a server."""
     instead = "or look at what would be made with --dry-run FILE"
     wandb.setup(settings=wandb.Settings(silent=True))  # it would print the addresses, too
-    if not has_key(wandb):
+    if not wandb.login(prompt=False, verify=False):
         raise GkdError(f"W&B has no API key; run wandb login or set WANDB_API_KEY, {instead}")
     for block in text.blocks:
         for runset in block.runsets if isinstance(block, wr.PanelGrid) else ():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 FULL = Path("/dev/full")
 WRITING = os.O_WRONLY | os.O_RDWR
 NO_NEW_FILE = os.O_NOFOLLOW | os.O_APPEND
-PART = re.compile(r"\.\d+\.part$")
+PART = re.compile(rf"\.{re.escape(socket.gethostname())}\.\d+\.part$")
 
 
 class Disk:

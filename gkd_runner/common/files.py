@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+HALF = ".part"
+"""The end of the name of a file that is being written."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it replaces ``path`` unless the block raises.
 
-    Errors of the system name ``path``, as in ``naming``.
+    What killed processes of this machine have left of ``path`` is removed. Errors of the system
+    name ``path``, as in ``naming``.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    start = f"{path.name}.{socket.gethostname()}."
+    part = path.with_name(f"{start}{os.getpid()}{HALF}")
     with naming(path, part):
+        for half in path.parent.glob(f"{glob.escape(start)}*{HALF}"):
+            if not _runs(int(half.name[len(start) : -len(HALF)])):
+                half.unlink(missing_ok=True)
         try:
             yield part
             part.replace(path)
@@ -41,6 +51,17 @@ def naming(path: Path, part: Path | None = None) -> Iterator[None]:
         if error.errno and (error.filename is None or (part and _lies_in(part, error.filename))):
             error.filename, error.filename2 = str(path), None
         raise
+
+
+def _runs(process: int) -> bool:
+    """True if there is a process of this number on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def _lies_in(folder: Path, name: object) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gkd_runner.common.checksums import FILES, listing, sealed
 from gkd_runner.common.errors import DataError
-from gkd_runner.common.files import naming, replacing, write_file
+from gkd_runner.common.files import HALF, naming, replacing, write_file
 from gkd_runner.common.tensor_files import Tensors, write_tensors
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.npz import read_npz, save_npz
@@ -123,7 +123,7 @@ def _holds(stored: Path, graph: GraphData) -> bool:
 def _new_folder(config: Config, key: str, started: datetime) -> Path:
     parent = cell_folder(config)
     parent.mkdir(parents=True, exist_ok=True)
-    for half in parent.glob(f"*-{key[:8]}*/*.part"):  # who holds the lock of this key writes alone
+    for half in parent.glob(f"*-{key[:8]}*/*{HALF}"):  # who holds the lock of this key writes alone
         half.unlink(missing_ok=True)
     folder = parent / f"{stamp(started)}-{key[:8]}"
     while True:

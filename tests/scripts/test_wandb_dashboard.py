@@ -189,7 +189,7 @@ def refusal(*arguments: str) -> str:
 
 
 def test_without_a_key_it_says_in_a_line_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashboard, "has_key", lambda _: False)
+    monkeypatch.setattr(dashboard.wandb, "login", lambda **_: False)
     assert refusal() == (
         "wandb_dashboard: W&B has no API key; run wandb login or set WANDB_API_KEY,"
         " or look at what would be made with --dry-run FILE"
@@ -200,7 +200,7 @@ def test_a_server_that_refuses_is_quoted_in_a_line(monkeypatch: pytest.MonkeyPat
     def refuse(_: object) -> None:
         raise ConnectionError("no route to host\nadvice")
 
-    monkeypatch.setattr(dashboard, "has_key", lambda _: True)
+    monkeypatch.setattr(dashboard.wandb, "login", lambda **_: True)
     monkeypatch.setattr(dashboard.wr.Report, "save", refuse)
     message = refusal()
     assert "did not take it (ConnectionError: no route to host); look at --entity" in message
