@@ -1,4 +1,4 @@
-"""Whole files and half ones."""
+"""Half files that killed processes leave."""
 
 from __future__ import annotations
 
