@@ -137,7 +137,9 @@ def read_run(path: Path) -> StoredRun | None:
     except FileNotFoundError:
         return None
     except DamageError as error:
-        _warn_once(f"{path / RESULT_FILE} cannot be used ({error}); run it again")
+        _warn_once(
+            f"{path / RESULT_FILE} cannot be used ({error}); delete its folder, and run it again"
+        )
         return None
 
 
