@@ -75,7 +75,7 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
 
 
 def _cause(number: int) -> str:
-    """What ended the command, by the number of the signal."""
+    """The cause that ended the command, by the number of the signal."""
     if number == signal.SIGTERM and started().size > 1:
         return ENDED
     return "interrupted" + (f" by {signal.Signals(number).name}" if number != signal.SIGINT else "")
