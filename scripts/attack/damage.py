@@ -79,7 +79,7 @@ def damage_all(written: Written, how: Damage, times: int, seed: int) -> Counter[
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether a file of one kind may as well be one of the other, as any graph may be mine."""
+    """True if a file of one kind may stand for one of the other, as any graph may for another."""
     return one == other or ("graph" in one and "graph" in other)
 
 
