@@ -63,7 +63,7 @@ def command(name: str, *, resumes: bool = False) -> Callable[[Callable[P, R]], C
                     raise
             if interrupts.by:
                 interrupts.ignore()
-                then = "; the same command goes on from here" if resumes else ""
+                then = "; the same command goes on from what is finished" if resumes else ""
                 if started().first:
                     print(f"{name}: {_cause(interrupts.by)}{then}", file=sys.stderr)
                 sys.exit(SIGNALLED + interrupts.by)

@@ -64,18 +64,17 @@ def skipping(path: Path, remedy: str) -> Iterator[None]:
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8. Raises ``ValueError`` if the last line was cut off."""
+    """The lines of a text file in UTF-8. Raises ``DamageError`` if the last line was cut off."""
     text = path.read_text(encoding="utf-8")
     if text and not text.endswith("\n"):
-        raise ValueError("the last line has no end: the file was cut off")
+        raise DamageError("the last line has no end: the file was cut off")
     return text.split("\n")[:-1]
 
 
 def checked_lines(path: Path) -> list[str]:
     """The lines of a text file that was written with its checksum, or by hand without one.
 
-    Raises ``DamageError`` if the checksum is that of other content, and ``ValueError`` if the last
-    line was cut off.
+    Raises ``DamageError`` if the checksum is that of other content or the last line was cut off.
     """
     if not has_sum(path):
         _tell_unchecked(path.absolute())
@@ -91,16 +90,16 @@ def _tell_unchecked(path: Path) -> None:
 def csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of a CSV file, each as long as the header.
 
-    Raises ``DamageError`` as ``checked_lines`` does, and ``ValueError`` and ``csv.Error`` for a
-    file that was cut off and for any other row.
+    Raises ``DamageError`` as ``checked_lines`` does and for a row of another length, and
+    ``csv.Error`` for one that is no CSV.
     """
     if not checked_lines(path):
-        raise ValueError("the file is empty")
+        raise DamageError("it is empty")
     with path.open(newline="", encoding="utf-8") as text:
         lines = csv.reader(text, strict=True)
         header, rows = next(lines), []
         for row in lines:
             if len(row) != len(header):
-                raise ValueError(f"line {lines.line_num} has {len(row)} of {len(header)} values")
+                raise DamageError(f"line {lines.line_num} has {len(row)} of {len(header)} values")
             rows.append(row)
     return header, rows

@@ -39,7 +39,7 @@ class AdaProp(Method[AdaPropConfig]):
 
     name = "adaprop"
     position = 50
-    colour = "#009e73"
+    colour = "#238584"
     options = AdaPropConfig
     student_options: ClassVar = {
         "num_layers": 2,

@@ -18,7 +18,7 @@ class Glnn(Method[MethodConfig]):
 
     name = "glnn"
     position = 10
-    colour = "#56b4e9"
+    colour = "#0e9ed1"
     is_reference = True
 
     def prepare(self, classroom: Classroom) -> None:

@@ -120,7 +120,7 @@ class HgmdWeight(_Hgmd[HgmdConfig]):
 
     name = "hgmd-weight"
     position = 20
-    colour = "#2244bb"
+    colour = "#2f2994"
     options = HgmdConfig
 
     def prepare(self, classroom: Classroom) -> None:
@@ -155,7 +155,7 @@ class HgmdMixup(_Hgmd[HgmdMixupConfig]):
 
     name = "hgmd-mixup"
     position = 21
-    colour = "#cc33ff"
+    colour = "#a203e1"
     options = HgmdMixupConfig
 
     def prepare(self, classroom: Classroom) -> None:

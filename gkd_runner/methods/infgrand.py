@@ -67,7 +67,7 @@ class InfGraND(Method[InfgrandConfig]):
 
     name = "infgrand"
     position = 40
-    colour = "#d55e00"
+    colour = "#be4e04"
     options = InfgrandConfig
     presets = PresetTable("InfGraND", "infgrand")
 

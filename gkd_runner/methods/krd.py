@@ -56,7 +56,7 @@ class Krd(Method[KrdConfig]):
 
     name = "krd"
     position = 15
-    colour = "#a01c1c"
+    colour = "#800008"
     options = KrdConfig
     presets = PresetTable("KRD", "krd")
     watches_student = True

@@ -11,7 +11,7 @@ class PlainMlp(Method[MethodConfig]):
 
     name = "mlp"
     position = 0
-    colour = "#e69f00"
+    colour = "#c88609"
     distils = False
     is_reference = True
 

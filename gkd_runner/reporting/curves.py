@@ -32,12 +32,12 @@ Metrics = dict[tuple[str, int], list[float]]
 
 def curve_records(
     series: pd.DataFrame, stored: Stored | None = None
-) -> tuple[list[dict[str, Any]], int]:
-    """A record per series whose seeds all have metrics, and the number of runs without.
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """A record per series whose seeds all have metrics, and the runs without.
 
     The record of another series is taken from those ``stored``, if it is there.
     """
-    rows, missing = [], set()
+    rows, missing = [], set[str]()
     for _, seeds in series.groupby(FIELDS, sort=False):
         if stored and (name := _name(seeds)) in stored:
             rows.append(seeds.iloc[0][FIELDS].to_dict() | stored[name])
@@ -52,7 +52,7 @@ def curve_records(
         missing |= lost
         if not lost:
             rows.append(seeds.iloc[0][FIELDS].to_dict() | _record(curves, list(seeds["val"])))
-    return records(pd.DataFrame(rows)), len(missing)
+    return records(pd.DataFrame(rows)), missing
 
 
 def stored_text(series: pd.DataFrame) -> str:

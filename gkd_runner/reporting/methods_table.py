@@ -10,7 +10,7 @@ from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_GRAPHS, Comparison, references
-from gkd_runner.results.method_comparison import ALL, MethodComparison, several_graphs
+from gkd_runner.results.method_comparison import MethodComparison, several_graphs
 from gkd_runner.results.selection import GROUP
 from gkd_runner.results.verdict_text import interval_text
 from gkd_runner.results.versus import Versus
@@ -19,7 +19,7 @@ TITLE = "Methods over all graphs"
 
 
 def methods_table(comparison: Comparison, group: Mapping[str, str]) -> Table | None:
-    """A row per method, in blocks: over all settings, and in each."""
+    """A row per method, in a block per setting."""
     here = comparison.selected
     here = here[(here[GROUP] == [group[name] for name in GROUP]).all(axis=1)]
     compared = several_graphs(here)
@@ -45,7 +45,7 @@ CAPTION = (
     "Over the cells (graph, setting and teacher) in which all methods of a block have run on the"
     " same seeds and splits. The rank is the average over graphs, by the mean {metric} over a"
     " graph's cells: methods whose ranks differ by no more than the critical difference are not"
-    " told apart (Nemenyi's test). Differences are means over cells of paired differences in"
+    " told apart (Nemenyi's test). Differences are means over graphs of paired differences in"
     " points, with 95% intervals from a bootstrap that resamples graphs and, within them, seeds or"
     " splits. Columns with > have the probability that a run has a higher {metric} than one of"
     " the other method in the same cell, ties half, and the cells won/tied/lost by a paired t test"
@@ -70,9 +70,9 @@ def heading(each: MethodComparison, comparison: Comparison) -> str:
 
 
 def over_text(each: MethodComparison, comparison: Comparison) -> str:
-    """``all settings``, or the setting."""
+    """The setting, and the nodes that its scores are over."""
     setting = each.names["setting"]
-    return "all settings" if setting == ALL else setting_text(setting, comparison.part(setting))
+    return setting_text(setting, comparison.part(setting))
 
 
 def counts_text(each: MethodComparison) -> str:

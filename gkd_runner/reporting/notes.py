@@ -37,9 +37,10 @@ class Notes:
     @property
     def said_once(self) -> str:
         """A sentence on all students that have no footnote; empty if there is nothing to say."""
-        changed = f"changed: {changes_text(self.changed)}" if self.changed else ""
-        parts = [part for part in (ORIGINS.get(self.origin, ""), changed) if part]
-        return f" Unless a footnote says otherwise: {'; '.join(parts)}." if parts else ""
+        changed = f"these options in place of the preset's: {changes_text(self.changed)}"
+        parts = [ORIGINS.get(self.origin, ""), changed if self.changed else ""]
+        told = " and ".join(part for part in parts if part)
+        return f" Unless a footnote says otherwise, rows have {told}." if told else ""
 
     def on(self, row: Facts) -> tuple[str, ...]:
         """The footnotes on a student's score, from a row of ``summary``."""
@@ -80,7 +81,7 @@ def _usual(values: Sequence[str]) -> str:
 def _changes(changed: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:
     text = changes_text(changed)
     if text != changes_text(usual):
-        yield f"changed: {text}" if text else "no option changed"
+        yield f"options in place of the preset's: {text}" if text else "all options of the preset"
 
 
 def _shaping(changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from gkd_runner.reporting.text import source_text
+from gkd_runner.reporting.text import source_text, spans_text
 from gkd_runner.results.identity import NAMES
 from gkd_runner.sweeps.folder import read_failures
 
@@ -26,7 +26,7 @@ def provenance(runs: pd.DataFrame, out: Path) -> list[dict[str, Any]]:
         seconds = seeds["teacher_seconds"].fillna(0) + seeds["student_seconds"]
         rows.append({
             "run": run,
-            "seeds": ", ".join(seeds["seed"].astype(str)) + _split(first["split"]),
+            "seeds": spans_text(map(int, seeds["seed"])) + _split(first["split"]),
             "seconds": f"{seconds.sum():.0f}",
             "commit": first["commit"][:12],
             "hyperparameters": source_text(first),

@@ -18,7 +18,6 @@ from gkd_runner.reporting.table import Table, make_table
 from gkd_runner.reporting.text import (
     Facts,
     gap_text,
-    group_name,
     group_title,
     metric_title,
     own_teacher,
@@ -79,9 +78,8 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
     The verdict comes first, and the largest group before others. ``failed`` has the names of the
     configurations of which a run failed.
     """
-    of_groups, judged = {}, verdicts(comparison)
+    of_groups, judged, over_graphs = {}, verdicts(comparison), overalls(comparison)
     in_papers = comparison.metric == "accuracy"  # the only metric that they publish
-    judged_groups = {group_name(overall.names): overall for overall in overalls(comparison)}
     sizes = comparison.summary.groupby(level=GROUP, sort=False).size()
     for names in sizes.sort_values(ascending=False, kind="stable").index:
         summary = comparison.summary.xs(names, level=GROUP, drop_level=False)
@@ -91,15 +89,15 @@ def make_tables(comparison: Comparison, failed: pd.DataFrame) -> dict[str, list[
         blocks = list(
             _blocks(comparison, names, pd.concat([summary.reset_index()[here.columns], here]))
         )
-        overall = judged_groups.get(group_name(group))
-        of_group = [v for v in judged if all(v.names[n] == group[n] for n in GROUP)]
-        several = overall and len(of_group) > len(overall.graphs)
+        of_settings = [each for each in over_graphs if group.items() <= each.names.items()]
+        of_teachers = [each for each in judged if group.items() <= each.names.items()]
+        several = len(of_teachers) > sum(len(each.graphs) for each in of_settings)
         made = (
-            overall_table(overall) if overall else None,
+            *map(overall_table, of_settings),
             _scores(blocks, comparison, set(here.itertuples(index=False, name=None))),
             methods_table(comparison, group),
             _differences(blocks, comparison),
-            verdict_table(of_group) if several else None,
+            verdict_table(of_teachers) if several else None,
             average_gains(comparison, group) if in_papers else None,
             single_accuracies(comparison, group) if in_papers else None,
         )

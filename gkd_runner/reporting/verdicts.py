@@ -12,23 +12,28 @@ from gkd_runner.reporting.text import setting_text
 from gkd_runner.results.compare import FEWEST_PAIRS, Difference, baseline
 from gkd_runner.results.verdict import FEW_NODES, Verdict
 from gkd_runner.results.verdict_overall import Overall
-from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
+from gkd_runner.results.verdict_overall_text import (
+    others_text,
+    overall_sentences,
+    student_text,
+    winner_text,
+)
 from gkd_runner.results.verdict_text import (
     REASONS,
-    faster_text,
     few_nodes_text,
     interval_text,
     mean_text,
     nodes_text,
+    speed_text,
 )
 
 
 def overall_table(overall: Overall) -> Table | None:
-    """The verdict on all graphs in sentences, and a row per graph, in blocks of one setting."""
-    metric = overall.graphs[0].metric
-    made = _table(
-        "Should I distil?", overall.graphs, _setting, _caption("the teachers named", metric)
-    )
+    """The verdict on all graphs of one setting in sentences, and a row per graph."""
+    first = overall.graphs[0]
+    title = f"Should I distil? ({_setting(first)})"
+    caption = _caption("the teachers named", first.metric)
+    made = _table(title, overall.graphs, lambda verdict: "", caption)
     return made and replace(made, lead=tuple(overall_sentences(overall)))
 
 
@@ -41,27 +46,31 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
 def _caption(teachers: str, metric: str) -> str:
     base = baseline()
     return (
-        f"Use: the method with the best mean over {teachers}, in a tie with those that a paired t"
-        " test cannot tell from it (p >= 0.05). The best student has its test"
-        f" {METRICS[metric].title} in %, mean ± population std over seeds, and its paired"
-        f" differences in points with 95% t intervals (pairs), to {base} and to its own teacher;"
-        f" fewer than {FEWEST_PAIRS} pairs, or equal ones, have no interval. The verdict goes by"
-        f" the interval to {base}. Faster: time of the teacher for one node on the CPU over that of"
-        " the student, where they were measured."
+        f"Best mean: the method with the best mean over {teachers}, and its test"
+        f" {METRICS[metric].title} in %, mean ± population std over seeds. Not told apart from it:"
+        " the methods that are, by mean, before the first that a paired t test finds worse"
+        " (p < 0.05, without a correction for the number of tests). Differences are of the best"
+        f" student to {base} and to its own teacher, in points, with 95% t intervals (pairs); the"
+        f" student is named where {base} has the best mean. Fewer than {FEWEST_PAIRS} pairs, or"
+        f" equal ones, have no interval. The verdict goes by the interval to {base}. Faster: time"
+        " of the teacher for one node on the CPU over that of the best student, and over that of a"
+        " method not told apart from it that is at least twice as fast, as measured in their runs."
     )
 
 
 def _table(title: str, verdicts: Sequence[Verdict], block: Any, caption: str) -> Table | None:
+    """A row per verdict, without the columns that are empty in all rows."""
     columns = (
-        "verdict", "use", "best student", "teachers", "nodes", f"- {baseline()}", "- teacher",
-        "faster",
+        "verdict", "best mean", "not told apart from it", "teachers", "nodes",
+        f"- {baseline()}", "- teacher", "faster",
     )  # fmt: skip
-    cells = (
+    cells = [
         {"block": block(verdict), "label": verdict.names["dataset"], "column": column, **cell}
         for verdict in verdicts
         for column, cell in zip(columns, verdict_cells(verdict), strict=True)
-    )
-    return make_table(title, caption, cells, columns)
+    ]
+    filled = {cell["column"] for cell in cells if cell["text"]}
+    return make_table(title, caption, cells, [name for name in columns if name in filled])
 
 
 def _setting(verdict: Verdict) -> str:
@@ -74,15 +83,15 @@ def _block(verdict: Verdict) -> str:
 
 def verdict_cells(verdict: Verdict) -> Iterator[dict[str, Any]]:
     """The cells of a verdict's row."""
-    best, shown = verdict.best, verdict.score
+    first, student = verdict.leader, student_text(verdict)
     yield {"text": verdict.decision, "notes": tuple(dict.fromkeys(_notes(verdict)))}
-    yield {"text": winner_text(verdict)}
-    yield {"text": f"{best.method} {mean_text(shown.mean, shown.std, shown.n)}" if best else ""}
+    yield {"text": f"{winner_text(verdict)} {mean_text(first.mean, first.std, first.n)}"}
+    yield {"text": others_text(verdict)}
     yield {"text": verdict.names["teacher"]}
     yield {"text": nodes_text(verdict.nodes)}
-    yield {"text": _gap(verdict.over_baseline)}
-    yield {"text": _gap(verdict.over_teacher)}
-    yield {"text": faster_text(verdict.speed_up) if verdict.speed_up else ""}
+    yield {"text": _gap(student, verdict.over_baseline)}
+    yield {"text": _gap(student, verdict.over_teacher)}
+    yield {"text": speed_text(verdict)}
 
 
 def _notes(verdict: Verdict) -> Iterator[str]:
@@ -96,5 +105,5 @@ def _notes(verdict: Verdict) -> Iterator[str]:
         yield few_nodes_text(verdict)
 
 
-def _gap(gap: Difference | None) -> str:
-    return f"{interval_text(gap)} ({gap.n})" if gap else ""
+def _gap(student: str, gap: Difference | None) -> str:
+    return f"{student}{interval_text(gap)} ({gap.n})" if gap else ""

@@ -1,13 +1,13 @@
-"""Intervals of means over cells that hold for further graphs, not only for the runs at hand.
+"""Intervals of means over graphs that hold for further graphs, not only for the runs at hand.
 
-A mean over the cells of a few graphs has two sources of chance: the graphs, and the runs on each.
+A mean over a few graphs has two sources of chance: the graphs, and the runs on each.
 A resample draws as many graphs as there are, with replacement, and for each drawn graph the units
 (seeds or splits) of its cells anew, with replacement. The standard deviation of the mean over
 10,000 such resamples is its standard error. The interval is the mean ± t standard errors, with
 Student's t at one degree of freedom less than there are graphs, and the standard error times
 sqrt(G / (G - 1)): resampling G graphs underestimates their variance by (G - 1) / G. (Efron and
-Tibshirani, An Introduction to the Bootstrap, 1993, chapters 12.2 and 17.6.) Graphs with unequal
-numbers of cells count as G = 1 / sum(w^2) graphs, where w are their shares of the cells.
+Tibshirani, An Introduction to the Bootstrap, 1993, chapters 12.2 and 17.6.) Every graph counts
+the same, and so does every cell of one graph.
 
 Coverage and median width of 95% intervals for 6 graphs with 2 cells of 5 seeds each, by the
 standard deviation between graphs, where that between seeds is 1 (``scripts/interval_coverage.py
@@ -50,7 +50,7 @@ Statistic = Callable[[Cell, Floats], Floats]
 
 
 class Estimate(NamedTuple):
-    """A mean over cells, with the ends of its 95% interval.
+    """A mean over graphs, with the ends of its 95% interval.
 
     The ends are NaN below ``FEWEST_GRAPHS`` and where all resamples give the same mean.
     """
@@ -68,7 +68,6 @@ class Resamples:
         random = np.random.default_rng(0)
         graphs = len(cells.graphs)
         drawn = random.integers(0, graphs, (number, graphs))  # graphs of each resample
-        self._counts = np.take(cells.cells_of_graphs, drawn).sum(axis=1)  # cells of each resample
         self._parts = list(self._draw(drawn, random))
 
     def _draw(
@@ -90,12 +89,13 @@ class Resamples:
     def estimates(
         self, statistic: Statistic, low: float = -math.inf, high: float = math.inf
     ) -> list[Estimate]:
-        """The means over cells of the ``k`` numbers, with their intervals cut at ``low, high``."""
+        """The means over graphs of the ``k`` numbers, with their intervals cut at ``low, high``."""
+        weights = self.cells.weights
         equal = [np.full((1, c.scores.shape[1]), 1 / c.scores.shape[1]) for c in self._all]
-        means = np.mean([statistic(c, s)[0] for c, s in zip(self._all, equal, strict=True)], axis=0)
-        parts = zip(self._all, self._parts, strict=True)
-        totals = sum(belongs @ statistic(cell, shares) for cell, (belongs, shares) in parts)
-        error = np.std(totals / self._counts[:, None], axis=0)
+        means = weights @ [statistic(c, s)[0] for c, s in zip(self._all, equal, strict=True)]
+        parts = zip(weights, self._all, self._parts, strict=True)
+        totals = sum(w * (belongs @ statistic(cell, s)) for w, cell, (belongs, s) in parts)
+        error = np.std(totals, axis=0)
         half = np.where(error > 1e-12, error * self._factor, np.nan)
         ends = np.clip(means - half, low, high), np.clip(means + half, low, high)
         rows = zip(means, *ends, strict=True)
@@ -108,8 +108,7 @@ class Resamples:
     @property
     def _factor(self) -> float:
         """Half the interval's width in standard errors; NaN for too few graphs."""
-        if len(self.cells.graphs) < FEWEST_GRAPHS:
+        graphs = len(self.cells.graphs)
+        if graphs < FEWEST_GRAPHS:
             return math.nan
-        shares = self.cells.cells_of_graphs / len(self._all)
-        graphs = 1 / float((shares**2).sum())
         return float(stdtrit(graphs - 1, 1 - SIGNIFICANT / 2)) * math.sqrt(graphs / (graphs - 1))

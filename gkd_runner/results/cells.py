@@ -54,10 +54,10 @@ class Cells:
         return tuple(dict.fromkeys(cell.dataset for cell in self.cells))
 
     @cached_property
-    def cells_of_graphs(self) -> npt.NDArray[np.int64]:
-        """The number of cells of each graph, ``[G]``."""
+    def weights(self) -> Floats:
+        """The share of each cell in a mean in which every graph counts the same, ``[cells]``."""
         datasets = [cell.dataset for cell in self.cells]
-        return np.array([datasets.count(graph) for graph in self.graphs], dtype=np.int64)
+        return np.array([1 / (len(self.graphs) * datasets.count(name)) for name in datasets])
 
     @property
     def units(self) -> int:

@@ -43,8 +43,8 @@ class MethodComparison:
 
     @cached_property
     def means(self) -> dict[str, float]:
-        """The mean score of each method over cells, the best first."""
-        means = zip(self.cells.methods, self.cells.means.mean(axis=0), strict=True)
+        """The mean score of each method over graphs, the best first."""
+        means = zip(self.cells.methods, self.cells.weights @ self.cells.means, strict=True)
         return dict(sorted(((m, float(v)) for m, v in means), key=lambda item: -item[1]))
 
     def best_other(self, method: str) -> str:
@@ -123,5 +123,9 @@ def compare_methods(
 
 
 def several_graphs(selected: pd.DataFrame) -> list[MethodComparison]:
-    """The comparisons of ``compare_methods`` that have more than one graph."""
-    return [each for each in compare_methods(selected) if len(each.cells.graphs) > 1]
+    """The comparisons of ``compare_methods`` in one setting that have more than one graph."""
+    return [
+        each
+        for each in compare_methods(selected)
+        if each.names["setting"] != ALL and len(each.cells.graphs) > 1
+    ]

@@ -1,4 +1,4 @@
-"""The verdict over all graphs of a group: the best method, and where another one is better."""
+"""The verdict over all graphs of a group in one setting: the best method, and where it is not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.cells import groups_of
 from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.method_comparison import MethodComparison, compare_methods
-from gkd_runner.results.selection import GROUP, PLACE, TEACHERS, distils, in_order
+from gkd_runner.results.selection import GROUP, PLACE, SETTINGS, TEACHERS, distils, in_order
 from gkd_runner.results.verdict import Verdict, verdicts
 
 LINE = ["dataset", "setting"]
@@ -24,16 +24,20 @@ AVERAGED = [
     "teacher_score",
     "student_answer_seconds",
     "teacher_answer_seconds",
+    "student_seconds",
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class Overall:
-    """The facts over the graphs of one protocol, preset and calibration.
+    """The facts over the graphs of one protocol, preset, calibration and setting.
+
+    Settings stay apart: the method that is best for nodes known in training need not be the best
+    for nodes that arrive later.
 
     Attributes:
-        names: these choices, by the names in ``GROUP``.
-        graphs: a verdict per graph and setting, over their teachers (``graph_verdicts``).
+        names: these choices, by the names in ``GROUP`` and ``setting``.
+        graphs: a verdict per graph, over its teachers (``graph_verdicts``).
         methods: the methods over all cells that they share; ``None`` where no two share any.
     """
 
@@ -59,15 +63,35 @@ class Overall:
         best, *others = self.methods.means
         return {other: self.methods.against(best, other).difference for other in others}
 
+    @property
+    def training(self) -> dict[str, dict[str, float]]:
+        """Seconds of training a student, by method and graph.
+
+        The method with the best mean comes first. They are over the graphs on which all of the
+        methods compared have run and a time is known.
+        """
+        methods = list(self.methods.means) if self.methods else []
+        known = [v for v in self.graphs if all(_trained(v, name) for name in methods)]
+        return {
+            name: {v.names["dataset"]: v.costs[name].training for v in known} for name in methods
+        }
+
+
+def _trained(verdict: Verdict, method: str) -> bool:
+    return method in verdict.costs and verdict.costs[method].training > 0  # NaN is not
+
 
 def overalls(comparison: Comparison) -> list[Overall]:
-    """The verdict over the graphs of each group, in the order of the groups' tables."""
+    """The verdict over the graphs of each group and setting, in the order of the tables."""
     of_graphs = graph_verdicts(comparison)
     found = []
     for group, rows in groups_of(comparison.selected):
-        here = tuple(v for v in of_graphs if group.items() <= v.names.items())
-        if here:
-            found.append(Overall(group, here, next(compare_methods(rows), None)))
+        for setting in in_order(rows["setting"], SETTINGS):
+            names = group | {"setting": setting}
+            here = tuple(v for v in of_graphs if names.items() <= v.names.items())
+            if here:
+                compared = compare_methods(rows[rows["setting"] == setting])
+                found.append(Overall(names, here, next(compared, None)))
     return found
 
 

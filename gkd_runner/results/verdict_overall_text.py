@@ -1,44 +1,78 @@
-"""The verdict over all graphs of a group, as sentences."""
+"""The verdict over all graphs of a group in one setting, as sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.compare import FEWEST_PAIRS, baseline
-from gkd_runner.results.verdict import AHEAD, BASELINE_WINS, DISTIL, DO_NOT, UNDECIDED, Verdict
+from gkd_runner.results.costs_text import cost_sentences
+from gkd_runner.results.verdict import (
+    AHEAD,
+    BASELINE_WINS,
+    DISTIL,
+    DO_NOT,
+    NO_BASELINE,
+    NOT_JUDGED,
+    UNDECIDED,
+    Verdict,
+)
 from gkd_runner.results.verdict_overall import Overall
-from gkd_runner.results.verdict_text import REASONS, faster_text, interval_text
+from gkd_runner.results.verdict_text import REASONS, interval_text, listed
+
+K = TypeVar("K")
 
 PLAIN = "the plain MLP"
 
-OPENINGS = {DISTIL: "Distil on", DO_NOT: "Do not distil on", UNDECIDED: "Undecided on"}
+OPENINGS = {
+    DISTIL: "Distil on",
+    DO_NOT: "Do not distil on",
+    UNDECIDED: "Undecided on",
+    NOT_JUDGED: "Not judged on",
+}
 
 
 def overall_sentences(overall: Overall) -> list[str]:
-    """The best method, by how much, where to distil, where another one is better, how fast it is.
+    """The best method, by how much, where to distil, where another one is better, and the costs.
 
     The first sentence is short, and names a metric other than accuracy.
     """
-    first, *rest = [*_best(overall), *_decisions(overall), *_where(overall), *_speed(overall)]
+    first, *rest = [
+        *_best(overall),
+        *_decisions(overall),
+        *_where(overall),
+        *cost_sentences(overall),
+    ]
     metric = overall.graphs[0].metric
     by = "" if metric == "accuracy" else f"By {METRICS[metric].title}: "
     return [by + first, *rest]
 
 
 def winner_text(verdict: Verdict) -> str:
-    """A method; or ``tie:`` and those that no test tells apart, the best mean first."""
+    """The method with the best mean, and whether it was compared at all."""
     if len(_methods(verdict)) == 1:
         return f"only {verdict.level[0]}"
-    if _untested(verdict):
-        return f"{verdict.level[0]} (not tested)"
-    tie = "tie: " if len(verdict.level) > 1 else ""
-    return f"{tie}{', '.join(verdict.level)}"
+    return f"{verdict.level[0]}{' (not tested)' if _untested(verdict) else ''}"
+
+
+def others_text(verdict: Verdict) -> str:
+    """The methods that are not told apart from it, the best mean first."""
+    return "" if _untested(verdict) else ", ".join(verdict.level[1:])
+
+
+def student_text(verdict: Verdict) -> str:
+    """The best student with a space, where the plain MLP has the best mean; else empty."""
+    best = verdict.best
+    return f"{best.method} " if best and best.method != verdict.level[0] else ""
 
 
 def _best(overall: Overall) -> Iterator[str]:
+    ran = dict.fromkeys(name for verdict in overall.graphs for name in _methods(verdict))
+    if len(ran) == 1:
+        yield f"Only {next(iter(ran))} has run: there is no method to compare it with."
     if overall.compared == 1:
         yield from map(_on_one_graph, overall.graphs)
     if overall.compared < 2:
@@ -53,11 +87,7 @@ def _best(overall: Overall) -> Iterator[str]:
     against = PLAIN if rival == baseline() else rival
     names = {baseline(): PLAIN}
     near = [names.get(other, other) for other, gap in overall.over.items() if not gap.low > 0]
-    yield (
-        f"{overall.best} is ahead on average, but not clearly better than {_listed(near)}."
-        if near
-        else f"{overall.best} is the best method on average."
-    )
+    yield from _lead(overall, near)
     beside = f" and {interval_text(plain)} over {PLAIN}" if plain and plain != lead else ""
     yield (
         f"{overall.best} gains {interval_text(lead)} points over {against}"
@@ -65,12 +95,39 @@ def _best(overall: Overall) -> Iterator[str]:
     )
 
 
+def _lead(overall: Overall, near: Sequence[str]) -> Iterator[str]:
+    """Whether the best method is clearly better than all others, or not so than those ``near``."""
+    best, (leader, ranks) = overall.best, _by_rank(overall)
+    if near and leader == best:
+        yield f"{best} is ahead on average, but not clearly better than {listed(near)}."
+    elif near:
+        yield (
+            f"No method is clearly the best: {best} has the highest mean, {leader} the best average"
+            f" rank ({ranks})."
+        )
+        yield f"{best} is not clearly better than {listed(near)}."
+    elif leader == best:
+        yield f"{best} is the best method on average."
+    else:
+        rank = f"though {leader} has the best average rank ({ranks})"
+        yield f"{best} is the best method on average, {rank}."
+
+
+def _by_rank(overall: Overall) -> tuple[str, str]:
+    """The method with the best average rank, or the best method; and the ranks of both."""
+    assert overall.methods is not None
+    ranks, best = overall.methods.ranking.ranks, str(overall.best)
+    leader = min((best, *ranks), key=lambda name: ranks[name])
+    return leader, f"{ranks[leader]:.2f} against {ranks[best]:.2f}"
+
+
 def _on_one_graph(verdict: Verdict) -> str:
-    place = f"{verdict.names['dataset']} ({verdict.names['setting']})"
+    place = verdict.names["dataset"]
     if _untested(verdict):
         return f"On {place}, {verdict.level[0]} has the highest mean; no test was possible."
     if len(verdict.level) > 1:
-        return f"On {place}, no test tells apart {_listed(verdict.level)}."
+        best, *others = verdict.level
+        return f"On {place}, {best} has the best mean; it is not told apart from {listed(others)}."
     return f"On {place}, {verdict.level[0]} is the best method."
 
 
@@ -98,13 +155,19 @@ def _where(overall: Overall) -> Iterator[str]:
         return
     beaten = [verdict for verdict in ran if best not in verdict.level]
     alone = sum(verdict.level == (best,) for verdict in ran)
-    winners = _by(beaten, lambda verdict: " or ".join(verdict.level))
-    instead = [f"{names} on {_places(here, overall.graphs)}" for names, here in winners.items()]
+    instead = [_instead(level, here) for level, here in _by(beaten, lambda v: v.level).items()]
     yield (
-        f"Of {len(ran)} pairs of graph and setting, {best} is the best on {alone}, ties with the"
-        f" best on {len(ran) - alone - len(beaten)}, and is worse on {len(beaten)}"
-        f"{f': use {_listed(instead)}' if instead else ''}."
+        f"Of {len(ran)} graphs, {best} is the best on {alone}, is not told apart from the best on"
+        f" {len(ran) - alone - len(beaten)}, and is behind on {len(beaten)}"
+        f"{f': {listed(instead)}' if instead else ''}."
     )
+
+
+def _instead(level: Sequence[str], here: Sequence[Verdict]) -> str:
+    """``krd has the best mean on citeseer (not told apart from it: infgrand)``."""
+    best, *others = level
+    beside = f" (not told apart from it: {listed(others)})" if others else ""
+    return f"{best} has the best mean on {_places(here)}{beside}"
 
 
 def _methods(verdict: Verdict) -> tuple[str, ...]:
@@ -115,7 +178,18 @@ def _decisions(overall: Overall) -> Iterator[str]:
     for decision, opening in OPENINGS.items():
         of_decision = [v for v in overall.graphs if v.decision == decision]
         for reason, here in _by(of_decision, lambda verdict: verdict.reason).items():
-            yield f"{opening} {_places(here, overall.graphs)}{_because(reason, here)}."
+            if reason == NO_BASELINE:
+                yield _missing(overall, here)
+            else:
+                yield f"{opening} {_places(here)}{_because(reason, here)}."
+
+
+def _missing(overall: Overall, here: Sequence[Verdict]) -> str:
+    names = " and ".join(f"{name}={overall.names[name]}" for name in ("protocol", "preset"))
+    return (
+        f"On {_places(here)} the comparison with {PLAIN} is missing, as {baseline()} has not run"
+        f" there with {names}."
+    )
 
 
 def _because(reason: str, here: Sequence[Verdict]) -> str:
@@ -132,34 +206,12 @@ def _range(here: Iterable[Verdict]) -> str:
     return " to ".join(ends)
 
 
-def _speed(overall: Overall) -> Iterator[str]:
-    known = [v.speed_up for v in overall.graphs if v.speed_up and not math.isnan(v.speed_up)]
-    if known:
-        slowest, fastest = faster_text(min(known)), faster_text(max(known))
-        ends = slowest if slowest == fastest else f"{slowest.removesuffix(' times')} to {fastest}"
-        yield f"The best students answer for one node {ends} as fast as their teachers."
-
-
-def _by(verdicts: Iterable[Verdict], key: Callable[[Verdict], str]) -> dict[str, list[Verdict]]:
-    found: dict[str, list[Verdict]] = {}
+def _by(verdicts: Iterable[Verdict], key: Callable[[Verdict], K]) -> dict[K, list[Verdict]]:
+    found: dict[K, list[Verdict]] = {}
     for verdict in verdicts:
         found.setdefault(key(verdict), []).append(verdict)
     return found
 
 
-def _places(here: Sequence[Verdict], every: Sequence[Verdict]) -> str:
-    """``cora, pubmed (inductive)``: a setting is named where the graph has others besides."""
-    settings: dict[str, list[str]] = {}
-    for verdict in here:
-        settings.setdefault(verdict.names["dataset"], []).append(verdict.names["setting"])
-    return _listed(
-        graph
-        if len(held) == sum(verdict.names["dataset"] == graph for verdict in every)
-        else f"{graph} ({', '.join(held)})"
-        for graph, held in settings.items()
-    )
-
-
-def _listed(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+def _places(here: Iterable[Verdict]) -> str:
+    return listed(verdict.names["dataset"] for verdict in here)

@@ -133,6 +133,20 @@ def faster_text(speed_up: float) -> str:
     return f"{speed_up:.0f} times" if speed_up >= 10 else f"{speed_up:.1f} times"
 
 
+def speed_text(verdict: Verdict) -> str:
+    """``1.3 times; hgmd-mixup 14 times``: the best student, and a level method that is faster."""
+    speeds = {"": verdict.speed_up}
+    if verdict.faster:
+        speeds[f"{verdict.faster} "] = verdict.costs[verdict.faster].speed_up
+    return "; ".join(f"{name}{faster_text(speed)}" for name, speed in speeds.items() if speed)
+
+
+def listed(names: Iterable[str]) -> str:
+    """``cora, citeseer and pubmed``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:
     for name in (*ALWAYS_NAMED, "protocol", "preset", "calibration"):
         mine = verdict.names[name]

@@ -17,7 +17,7 @@ BEST = "best of each cell"
 
 @dataclass(frozen=True)
 class Versus:
-    """A method against a ``base`` over all cells; every cell counts the same.
+    """A method against a ``base`` over all cells; every graph counts the same.
 
     Attributes:
         difference: the mean of the paired differences method - base, in [-1, 1].

@@ -13,11 +13,11 @@ from gkd_runner.studies import ablation, hardness, inference, influence, recipe,
 from gkd_runner.studies.study import Study
 
 STUDIES: dict[str, Study] = {
+    "recipe": recipe.STUDY,
     "hardness": hardness.STUDY,
     "influence": influence.STUDY,
     "ablation": ablation.STUDY,
     "scarcity": scarcity.STUDY,
-    "recipe": recipe.STUDY,
     "inference": inference.STUDY,
 }
 

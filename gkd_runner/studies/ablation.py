@@ -58,11 +58,12 @@ def sentence(measured: pd.DataFrame) -> str:
     if influence.empty or propagation.empty:
         return "Not measured yet: InfGraND without each of its parts."
     return (
-        f"Beside propagation, influence adds {mean_points(influence)} points of test accuracy on"
-        f" average and helps for {won(influence)} pairs of graph and teacher; beside influence,"
-        f" propagation adds {mean_points(propagation)} and helps for {won(propagation)}. That both"
-        f" parts contribute, as the InfGraND article claims, {verdict(influence, propagation)}."
-        f"{collapses(measured)}"
+        "The InfGraND article claims that both parts contribute."
+        f" This {verdict(influence, propagation)}."
+        f" Influence adds {mean_points(influence)} points of test accuracy to propagation, on"
+        f" average. It helps on {won(influence)}."
+        f" Propagation adds {mean_points(propagation)} points to influence."
+        f" It helps on {won(propagation)}.{collapses(measured)}"
     )
 
 

@@ -42,7 +42,13 @@ ALL = "all"
 
 SIZES = (*map(str, BATCHES), ALL)
 
-STUDENTS = ("mlp", "infgrand-mlp", "infgrand-mlp-on-request")
+PLAIN = "mlp"
+"""The MLP on raw features."""
+
+PROPAGATED = "infgrand-mlp"
+"""InfGraND's student, on features propagated beforehand."""
+
+STUDENTS = (PLAIN, PROPAGATED, "infgrand-mlp-on-request")
 
 CLAIMED = {"sage": 8.56, "gat": 13.89}
 """How many times faster than these GNNs the student is in the InfGraND article,"""
@@ -72,10 +78,9 @@ def machines(measured: pd.DataFrame) -> pd.Series:
     return threads.astype("string") + " of " + measured["device"]
 
 
-def student_model(method: str, measured: pd.DataFrame) -> str:
-    """The measured model that a method's student is: its own, or the MLP on raw features."""
-    own = f"{method}-mlp"
-    return own if (measured["model"] == own).any() else STUDENTS[0]
+def own_model(method: str) -> str:
+    """The name under which a method's own student is measured."""
+    return method if method == PLAIN else f"{method}-mlp"
 
 
 def by_model(measured: pd.DataFrame) -> pd.DataFrame:
@@ -124,24 +129,38 @@ def table(measured: pd.DataFrame) -> Table:
 
 def sentence(measured: pd.DataFrame) -> str:
     """The speed-up of the students, beside the article's claim."""
-    ratios, parts = speed_ups(measured), list[str]()
-    for size, name in (("1", "one node at a time"), (ALL, "all test nodes at once")):
-        here = ratios[ratios.index.get_level_values("size") == size]
-        means = geometric_means(here, ["teacher"]).dropna(subset="mlp")
-        told = ", ".join(
-            f"{means['mlp'][gnn]:.1f} times faster than {gnn} ({means['infgrand-mlp'][gnn]:.1f})"
-            for gnn in in_order(means.index, TEACHERS)
-        )
-        if told:
-            fewest = int(here["mlp"].dropna().groupby("teacher").size().min())
-            parts.append(f"{name} it is {told}, so that the claim {_verdict(means['mlp'], fewest)}")
+    ratios = speed_ups(measured)
+    sizes = {"1": "One node at a time", ALL: "All test nodes at once"}
+    parts = [
+        part
+        for size, name in sizes.items()
+        if (part := _judged(name, ratios[ratios.index.get_level_values("size") == size]))
+    ]
     if not parts:
         return "Not measured yet: a GNN and its student at the same batch size."
     return (
-        "The MLP per node (in brackets InfGraND's, on features propagated beforehand; geometric"
-        f" means over graphs): {'; '.join(parts)}. The InfGraND article claims {CLAIMED['sage']}"
-        f" against GraphSAGE, {CLAIMED['gat']} against GAT, and {LEAST} to 14 in all."
+        f"The InfGraND article claims that a student is {CLAIMED['sage']} times as fast as"
+        f" GraphSAGE, {CLAIMED['gat']} times as fast as GAT, and {LEAST} to 14 times in all."
+        f" {' '.join(parts)} These are geometric means over graphs."
     )
+
+
+def _judged(name: str, ratios: pd.DataFrame) -> str:
+    """The speed-ups at one batch size, and what they say of the claim; empty without any."""
+    means = geometric_means(ratios, ["teacher"]).dropna(subset=PLAIN)
+    if means.empty:
+        return ""
+    fewest = int(ratios[PLAIN].dropna().groupby("teacher").size().min())
+    told = f"{name}, the claim {_verdict(means[PLAIN], fewest)}: the MLP is {_times(means[PLAIN])}."
+    propagated = _times(means[PROPAGATED].dropna())
+    if not propagated:
+        return told
+    return f"{told} InfGraND's student, on features propagated beforehand, is {propagated}."
+
+
+def _times(means: pd.Series) -> str:
+    gnns = in_order(means.index, TEACHERS)
+    return ", ".join(f"{means[gnn]:.1f} times as fast as {gnn}" for gnn in gnns)
 
 
 def _verdict(means: pd.Series, graphs: int) -> str:

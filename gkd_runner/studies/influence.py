@@ -112,10 +112,10 @@ def sentence(measured: pd.DataFrame) -> str:
     if overall.empty or per_class.empty:
         return "Not measured yet: GNNs on the top and the bottom quarter."
     return (
-        "By mean test accuracy the top quarter of the training nodes by influence beats the bottom"
-        f" one for {won(overall)} pairs of teacher and dataset, and for {won(per_class)} with"
-        " quarters per class. That it does for every dataset and teacher, as the InfGraND article"
-        f" claims, {verdict(overall)}."
+        "The InfGraND article claims that the training nodes with the most influence teach a GNN"
+        f" more than those with the least, on every graph and with every teacher. This"
+        f" {verdict(overall)}. The top quarter of all training nodes is ahead of the bottom quarter"
+        f" on {won(overall)}. With quarters of each class, it is ahead on {won(per_class)}."
     )
 
 
@@ -123,14 +123,17 @@ def of_graphs(measured: pd.DataFrame) -> str:
     """Influence's rank correlation with degree and its cost on each graph, in a sentence."""
     both = accuracies(measured).groupby(BY).size().index
     slowest = epochs(measured).reindex(both).groupby("dataset").max()
-    parts = []
+    ranks, times = [], []
     for dataset, rank, seconds in graphs(measured).itertuples():
         pace = slowest.get(dataset)
-        cost = "" if pace is None else f", {seconds / pace:.1f} epochs of the slowest GNN"
-        parts.append(f"{dataset} {rank:+.2f} ({seconds:.3f} s{cost})")
+        cost = "" if pace is None else f" ({seconds / pace:.1f} epochs of the slowest GNN)"
+        ranks.append(f"{rank:+.2f} on {dataset}")
+        times.append(f"{seconds:.3f} s on {dataset}{cost}")
+    if not ranks:
+        return ""
     return (
-        "Its rank correlation with degree, and the time for computing it on the CPU:"
-        f" {', '.join(parts)}."
+        f" The rank correlation of influence with degree is {', '.join(ranks)}."
+        f" Computing influence on the CPU takes {', '.join(times)}."
     )
 
 

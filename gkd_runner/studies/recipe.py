@@ -1,4 +1,4 @@
-"""Which part of a student carries its accuracy: hops, dropout on features, depth, labels, ...?
+"""The study ``recipe``: which part of a student carries its accuracy.
 
 Each published method gets the parts one by one and together, on the same teachers. The choice
 among variants belongs to the validation nodes; their accuracy stands beside that of the test nodes.
@@ -43,20 +43,19 @@ TOGETHER = (
     "two layers, learning rate 0.01",
     "sampled nodes",
 )
-"""The parts of ``OURS``, which every method also gets together."""
+"""Parts of ``OURS``, which every method also gets together."""
 
 RECEIVERS = ("glnn", "krd", "hgmd-weight", "infgrand")
 """Published methods that get the parts together; ``PLAIN`` gets them one by one, too."""
 
-WITHOUT = {
-    "infgrand without influence": {
-        "method": "infgrand",
-        "method.delta_2": "0",
-        "method.gamma_2": "0",
-    },
-    "hgmd-weight without hardness": {"method": "hgmd-weight", "method.hardness": "none"},
+WEIGHTS: dict[str, dict[str, str]] = {
+    "influence": {"method": "infgrand", "method.delta_2": "0", "method.gamma_2": "0"},
+    "hardness": {"method": "hgmd-weight", "method.hardness": "none"},
 }
-"""Methods without what they choose nodes or edges by; they get the parts together, too."""
+"""What two of them choose nodes or edges by, and the options of the method without it."""
+
+WITHOUT = {weight: f"{own['method']} without {weight}" for weight, own in WEIGHTS.items()}
+"""Names of these methods, which get the parts together, too."""
 
 PLAIN = "glnn"
 OURS = "adaprop"
@@ -72,8 +71,8 @@ def _variants() -> dict[str, dict[str, str]]:
         if method == PLAIN:
             found |= {f"{method}, {part}": {"method": method} | own for part, own in PARTS.items()}
         found[f"{method}, together"] = {"method": method} | together
-    for name, options in WITHOUT.items():
-        found[f"{name}, together"] = options | together
+    for weight, options in WEIGHTS.items():
+        found[f"{WITHOUT[weight]}, together"] = options | together
     return found | {OURS: {"method": OURS}}
 
 
@@ -106,7 +105,7 @@ def table(measured: pd.DataFrame) -> Table:
         f" population std over seeds; mean paired difference to {PLAIN} in points, with its 95%"
         " interval over graphs and seeds",
         cells.rename_axis("student"),
-        ends=[f"{method}, together" for method in (*RECEIVERS, *WITHOUT)],
+        ends=[f"{method}, together" for method in (*RECEIVERS, *WITHOUT.values())],
     )
 
 
@@ -132,24 +131,49 @@ def _points(gain: Versus | None) -> str:
 
 
 def sentence(measured: pd.DataFrame) -> str:
-    """The part that gains most on the validation nodes, with its gain on the test nodes."""
-    alone = [f"{PLAIN}, {part}" for part in PARTS]
-    found = {name: gain(measured, name, measure=VALIDATION) for name in alone}
-    gains = {name: own for name, own in found.items() if own is not None}
-    if not gains:
-        return f"Not measured yet: {PLAIN} with each of the parts."
-    best = max(gains, key=lambda name: gains[name].difference.mean)
-    tested = gain(measured, best)
-    part = best.removeprefix(f"{PLAIN}, ")
+    """What gains most on the test nodes and on the validation nodes; what the weights add."""
+    settings = measured.groupby("setting", sort=False)
+    told = [_best_parts(str(setting), rows) for setting, rows in settings]
+    return " ".join([*told, *(_added(measured, weight) for weight in WEIGHTS)])
+
+
+def _best_parts(setting: str, measured: pd.DataFrame) -> str:
+    """The parts that gain most on the test nodes and on the validation nodes of a setting."""
+    on_test, on_val = (_gains(measured, measure) for measure in ("accuracy", VALIDATION))
+    if not on_test or not on_val:
+        return f"In {setting} runs, {PLAIN} with each of the parts was not measured yet."
+    carrying, chosen = (max(gains, key=gains.__getitem__) for gains in (on_test, on_val))
+    told = f"In {setting} runs, {carrying!r} alone gains most over {PLAIN} on the test nodes"
+    gained = f"({_gain_text(measured, carrying)})"
+    if carrying == chosen:
+        return f"{told} and on the validation nodes {gained}."
+    preferred = f"the validation nodes prefer {chosen!r} ({_gain_text(measured, chosen)})"
+    return f"{told} {gained}; {preferred}."
+
+
+def _gains(measured: pd.DataFrame, measure: str) -> dict[str, float]:
+    """The mean gain of each part over ``PLAIN``, where both were measured."""
+    found = {part: gain(measured, f"{PLAIN}, {part}", measure=measure) for part in PARTS}
+    return {part: own.difference.mean for part, own in found.items() if own is not None}
+
+
+def _gain_text(measured: pd.DataFrame, part: str) -> str:
+    """A part's gains over ``PLAIN`` in points, on both groups of nodes."""
+    name = f"{PLAIN}, {part}"
+    test, val = (_points(gain(measured, name, measure=m)) for m in ("accuracy", VALIDATION))
+    return f"test {test}, validation {val} points".replace("\n", " ")
+
+
+def _added(measured: pd.DataFrame, weight: str) -> str:
+    """What a method gains on the test nodes by its weight, where both have all parts."""
+    method = WEIGHTS[weight]["method"]
+    found = gain(measured, f"{method}, together", base=f"{WITHOUT[weight]}, together")
+    if found is None:
+        return f"Not measured yet: what {weight} adds to {method} with the parts together."
     return (
-        f"Of the parts alone, {part!r} gains most on the validation nodes ({_line(gains[best])}"
-        f" points over {PLAIN}); on the test nodes it gains"
-        f" {_line(tested) if tested else 'an unknown number: they were not measured'}."
+        f"With the parts together, {weight} changes the test accuracy of {method} by"
+        f" {_points(found)} points.".replace("\n", " ")
     )
-
-
-def _line(gain: Versus) -> str:
-    return _points(gain).replace("\n", " ")
 
 
 STUDY = Study(

@@ -45,13 +45,14 @@ def standing(gaps: pd.DataFrame) -> str:
     return f"{abs(mean):.2f} points {'ahead of' if mean >= 0 else 'behind'}"
 
 
-def won(gaps: pd.DataFrame) -> str:
+def won(gaps: pd.DataFrame, places: str = "pairs of graph and teacher") -> str:
     """The number of positive differences, and of those among them that are no ties."""
     positive = gaps["mean"] > 0
-    clear = f"{(positive & (gaps['p'] < SIGNIFICANT)).sum()} with p < {SIGNIFICANT}"
-    tested = (gaps["n"] >= FEWEST_PAIRS).any()
-    few = f"fewer than {FEWEST_PAIRS} seeds, not tested"
-    return f"{positive.sum()} of {len(gaps)} ({clear if tested else few})"
+    told = f"{positive.sum()} of {len(gaps)} {places}"
+    if (gaps["n"] < FEWEST_PAIRS).all():
+        return f"{told} (not tested, as there are fewer than {FEWEST_PAIRS} seeds)"
+    clear = (positive & (gaps["p"] < SIGNIFICANT)).sum()
+    return f"{told}, with p < {SIGNIFICANT} on {clear or 'none'} of them" if any(positive) else told
 
 
 def verdict(*all_gaps: pd.DataFrame) -> str:

@@ -32,7 +32,8 @@ class FailedSeedsError(TrainingError):
 
     def __init__(self, failures: Sequence[SeedFailure]) -> None:
         self.failures = tuple(failures)
-        super().__init__("\n".join(map(str, failures)))
+        heading = ["no seed has finished:"] if len(failures) > 1 else []
+        super().__init__("\n".join([*heading, *map(str, failures)]))
 
 
 def raised(failure: SeedFailure) -> None:

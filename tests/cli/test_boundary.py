@@ -39,7 +39,9 @@ def code_of(work: Callable[[], object]) -> int | str | None:
 
 def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(press) == 130
-    assert capsys.readouterr().err == ("made-up: interrupted; the same command goes on from here\n")
+    assert capsys.readouterr().err == (
+        "made-up: interrupted; the same command goes on from what is finished\n"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -47,7 +49,9 @@ def test_other_signals_end_a_command_like_ctrl_c(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert code_of(lambda: signal.raise_signal(number)) == 128 + number
-    told = f"made-up: interrupted by {number.name}; the same command goes on from here\n"
+    told = (
+        f"made-up: interrupted by {number.name}; the same command goes on from what is finished\n"
+    )
     assert capsys.readouterr().err == told
 
 
@@ -91,7 +95,7 @@ def test_after_a_signal_the_same_command_ends_like_one_that_was_not_interrupted(
         patch.setattr(Record, "epoch", signalled)
         done = train(tmp_path / "signalled")
     assert done.returncode
-    told = "gkd-train: interrupted by SIGTERM; the same command goes on from here"
+    told = "gkd-train: interrupted by SIGTERM; the same command goes on from what is finished"
     assert done.stderr.splitlines() == [told]
     assert results(tmp_path / "signalled") == []
 

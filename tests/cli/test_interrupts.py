@@ -26,9 +26,9 @@ PATIENCE_S = 240
 
 
 TOLD = {
-    "SIGINT": "gkd-train: interrupted; the same command goes on from here",
-    "SIGTERM": "gkd-train: interrupted by SIGTERM; the same command goes on from here",
-    "SIGHUP": "gkd-train: interrupted by SIGHUP; the same command goes on from here",
+    "SIGINT": "gkd-train: interrupted; the same command goes on from what is finished",
+    "SIGTERM": "gkd-train: interrupted by SIGTERM; the same command goes on from what is finished",
+    "SIGHUP": "gkd-train: interrupted by SIGHUP; the same command goes on from what is finished",
 }
 
 

@@ -128,7 +128,7 @@ def test_a_search_that_was_interrupted_goes_on_as_it_would_have(
     main([*GIVEN, "--trials", "3"])
 
     output = capsys.readouterr()
-    assert "the same command goes on from here" in output.err
+    assert "the same command goes on from what is finished" in output.err
     assert trials(output.out) == whole
 
 
@@ -170,7 +170,9 @@ def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(
 def test_a_search_of_failures_alone_names_the_cause() -> None:
     message = refusal(*GIVEN, "student.learning_rate=1e30", "--trials", "2")
 
-    assert "all 2 trials failed; the last: student of seed 0: loss" in message
+    assert (
+        "all 2 trials failed; the last: no seed has finished:\nstudent of seed 0: loss" in message
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from gkd_runner.cli.report import main
+from gkd_runner.methods import METHODS
 from gkd_runner.reporting.page import build
 from gkd_runner.reporting.page.build import write
 from gkd_runner.reporting.page.figure import Figure
@@ -73,7 +75,7 @@ def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
     (tables,) = make_tables(compare(some), read_all_failures([])).values()
     titled = {each.title: each for each in tables}
     expected = titled["Accuracy"].cells["text"]["cora"].droplevel(["row", "block"])
-    over_mlp = titled["Should I distil?"].cells["text"]["- mlp"].iloc[0]
+    over_mlp = titled["Should I distil? (transductive)"].cells["text"]["- mlp"].iloc[0]
 
     page = Page(html_of(some, tmp_path))
     lines = [cells for cells in page.cells if len(cells) > 9]
@@ -85,7 +87,7 @@ def test_the_table_has_the_numbers_of_gkd_tables(tmp_path: Path) -> None:
     assert f"{glnn[10]} (3)" == over_mlp
     assert glnn[9].startswith("+0.00 [-")
     assert glnn[11] == "", "a method is not compared with itself"
-    for sentence in titled["Should I distil?"].lead:
+    for sentence in titled["Should I distil? (transductive)"].lead:
         assert sentence in page.text["verdict"]
 
 
@@ -106,7 +108,7 @@ def test_the_page_goes_by_the_metric_that_is_asked_for(
     by_f1, by_accuracy = Page(texts["macro_f1"]), Page(texts["accuracy"])
 
     assert "<h1>Which method to use, by macro F1</h1>" in texts["macro_f1"]
-    assert "By macro F1: On cora (transductive), glnn is the best method." in by_f1.text["verdict"]
+    assert "By macro F1: On cora, glnn is the best method." in by_f1.text["verdict"]
     assert "macro F1, %" in by_f1.text["verdict"]
     scores = {cells[3]: cells[7] for cells in by_f1.cells if len(cells) > 9}
     assert scores == {"mlp": "50.00±0.82", "glnn": "72.00±1.63"}
@@ -119,7 +121,7 @@ def test_the_page_goes_by_the_metric_that_is_asked_for(
     assert "accuracy" not in json.dumps(spec) + by_f1.text["verdict"] + by_f1.text["cost"]
 
     assert "<h1>Which method to use</h1>" in texts["accuracy"]
-    assert "On cora (transductive), mlp is the best method." in by_accuracy.text["verdict"]
+    assert "On cora, mlp is the best method." in by_accuracy.text["verdict"]
     assert "macro F1" not in texts["accuracy"]
 
 
@@ -127,7 +129,41 @@ def test_the_page_refers_to_nothing_outside_and_text_stays_text(tmp_path: Path) 
     found = Page(html_of(grid(), tmp_path))
 
     assert all(re.match(r"#|data:,|\.\./|runs/", address) for address in found.addresses)
-    assert "changed: student.hidden_dim=<b>&" in found.text["comparison"]
+    assert "the preset's: student.hidden_dim=<b>&" in found.text["comparison"]
+
+
+def test_the_words_are_explained_with_a_line_per_method(tmp_path: Path) -> None:
+    told = Page(html_of(grid(), tmp_path)).text["words"]
+
+    for word in ("teacher", "transductive", "inductive", "protocol", "preset", "calibration"):
+        assert word in told
+    assert "hgmd-weight, hgmd-mixup" in " ".join(told.split()), "one line for both"
+    for method in METHODS:
+        module = sys.modules[METHODS[method].__module__]
+        said = (module.__doc__ or "").splitlines()[0]
+        assert (said in told) == (method in set(grid()["method"]))
+
+
+def test_footnotes_have_the_letters_of_their_group(tmp_path: Path) -> None:
+    odd = [run("krd", preset=preset, changed={"method.tau": tau})
+           for preset, tau in (("common", 2), ("paper", 3))]  # fmt: skip
+    text = html_of(table([*seeds("mlp", [0.7, 0.7]), *seeds("glnn", [0.8, 0.8]), *odd]), tmp_path)
+    notes = re.findall(r'<li data-group="([^"]*)" data-note="(\w+)">.*?tau=(\d)', text)
+    groups = [f"infgrand/{preset}/temperature" for preset in ("common", "paper")]
+    assert sorted(notes) == [(groups[0], "a", "2"), (groups[1], "a", "3")]
+
+
+def test_the_table_of_methods_has_their_costs(tmp_path: Path) -> None:
+    runs = [
+        run(name, seed, score, dataset=dataset, student_seconds=seconds * (1 + seed),
+            teacher_answer_seconds=1.0, student_answer_seconds=1 / seconds)
+        for name, score, seconds in (("mlp", 0.7, 2.0), ("glnn", 0.8, 10.0))
+        for dataset, seed in itertools.product(("cora", "citeseer"), (0, 2))
+    ]  # fmt: skip
+    found = Page(html_of(table(runs), tmp_path)).text["verdict"].split("Methods over all graphs")[1]
+    lines = "".join(found.split())
+    assert "10.020.0" in lines, "of glnn: the median speed, the mean seconds of training"
+    assert "2.04.0" in lines, "of mlp"
 
 
 def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:

@@ -12,11 +12,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from gkd_runner.reporting.page.colours import COLOURS, on_dark
 from gkd_runner.reporting.text import group_name
 from gkd_runner.results.compare import compare
 from gkd_runner.results.selection import GROUP, grouped
 from gkd_runner.results.verdict_overall import overalls
-from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
+from gkd_runner.results.verdict_overall_text import (
+    others_text,
+    overall_sentences,
+    winner_text,
+)
 from tests.reporting.browser import BROWSERS, COMPLAINTS, cells, drawn, opened, ready, write
 from tests.reporting.folder import grid
 from tests.reporting.study_lines import FIGURES as STUDIES
@@ -31,16 +36,13 @@ DIMENSIONS = ("dataset", "setting", "teacher", "method")
 CHOICES = [(name, value) for name in DIMENSIONS for value in RUNS[name].unique()]
 OWN = ("seeds", "cost", "curves")
 FIGURES = (*OWN, *STUDIES)
-MAIN = (
+COLUMNS = (
     "dataset", "setting", "teacher", "method", "seeds", "nodes", "teacher-accuracy",
     "student-accuracy", "rank", "minus-teacher", "minus-mlp", "minus-glnn", "speed-up",
-    "student-parameters",
+    "student-seconds", "student-parameters", "teacher-seconds", "agreement", "kl",
+    "accuracy-where-teacher-errs", "teacher-calibration-error", "student-calibration-error",
 )  # fmt: skip
-MORE = (
-    "student-seconds", "teacher-seconds", "agreement", "kl", "accuracy-where-teacher-errs",
-    "teacher-calibration-error", "student-calibration-error",
-)  # fmt: skip
-COLUMNS = (*MAIN, *MORE)
+MAIN = tuple(c for c in COLUMNS[:15] if c != "minus-glnn")
 PHONE = ("dataset", "method", "student-accuracy", "minus-mlp")
 
 
@@ -164,25 +166,45 @@ def test_the_page_opens_with_the_verdict_on_each_graph(view: Page, group: str) -
     assert view.locator("#verdict > :visible").count() == verdict.count() == 1
     assert verdict.locator(".sentences li").first.bounding_box()["y"] < 250
     comparison = compare(RUNS)
-    (overall,) = [o for o in overalls(comparison) if group_name(o.names) == group]
-    assert verdict.locator(".sentences li").all_inner_texts() == overall_sentences(overall)
+    of_settings = [each for each in overalls(comparison) if group_name(each.names) == group]
+    assert {
+        part.get_attribute("data-setting"): part.locator("li").all_inner_texts()
+        for part in verdict.locator(".settings > div").all()
+    } == {each.names["setting"]: overall_sentences(each) for each in of_settings}
+    rows = verdict.locator("tr[data-dataset]").all()
     lines = {
-        (row.get_attribute("data-setting"), row.get_attribute("data-dataset")):
-            row.locator("td").all_inner_texts()
-        for row in verdict.locator("tr[data-dataset]").all()
-    }  # fmt: skip
-    assert {place: (cells[0], cells[1].strip()) for place, cells in lines.items()} == {
-        (v.names["setting"], v.names["dataset"]): (v.decision, winner_text(v))
-        for v in overall.graphs
+        (row.get_attribute("data-setting"), row.get_attribute("data-dataset")): [
+            "".join(row.locator(f"td.{name}").all_inner_texts()).strip()
+            for name in ("decision", "best", "level")
+        ]
+        for row in rows
     }
-    assert all(cells[-1].endswith("times") for cells in lines.values())
+    assert lines == {
+        (v.names["setting"], v.names["dataset"]): [v.decision, winner_text(v), others_text(v)]
+        for each in of_settings
+        for v in each.graphs
+    }
+    assert all("times" in row.locator("td").last.inner_text() for row in rows)
 
 
-def test_filters_act_on_the_lines_of_the_verdict(view: Page) -> None:
+def test_filters_act_on_the_verdict(view: Page) -> None:
+    """Sentences, graphs and methods of the other setting disappear."""
     view.check('input[value="cora"]')
     view.check('input[value="inductive"]')
-    visible = view.locator("#verdict tr[data-dataset]:visible")
-    assert [row.get_attribute("data-setting") for row in visible.all()] == ["inductive"]
+    for parts in ("tr[data-dataset]", ".settings > div", "tr[data-method]"):
+        visible = view.locator(f"#verdict {parts}:visible").all()
+        assert {row.get_attribute("data-setting") for row in visible} == {"inductive"}
+    assert view.locator("#verdict tr[data-dataset]:visible").count() == 1
+
+
+def test_columns_that_no_shown_row_fills_are_left_out(view: Page) -> None:
+    column = view.locator('th[data-column="minus-mlp"]')
+    assert column.is_visible()
+    view.check('input[name="method"][value="mlp"]')
+    assert not column.is_visible(), "it is not compared with itself"
+    assert view.locator('th[data-column="student-accuracy"]').is_visible()
+    view.check('input[name="method"][value="glnn"]')
+    assert column.is_visible()
 
 
 def test_the_csv_has_the_numbers_of_the_rows_that_are_shown(view: Page, tmp_path: Path) -> None:
@@ -297,13 +319,14 @@ def test_the_address_keeps_filters_sorting_and_choices(
     view.check('input[value="sage"]')
     view.locator('th[data-column="student-accuracy"] button').click()
     ready(view)
-    view.select_option('[data-choice="curves"]', "inductive,sage")
-    ready(view)
+    for column, value in {"setting": "inductive", "teacher": "sage"}.items():
+        view.select_option(f'[data-choice="curves"][data-column="{column}"]', value)
+        ready(view)
 
     other = opened(browser, path, "#" + view.url.partition("#")[2])
 
     assert cells(other) == cells(view)
-    assert {r["setting"] for r in drawn(other, "curves")} == {"inductive"}
+    assert {(r["setting"], r["teacher"]) for r in drawn(other, "curves")} == {("inductive", "sage")}
     assert other.locator('th[aria-sort="descending"]').inner_text().startswith("student")
     other.close()
 
@@ -324,6 +347,10 @@ def test_the_keyboard_reaches_filters_sorting_and_provenance(view: Page) -> None
     view.keyboard.press("Enter")
     assert view.locator("#provenance").get_attribute("open") is not None
     assert view.locator("tr.found").get_attribute("id") == run
+    view.locator("#back").focus()
+    view.keyboard.press("Enter")
+    assert view.evaluate("document.activeElement.title") == run, "the link that was followed"
+    assert view.locator("#back").count() == 0
 
 
 @pytest.mark.parametrize("width", [390, 1400])
@@ -339,6 +366,17 @@ def test_no_width_or_scheme_breaks_the_page(
     red = int(view.evaluate("getComputedStyle(document.body).backgroundColor")[4:].split(",")[0])
     assert (red > 128) == (scheme == "light")
     assert view.locator("figure svg.marks").count() == len(FIGURES)
+    cut = """() => [...document.querySelectorAll(".role-legend text")].filter((text) => {
+        const [own, box] = [text, text.closest(".chart")].map((e) => e.getBoundingClientRect());
+        return own.right > box.right || own.left < box.left;
+    }).map((text) => text.textContent)"""
+    assert view.evaluate(cut) == [], "of a legend"
+    dot = view.locator("#table tr:not([hidden]) .swatch").first
+    drawn_in = dot.evaluate("(e) => getComputedStyle(e, '::before').backgroundColor")
+    colour = COLOURS[dot.inner_text()]
+    hexadecimal = "".join(f"{int(part):02x}" for part in re.findall(r"\d+", drawn_in))
+    assert f"#{hexadecimal}" == (colour if scheme == "light" else on_dark(colour))
+    assert view.locator(f'#cost [stroke="#{hexadecimal}"]').count()
     view.close()
 
 

@@ -15,7 +15,7 @@ from gkd_runner.reporting.page.studies import study_figures
 from gkd_runner.reporting.page.studies.figures import BEFOREHAND, ON_REQUEST
 from gkd_runner.reporting.page.studies.figures import FIGURES as MAKERS
 from gkd_runner.studies import STUDIES, recipe
-from tests.reporting.study_lines import FIGURES, all_studies, write_studies
+from tests.reporting.study_lines import FIGURES, all_studies, recipe_rows, write_studies
 
 Records = list[dict[str, Any]]
 
@@ -42,6 +42,20 @@ def test_every_study_and_setting_has_its_figures(folder: Path) -> None:
     found = {figure.name: figure.finding for figure in study_figures([folder])}
     assert "both parts contribute" in found["ablation-infgrand-inductive"]
     assert "the hardest quarter" in found["hardness-quarters-infgrand-transductive"]
+
+
+def test_figures_name_the_nodes_widths_and_seeds_behind_them(tmp_path: Path) -> None:
+    rows = recipe_rows("cora", "inductive")
+    hidden = [row | {"part": "hidden"} for row in rows if row["measure"] == "accuracy"]
+    STUDIES["recipe"].measurements("recipe", tmp_path).add(pd.DataFrame(hidden))
+    STUDIES["ablation"].measurements("ablation", tmp_path).add(all_studies()["ablation"])
+    said = {figure.name: figure.text for figure in study_figures([tmp_path])}
+    made_of = "Hidden width 8; seeds 0 to 2."
+    over = "Test accuracies are over"
+    assert said["recipe-infgrand-inductive"].endswith(f"{over} hidden nodes. {made_of}")
+    all_nodes = f"{over} all test nodes, hidden and observed. {made_of}"
+    assert said["ablation-infgrand-inductive"].endswith(all_nodes)
+    assert over not in said["ablation-infgrand-transductive"]
 
 
 def test_a_folder_without_studies_has_none(tmp_path: Path) -> None:

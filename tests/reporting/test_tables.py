@@ -35,6 +35,8 @@ SOME = [
     *seeds("glnn", [0.70, 0.71, 0.72], dataset="citeseer"),
 ]
 
+VERDICT = "Should I distil? (transductive)"
+
 ON_THREE = [
     row
     for dataset in ("cora", "pubmed", "coauthor-cs")
@@ -126,7 +128,7 @@ def test_every_table_counts_its_test_nodes() -> None:
         assert "51-52" in form(transductive)
     nodes = {
         row: cell["nodes"]
-        for row, cell in only(transductive, "Should I distil?")
+        for row, cell in only(transductive, VERDICT)
         .cells["text"].droplevel(["row", "block"]).to_dict("index").items()
     }  # fmt: skip
     assert nodes == {"cora": "1000", "citeseer": "1000", "wisconsin": "51-52"}
@@ -165,12 +167,20 @@ def test_a_graph_of_ones_own_is_not_run_and_in_no_average_of_the_papers() -> Non
 
 
 def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
-    verdicts = only(tables_of(SOME), "Should I distil?")
+    verdicts = only(tables_of(SOME), VERDICT)
 
-    assert line(verdicts, "cora")[:6] == [
-        "distil", "infgrand", "infgrand 91.00±0.82", "gcn", "1000", "+30.00 [+27.52, +32.48] (3)",
+    assert verdicts.columns == [
+        "verdict",
+        "best mean",
+        "teachers",
+        "nodes",
+        "- mlp",
+        "- teacher",
+    ]
+    assert line(verdicts, "cora")[:5] == [
+        "distil", "infgrand 91.00±0.82", "gcn", "1000", "+30.00 [+27.52, +32.48] (3)",
     ]  # fmt: skip
-    assert line(verdicts, "citeseer")[0] == "undecided"
+    assert line(verdicts, "citeseer")[0] == "not judged"
     assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
 
 
@@ -178,9 +188,11 @@ def test_a_verdict_in_the_table_has_its_reason_and_warnings_as_footnotes() -> No
     few = {"teacher_test": 0.5, "test_nodes": 39}
     runs = [*seeds("mlp", [0.80, 0.81, 0.82], **few), *seeds("glnn", [0.6, 0.62, 0.61], **few)]
 
-    verdicts = only(tables_of(runs), "Should I distil?")
+    verdicts = only(tables_of(runs), VERDICT)
 
     assert line(verdicts, "cora")[0] == "do not distil"
+    assert line(verdicts, "cora")[1] == "mlp 81.00±0.82"
+    assert line(verdicts, "cora")[4].startswith("glnn -20.00 [")
     wins, worse, nodes = line(verdicts, "cora", "notes")[0]
     assert wins == "the plain MLP wins"
     assert worse == "the teacher is worse than the plain MLP"
@@ -196,7 +208,7 @@ def test_the_tables_of_another_metric_say_so_and_leave_published_accuracies_out(
     tables = make_tables(compare(table(rows), metric="macro_f1"), table([]))
 
     scores, differences, verdicts = (
-        only(tables, title) for title in ("Macro F1", "Differences", "Should I distil?")
+        only(tables, title) for title in ("Macro F1", "Differences", VERDICT)
     )
     assert line(scores, "glnn") == ["72.00±1.63"]
     assert line(scores, "infgrand") == ["no macro F1"]
@@ -262,7 +274,7 @@ def test_changes_inferred_hyperparameters_and_collapses_are_footnotes() -> None:
 
     assert list(only(tables_of([odd]), "Accuracy").footnotes().items()) == [
         ("hyperparameters inferred from the nearest published row", "a"),
-        ("changed: method.tau=2", "b"),
+        ("options in place of the preset's: method.tau=2", "b"),
         ("1 of 1 students collapsed", "c"),
     ]
 
@@ -278,13 +290,14 @@ def test_what_most_cells_share_is_said_once_and_the_others_are_marked() -> None:
     accuracy = only(tables_of([*runs, *odd]), "Accuracy")
 
     assert accuracy.caption.endswith(
-        "Unless a footnote says otherwise: plain default hyperparameters; changed:"
-        " teacher.hidden_dim=256, method.tau=2."
+        "Unless a footnote says otherwise, rows have plain default hyperparameters and these"
+        " options in place of the preset's: teacher.hidden_dim=256, method.tau=2."
     )
     assert line(accuracy, "glnn", "notes") == [
-        (), (), (), ("common hyperparameters", "changed: method.tau=3"),
+        (), (), (),
+        ("common hyperparameters", "options in place of the preset's: method.tau=3"),
     ]  # fmt: skip
-    assert line(accuracy, "teacher", "notes") == [(), (), (), ("no option changed",)]
+    assert line(accuracy, "teacher", "notes") == [(), (), (), ("all options of the preset",)]
     assert "Unless a footnote" not in only(tables_of(runs[:1]), "Accuracy").caption
 
 
@@ -293,14 +306,14 @@ def test_the_verdict_opens_each_group_in_sentences_and_the_largest_group_comes_f
     tables = tables_of([*krd, *SOME])
 
     assert [title.partition(",")[0] for title in tables] == ["infgrand protocol", "aaa protocol"]
-    assert {of_group[0].title for of_group in tables.values()} == {"Should I distil?"}
+    assert {of_group[0].title for of_group in tables.values()} == {VERDICT}
     lead = next(iter(tables.values()))[0].lead
-    assert lead[0].startswith("On cora (transductive), infgrand is the best")
+    assert lead[0].startswith("On cora, infgrand is the best")
     text = io.StringIO()
     Console(file=text, width=200).print(terminal(tables, 200))
     for form in (text.getvalue(), markdown(tables), latex(tables)):
         assert lead[0].rstrip(".") in form
-        assert form.index("Should I distil?") < form.index("Accuracy")
+        assert form.index(VERDICT) < form.index("Accuracy")
 
 
 def test_other_configurations_of_a_cell_are_a_footnote() -> None:
@@ -317,7 +330,8 @@ def test_a_teachers_footnotes_are_the_options_that_shape_a_teacher() -> None:
     accuracy = only(tables_of([run(changed=changed)]), "Accuracy")
 
     (notes,) = line(accuracy, "teacher", "notes")
-    assert notes == ("changed: teacher.hidden_dim=256, training.patience=5",)
+    (note,) = notes
+    assert note == "options in place of the preset's: teacher.hidden_dim=256, training.patience=5"
 
 
 def test_inductive_tables_name_the_nodes_that_they_are_over() -> None:

@@ -126,7 +126,7 @@ def test_a_run_in_a_folder_stands_before_its_copy_in_a_csv(tmp_path: Path) -> No
         ("dataset,", "graph_name,", "2 columns differ: dataset, graph_name"),
         ("0.30000000000000004", "much", "much"),
         ("False", "perhaps", "flat_teacher holds values that are neither True nor False"),
-        ('"{""', "{", "is unreadable (ValueError: line 4 has 69 of 68 values)"),
+        ('"{""', "{", "is damaged (line 4 has 69 of 68 values)"),
     ],
 )
 def test_a_broken_csv_is_refused_with_its_name(

@@ -22,6 +22,7 @@ from gkd_runner.results.verdict import (
     NO_BASELINE,
     NO_PAIR,
     NO_STUDENT,
+    NOT_JUDGED,
     TEACHER_WORSE,
     TIE,
     UNDECIDED,
@@ -196,7 +197,7 @@ def test_a_verdict_that_lacks_runs_names_the_command(
 ) -> None:
     verdict = only(row | {"command": COMMAND} for row in runs)
 
-    assert (verdict.decision, verdict.reason) == (UNDECIDED, reason)
+    assert (verdict.decision, verdict.reason) == (NOT_JUDGED, reason)
     assert settling_command(verdict) == (
         f"gkd-train -m dataset=cora 'seeds=[0,1]' method={settled_by}"
     )

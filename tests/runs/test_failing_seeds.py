@@ -155,7 +155,7 @@ def test_a_job_of_which_all_seeds_fail_names_each_and_leaves_no_result(
         train(settings(tmp_path))
     lines = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
-        "teacher of seed 3", "student of seed 4", "student of seed 5",
+        "no seed has finished", "teacher of seed 3", "student of seed 4", "student of seed 5",
     ]  # fmt: skip
     assert not list(tmp_path.rglob("result.json"))
 

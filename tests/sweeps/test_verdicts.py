@@ -16,7 +16,7 @@ from gkd_runner.reporting.provenance import read_all_failures
 from gkd_runner.reporting.tables import make_tables
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import load_runs
-from gkd_runner.results.verdict import DISTIL, DO_NOT, UNDECIDED, Verdict, verdicts_of
+from gkd_runner.results.verdict import DISTIL, DO_NOT, NOT_JUDGED, Verdict, verdicts_of
 from tests.support import SIZES, Done, small_graph
 
 
@@ -146,7 +146,7 @@ def test_a_sweep_without_the_mlp_takes_the_one_that_had_finished(
     gkd_train(tmp_path, *sweep, "method=mlp")
     beside = gkd_train(tmp_path, *sweep, "method=glnn,infgrand")
 
-    assert UNDECIDED in verdict_in(alone.stdout)
+    assert NOT_JUDGED in verdict_in(alone.stdout)
     assert re.search(r"settle   gkd-train -m dataset=synthetic .* method=mlp\n", alone.stdout)
     assert not re.search(r"method=glnn .*[+-]\d+\.\d\d +[+-]\d+\.\d\d", alone.stdout)
     assert re.search(r"method=glnn .*[+-]\d+\.\d\d +[+-]\d+\.\d\d", beside.stdout)

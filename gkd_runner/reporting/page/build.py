@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from markupsafe import Markup
 
 from gkd_runner.common.files import write_file
 from gkd_runner.common.version import __version__
+from gkd_runner.methods import METHODS
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts, table
+from gkd_runner.reporting.page.colours import colours, on_dark
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.figures import VEGALITE, own_figures, save
 from gkd_runner.reporting.page.studies import study_figures
+from gkd_runner.reporting.page.studies.charts import ALL_COLOURS
 from gkd_runner.reporting.page.verdict import verdict_parts
 from gkd_runner.reporting.provenance import provenance, read_all_failures, relative
 from gkd_runner.reporting.render import templates
@@ -59,7 +64,8 @@ def page(
         about=_about(comparison.runs, names),
         groups=_groups(comparison),
         filters=dict(zip(table.DIMENSIONS, shown, strict=True)),
-        colours=charts.colours(names.methods),
+        colours=swatches(names.methods),
+        methods=_methods(names.methods),
         dimensions=table.DIMENSIONS,
         verdicts=verdict_parts(comparison),
         plain=baseline(),
@@ -81,6 +87,23 @@ def page(
         figures_script=_asset("figures.js"),
         script=_asset("page.js"),
     )
+
+
+def _methods(names: Sequence[str]) -> list[tuple[list[str], str]]:
+    """What installed methods are, in the first line of their modules; one line for several."""
+    meanings = dict[str, list[str]]()
+    for name in names:
+        if name in METHODS and (text := getdoc(sys.modules[METHODS[name].__module__])):
+            meanings.setdefault(text.splitlines()[0], []).append(name)
+    return [(those, meaning) for meaning, those in meanings.items()]
+
+
+def swatches(methods: Sequence[str]) -> dict[str, Markup]:
+    """The style of the dot beside each method's name: its colours on light and on dark ground."""
+    return {
+        name: Markup(f"--colour: {colour}; --dark: {on_dark(colour)}")  # noqa: S704  # hexadecimal
+        for name, colour in colours(methods).items()
+    }
 
 
 def _asset(name: str) -> Markup:
@@ -153,5 +176,6 @@ def _data(figures: Sequence[Figure]) -> Markup:
         if figure.spec
     }
     config = charts.config("currentColor", "transparent")
-    text = json.dumps({"figures": drawn, "config": config}, separators=(",", ":"))
+    dark = {colour: on_dark(colour) for colour in ALL_COLOURS}
+    text = json.dumps({"figures": drawn, "config": config, "dark": dark}, separators=(",", ":"))
     return Markup(text.replace("<", r"\u003c"))  # noqa: S704  # escaped here

@@ -5,19 +5,12 @@ A method has one colour everywhere; its shape is its teacher's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from gkd_runner.methods import METHODS
+from gkd_runner.reporting.page.colours import colours
 from gkd_runner.reporting.series import Names
-
-COLOURS = {"teacher": "#696969", **{name: method.colour for name, method in METHODS.items()}}
-"""Told apart on white and on dark ground, and with any one kind of cone missing."""
-
-SPARE = ("#cc79a7", "#8c6d31", "#5c4a3a")
-"""For methods that are not installed."""
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross")
 PANEL = 230
@@ -30,13 +23,6 @@ RISE = 10
 FONT = "system-ui, 'Helvetica Neue', Arial, sans-serif"
 
 
-def colours(kinds: Sequence[str]) -> dict[str, str]:
-    """A colour for each of ``kinds``."""
-    others = [kind for kind in kinds if kind not in COLOURS]
-    spare = {kind: SPARE[number % len(SPARE)] for number, kind in enumerate(others)}
-    return {kind: COLOURS.get(kind, spare.get(kind, "")) for kind in kinds}
-
-
 def config(ink: str, background: str) -> dict[str, Any]:
     """Vega-Lite's config: text and lines in ``ink``."""
     text = {"labelColor": ink, "titleColor": ink, "titleFontWeight": 500}
@@ -44,14 +30,16 @@ def config(ink: str, background: str) -> dict[str, Any]:
     return {
         "background": background,
         "font": FONT,
-        "axis": {**text, **lines, "labelFontSize": 11, "titleFontSize": 11},
-        "header": {**text, "labelFontSize": 12, "labelFontWeight": 600},
+        "axis": {**text, **lines, "labelFontSize": 12, "titleFontSize": 12},
+        "header": {**text, "labelFontSize": 13, "labelFontWeight": 600},
         "legend": {
             **text,
             "orient": "top",
             "titleOrient": "left",
             "titlePadding": 10,
             "labelLimit": 300,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
             "layout": {"top": {"margin": 24}},
             "symbolBaseStrokeColor": ink,
             "symbolBaseFillColor": ink,
@@ -109,7 +97,9 @@ def cost_chart(names: Names, metric: str) -> alt.FacetChart:
     spread = base.mark_rule(opacity=0.7).encode(
         x=x, y=alt.Y("below:Q", title=title), y2="above:Q", color=color
     )
-    points = base.mark_point(filled=True, size=75, opacity=0.8).encode(
+    points = base.mark_point(
+        size=80, strokeWidth=2, opacity=1
+    ).encode(  # rings show what they overlap
         x=x, y=y, color=color, shape=shape, tooltip=tooltip
     )
     chart = alt.layer(spread, points).properties(width=PANEL, height=170)
@@ -143,22 +133,28 @@ def curves_chart(names: Names) -> alt.FacetChart:
     return faceted
 
 
-def classes_chart() -> alt.LayerChart | alt.FacetChart:
-    """A confusion matrix: a row per true class, a column per predicted one."""
-    flat: list[str | alt.FieldName] = ["row", "true", "predicted", "count", "share"]
-    base = (
-        alt.Chart(alt.NamedData("rows"))
-        .transform_flatten(flat, flat)
-        .encode(
-            x=alt.X("predicted:O", title="predicted class", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("true:N", title=None, sort=alt.EncodingSortField("row", "min")),
-            tooltip=_tooltip("true:N", "predicted:O", "count:Q", "share:Q"),
-        )
+def classes_chart() -> alt.FacetChart:
+    """The confusion matrices of students and teachers: a row per true class."""
+    base = alt.Chart().encode(
+        x=alt.X("predicted:O", title="predicted class", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("true:N", title="true class", sort=alt.EncodingSortField("row", "min")),
+        tooltip=_tooltip("true:N", "predicted:O", "count:Q", "share:Q"),
     )
     shade = alt.Scale(domain=[0, 100], range=["#0067a300", "#0067a3"])
     cells = base.mark_rect().encode(color=alt.Color("share:Q", scale=shade, legend=None))
     texts = base.mark_text(fontSize=10).encode(text=alt.Text("share:Q", format=".0f"))
-    return alt.layer(cells, texts, width=alt.Step(30), height=alt.Step(20))
+    matrix = alt.layer(cells, texts, width=alt.Step(30), height=alt.Step(20))
+    models = alt.Facet("model:N", sort=["student", "teacher"], title=None)
+    flat: list[str | alt.FieldName] = ["model", "row", "true", "predicted", "count", "share"]
+    faceted: alt.FacetChart = (
+        matrix.properties(data=alt.NamedData("rows"))
+        .facet(models, columns=2)
+        .resolve_scale(x="independent", y="independent")
+        .transform_flatten(flat, flat)
+        .transform_impute("share", "predicted", groupby=["model", "row", "true"], value=0)
+        .transform_calculate(count="isValid(datum.count) ? datum.count : 0")
+    )
+    return faceted
 
 
 def _panels(

@@ -2,34 +2,39 @@
 "use strict";
 
 const PANEL = 230; // the least width of a small multiple
-const AXES = 75; // what its axis and the space to the next take
+const AXIS = 60; // what the labels left of the first one take; longer ones are seen to afterwards
+const LETTER = 7; // of a legend, with room to spare
 
 const payload = JSON.parse(document.getElementById("data").textContent);
 const chosen = {}; // of figures that show one combination of values at a time
 
-const combination = (record, columns) => columns.map((name) => record[name]).join();
+const menus = (name) => [...document.querySelectorAll(`[data-choice="${name}"]`)];
 
-function choose(name, records, columns) {
-  const select = document.querySelector(`[data-choice="${name}"]`);
-  const options = new Map(
-    records.map((r) => [combination(r, columns), columns.map((c) => `${c} ${r[c]}`).join(", ")]),
-  );
-  const value = options.has(chosen[name]) ? chosen[name] : [...options.keys()][0];
-  select.replaceChildren(
-    ...[...options].map(([each, text]) => new Option(text, each, false, each === value)),
-  );
-  return records.filter((record) => combination(record, columns) === value);
+// The records of one value of each menu; a menu offers the values that those before it leave.
+function choose(name, records) {
+  const wanted = (chosen[name] ?? "").split(",");
+  return menus(name).reduce((kept, menu, i) => {
+    const { column } = menu.dataset;
+    const values = [...new Set(kept.map((record) => record[column]))];
+    const value = values.includes(wanted[i]) ? wanted[i] : values[0];
+    menu.replaceChildren(...values.map((v) => new Option(v, v, false, v === value)));
+    menu.parentElement.hidden = !values.length;
+    return kept.filter((record) => record[column] === value);
+  }, records);
 }
 
-// Small multiples: where they are of graphs, a row per setting if the graphs fit side by side.
+// Small multiples: where they are of graphs, each setting begins a row.
 function fitted(spec, width, records) {
-  if (!spec.facet?.field || !spec.columns || typeof spec.spec.width !== "number") return spec;
+  if (!spec.facet?.field || !spec.columns) return spec;
+  if (typeof spec.spec.width !== "number") return width < 600 ? { ...spec, columns: 1 } : spec;
   const count = (name) => new Set(records.map((record) => record[name])).size;
-  const most = Math.max(1, Math.floor(width / (PANEL + AXES)));
+  const space = spec.spacing?.column ?? 20; // between two
+  const most = Math.max(1, Math.floor((width - AXIS + space) / (PANEL + space)));
   const [graphs, panels] = [count("dataset"), count(spec.facet.field)];
   const ofGraphs = records.every((record) => record.panel.startsWith(record.dataset));
-  const columns = Math.min(most, ofGraphs && graphs > 1 ? graphs : panels);
-  const room = Math.floor(width / Math.max(columns, Math.min(most, 3))) - AXES;
+  const inRows = ofGraphs && graphs > 1 ? Math.ceil(graphs / Math.ceil(graphs / most)) : panels;
+  const columns = Math.min(most, inRows);
+  const room = Math.floor((width - AXIS + space) / Math.max(columns, Math.min(most, 3))) - space;
   return { ...spec, columns, spec: { ...spec.spec, width: Math.max(160, room) } };
 }
 
@@ -39,30 +44,46 @@ async function draw(box, keep) {
   const datasets = {};
   for (const [source, records] of Object.entries(spec.datasets ?? {})) {
     const kept = records.filter(keep);
-    datasets[source] = choices.length ? choose(name, kept, choices) : kept;
+    datasets[source] = choices.length ? choose(name, kept) : kept;
   }
   const records = Object.values(datasets).flat();
   if (spec.datasets && !records.length) {
-    box.replaceChildren("Nothing to show for these filters.");
+    box.replaceChildren(nothing(Object.values(spec.datasets).flat()));
     box.view = null;
     return;
   }
   const room = box.clientWidth - 20;
   await embed(box, fitted(spec, room, records), datasets, room);
-  const excess = box.scrollWidth - box.clientWidth; // of long labels
-  if (excess > 0) await embed(box, fitted(spec, room - excess, records), datasets, room);
+  const excess = () => box.scrollWidth - box.clientWidth; // of long labels
+  const left = room - excess();
+  if (left < room) await embed(box, fitted(spec, left, records), datasets, room);
+  if (excess() > 0) await embed(box, fitted(spec, left, records), datasets, 0);
 }
 
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+// The specification with the colours for the ground that the page has now.
+function coloured({ datasets, ...spec }) {
+  const swap = (colour) => (dark.matches && payload.dark[colour]) || colour;
+  return JSON.parse(JSON.stringify(spec).replace(/#[0-9a-f]{6}\b/g, swap));
+}
+
+// Draws into the box; on a narrow page the legend has as many columns as fit the width.
 async function embed(box, spec, datasets, width) {
   const { legend } = payload.config;
-  const narrow = { columns: 3, layout: { top: { ...legend.layout.top, direction: "vertical" } } };
-  const { view } = await vegaEmbed(box, { ...spec, datasets }, {
+  const names = Object.values(datasets).flat().map((record) => record.kind ?? "");
+  const longest = Math.max(...names.map((name) => name.length), 8);
+  const columns = Math.max(1, Math.floor(width / (longest * LETTER + 30)));
+  const narrow = { columns, layout: { top: { ...legend.layout.top, direction: "vertical" } } };
+  const { view } = await vegaEmbed(box, { ...coloured(spec), datasets }, {
     renderer: "svg",
     logLevel: 1, // errors: a filter may well leave a mark without records
     config: { ...payload.config, legend: { ...legend, ...(width < 500 ? narrow : {}) } },
     actions: { export: true, source: false, compiled: false, editor: false },
     downloadFileName: box.dataset.figure,
   });
+  const menu = box.querySelector("summary");
+  menu.title = menu.ariaLabel = "save this figure";
   box.view = view;
 }
 
@@ -79,4 +100,11 @@ function drawAll(keep) {
     }
     document.documentElement.dataset.ready = "true";
   });
+}
+
+// What stands in place of a figure that has none of the records that are shown.
+function nothing(records) {
+  const settings = new Set(records.map((record) => record.setting).filter(Boolean));
+  const only = settings.size === 1 ? ` This figure has ${[...settings][0]} runs only.` : "";
+  return `Nothing to show for these filters.${only}`;
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,19 @@ from gkd_runner.reporting.curves import POINTS, Stored, curve_records, read_stor
 from gkd_runner.reporting.page import charts
 from gkd_runner.reporting.page.classes import class_records
 from gkd_runner.reporting.page.figure import Figure, spec_of
-from gkd_runner.reporting.page.inference import FILE, HOW, cost_records, read_inference
+from gkd_runner.reporting.page.inference import (
+    FILE,
+    HOW,
+    Configuration,
+    cost_records,
+    read_inference,
+    timed_models,
+)
 from gkd_runner.reporting.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS, metric_title
-from gkd_runner.results.compare import Comparison
-from gkd_runner.results.selection import PLACE
-from gkd_runner.studies.inference import STUDENTS, student_model
+from gkd_runner.results.compare import Comparison, baseline
+from gkd_runner.results.selection import PLACE, TEACHERS, in_order
+from gkd_runner.studies.inference import PLAIN, own_model
 
 Records = Sequence[dict[str, Any]]
 
@@ -39,7 +47,7 @@ def own_figures(comparison: Comparison, sources: Sequence[Path]) -> list[Figure]
     series, names = series_of(comparison), names_of(comparison)
     return [
         _seeds(series, names, comparison),
-        _cost(series, names, read_inference(sources), comparison.metric),
+        _cost(series, names, read_inference(sources), comparison),
         *_classes(series, comparison),
         _curves(series, names, read_stored(sources)),
     ]
@@ -53,23 +61,47 @@ def _seeds(series: pd.DataFrame, names: Names, comparison: Comparison) -> Figure
     return Figure("seeds", "Every seed", text, spec)
 
 
-def _cost(series: pd.DataFrame, names: Names, measured: pd.DataFrame, metric: str) -> Figure:
+def _cost(
+    series: pd.DataFrame, names: Names, measured: pd.DataFrame, comparison: Comparison
+) -> Figure:
+    metric = comparison.metric
     title = f"{metric_title(metric)} against inference time"
-    records = cost_records(series, measured)
+    models = timed_models(comparison, measured)
+    records = cost_records(series, measured, models)
     if not records:
         text = f"No inference times of these models: {HOW} writes {FILE} into the output folder."
         return Figure("cost", title, text, None)
-    own = [method for method in names.methods if student_model(method, measured) != STUDENTS[0]]
-    beforehand = f"; features of {' and '.join(own)} were propagated beforehand" if own else ""
-    widths = sorted({record["width"] for record in records})
+    widths = _listed(sorted({record["width"] for record in records}), "or")
     text = (
         f"Mean test {METRICS[metric].title} ± population std over seeds, and the median time to"
-        " predict a node."
-        f" Left is cheaper, up is better{beforehand}. Times are of models with hidden"
-        f" width{'' if len(widths) == 1 else 's'} {', '.join(map(str, widths))}."
+        f" answer for a node. Left is cheaper, up is better. {HOW} measured the times, on"
+        f" {_listed(sorted({record['setting'] for record in records}), 'and')} tasks, with fresh"
+        f" models of hidden width {widths}. {_sharing(names, models)}"
     )
-    spec = _spec(charts.cost_chart(names, METRICS[metric].title), records)
+    drawn = replace(names, methods=[m for m in names.methods if m in {r["kind"] for r in records}])
+    spec = _spec(charts.cost_chart(drawn, METRICS[metric].title), records)
     return Figure("cost", title, text, spec, ("batch", "machine"))
+
+
+def _sharing(names: Names, models: Mapping[Configuration, str]) -> str:
+    """Whose time each student stands at, and which were left out."""
+    by_method = {name: {models[c] for c in models if c[-1] == name} for name in names.methods}
+    told = {
+        "The students of {} were timed on features that were propagated beforehand.":
+            [name for name, found in by_method.items() if own_model(name) in found - {PLAIN}],
+        f"Those of {{}} read raw features, as that of {baseline()} does, and have its time.":
+            [name for name, found in by_method.items() if PLAIN in found and name != baseline()],
+        "Left out, as their students were not timed: {}.":
+            [name + (" (in part)" if len(found) > 1 else "")
+             for name, found in by_method.items() if "" in found],
+    }  # fmt: skip
+    return " ".join(text.format(_listed(some, "and")) for text, some in told.items() if some)
+
+
+def _listed(values: Sequence[object], last: str) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *others, final = map(str, values)
+    return f"{', '.join(others)} {last} {final}" if others else final
 
 
 def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
@@ -77,8 +109,8 @@ def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
     if records:
         text = (
             "Of the test nodes of each true class (rows, with the F1 of the class), the share in %"
-            " that the students predict as each class, over all seeds. Inductive runs: over all"
-            " test nodes."
+            " that the students and their teachers predict as each class, over all seeds and all"
+            " test nodes. The method with the best mean comes first."
         )
         spec = _spec(charts.classes_chart(), records)
         yield Figure("classes", "Class by class", text, spec, (*PLACE, "method"), saved=False)
@@ -86,18 +118,32 @@ def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
 
 def _curves(series: pd.DataFrame, names: Names, stored: Stored) -> Figure:
     title, (records, missing) = "Learning curves", curve_records(series, stored)
-    lost = f"{missing} runs have no curves in the sources" if missing else ""
     if not records:
-        text = f"{lost}: give the output folder of gkd-train, or what gkd-tables --out wrote of it."
+        text = (
+            f"{len(missing)} runs have no curves in the sources: give the output folder of"
+            " gkd-train, or what gkd-tables --out wrote of it."
+        )
         return Figure("curves", title, text, None)
     text = (
-        "Validation accuracy by epoch: mean over seeds, and the band from the lowest to the highest"
-        f" (at most {POINTS} epochs of each; from {charts.RISE} points below the lowest final one)."
-        " A seed that has stopped goes on with the accuracy of its best state."
-        f"{f' {lost}; their curves are not shown.' if lost else ''}"
+        "Validation accuracy by epoch: the mean over seeds, and a band from the lowest to the"
+        f" highest seed. A curve is drawn by at most {POINTS} of its epochs. The axis begins"
+        f" {charts.RISE} points below the lowest final accuracy of its graph. A seed that has"
+        f" stopped goes on with the accuracy of its best state.{_lost(series, missing)}"
     )
     spec = _spec(charts.curves_chart(names), records)
     return Figure("curves", title, text, spec, ("setting", "teacher"))
+
+
+def _lost(series: pd.DataFrame, missing: set[str]) -> str:
+    """How many runs have curves, by teacher; empty if all have."""
+    if not missing:
+        return ""
+    by_teacher = {teacher: set(runs) for teacher, runs in series.groupby("teacher")["run"]}
+    counts = [
+        f"{len(by_teacher[name] - missing)} of {len(by_teacher[name])} runs with {name}"
+        for name in in_order(by_teacher, TEACHERS)
+    ]
+    return f" The sources have the curves of {_listed(counts, 'and')}; others are not drawn."
 
 
 def _spec(chart: alt.FacetChart | alt.LayerChart, records: Records) -> dict[str, Any]:

@@ -129,6 +129,17 @@ function rule() {
   }
 }
 
+// A column that is empty in all rows that are shown is left out.
+function leaveOut() {
+  const shown = rows.filter((row) => !row.hidden);
+  headings.forEach((heading, at) => {
+    const empty = shown.length > 0 && shown.every((row) => !row.cells[at].textContent.trim());
+    for (const { cells } of [heading.parentElement, ...rows]) {
+      cells[at].classList.toggle("empty", empty);
+    }
+  });
+}
+
 // ---- what is said of what is shown
 const place = ({ dataset }) => [dataset.dataset, dataset.setting, dataset.teacher].join(", ");
 
@@ -139,7 +150,7 @@ function tell() {
     shown.length === all ? `(all ${all} rows shown)` : `(${shown.length} of ${all} rows shown)`;
   const notes = new Set(shown.flatMap((row) => row.dataset.notes.split(" ")));
   for (const item of document.querySelectorAll("[data-note]")) {
-    item.hidden = !notes.has(item.dataset.note);
+    item.hidden = item.dataset.group !== group.value || !notes.has(item.dataset.note);
   }
   for (const name of ["failures", "warnings"]) {
     const part = document.getElementById(name);
@@ -154,6 +165,7 @@ function arrange(keep) {
     element.hidden = !keep(element.dataset);
   }
   rule();
+  leaveOut();
   tell();
   save();
 }
@@ -179,6 +191,20 @@ function goTo(id) {
   target.querySelector("a, td").focus();
 }
 
+// A link to a row elsewhere on the page; a button in that row leads back.
+function follow(link) {
+  document.getElementById("back")?.remove();
+  goTo(decodeURIComponent(link.hash.slice(1)));
+  const back = document.createElement("button");
+  Object.assign(back, { id: "back", type: "button", textContent: "back" });
+  back.addEventListener("click", () => {
+    back.remove();
+    link.scrollIntoView({ block: "center" });
+    link.focus();
+  });
+  document.querySelector("tr.found td").append(" ", back);
+}
+
 form.addEventListener("change", apply);
 group.addEventListener("change", apply);
 more.addEventListener("change", () => {
@@ -196,7 +222,8 @@ for (const heading of headings) {
 }
 for (const select of document.querySelectorAll("[data-choice]")) {
   select.addEventListener("change", () => {
-    chosen[select.dataset.choice] = select.value;
+    const name = select.dataset.choice;
+    chosen[name] = menus(name).map((menu) => menu.value).join();
     save();
     drawAll(filter());
   });
@@ -205,9 +232,10 @@ document.querySelector("main").addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   if (!link) return;
   event.preventDefault(); // the hash is the filters'
-  goTo(decodeURIComponent(link.hash.slice(1)));
+  follow(link);
 });
 window.addEventListener("hashchange", () => show(location.hash.slice(1)));
+dark.addEventListener("change", () => drawAll(filter()));
 let windowWidth = window.innerWidth;
 let resized;
 window.addEventListener("resize", () => {

@@ -59,15 +59,16 @@ class Mean:
 
 
 MEANS = (
-    Mean("speed_up", "times faster",
+    Mean("speed_up", "times as fast as teacher",
          "time of the teacher for one node over that of the student; median over seeds", 1, MAIN),
+    Mean("student_seconds", "training,\u00a0s", "seconds of training the student", 1, MAIN),
     Mean("student_parameters", "parameters", "trained numbers of the student", 0, MAIN),
-    Mean("student_seconds", "training, s", "seconds of training the student", 1),
     Mean("teacher_seconds", "teacher's training, s", "wherever it was trained", 1),
-    Mean("agreement", "agree", "share of test nodes on which student and teacher agree", 3),
-    Mean("kl", "KL", "KL divergence from teacher to student over the test nodes, in nats", 3),
-    Mean("accuracy_where_teacher_errs", "right where teacher errs",
-         "the student's accuracy where the teacher errs", 3),
+    Mean("agreement", "agreement with teacher",
+         "share of test nodes on which student and teacher agree", 3),
+    Mean("kl", "KL divergence, nats", "from teacher to student, over the test nodes", 3),
+    Mean("accuracy_where_teacher_errs", "accuracy where teacher errs",
+         "the student's accuracy on the test nodes that the teacher has wrong", 3),
     Mean("teacher_calibration_error", "teacher's calibration error",
          "expected calibration error on the test nodes", 3),
     Mean("student_calibration_error", "student's calibration error",
@@ -84,14 +85,15 @@ def columns(comparison: Comparison) -> list[Column]:
     levels = {"dataset": PHONE, "method": PHONE}
     return [
         *(Column(name, name, level=levels.get(name, MAIN)) for name in DIMENSIONS),
-        Column("seeds", "n", "number of splits and seeds"),
-        Column("nodes", "nodes", f"number of test nodes that one {name} is over"),
-        Column(score_key("teacher", metric), "teacher", score, ends=("teacher-std",)),
-        Column(score_key("student", metric), "student", score, PHONE, ("student-std",)),
+        Column("seeds", "seeds", "number of seeds, over all splits"),
+        Column("nodes", "test nodes", f"number of test nodes that one {name} is over"),
+        Column(score_key("teacher", metric), f"teacher's {name},\u00a0%", score,
+               ends=("teacher-std",)),
+        Column(score_key("student", metric), f"student's {name},\u00a0%", score, PHONE,
+               ("student-std",)),
         Column("rank", "rank", "place among the methods of this graph, setting and teacher"),
         *(
-            Column(f"minus-{base}", f"- {base}", gap.format(base),
-                   PHONE if base == baseline() else MAIN,
+            Column(f"minus-{base}", f"minus {base}, points", gap.format(base), _level(base),
                    (f"minus-{base}-low", f"minus-{base}-high"))
             for base in comparison.gaps
         ),
@@ -100,6 +102,11 @@ def columns(comparison: Comparison) -> list[Column]:
             for mean in _known(comparison)
         ),
     ]  # fmt: skip
+
+
+def _level(base: str) -> str:
+    """Where the difference to ``base`` is shown."""
+    return {"teacher": MAIN, baseline(): PHONE}.get(base, MORE)
 
 
 def score_key(stage: str, metric: str) -> str:
@@ -117,18 +124,20 @@ def rows(comparison: Comparison) -> list[dict[str, Any]]:
             "group": group_name(row),
             "cells": list(_cells(row, gaps, known)),
             "mark": row["mark"],
-            "letters": [letters[note] for note in notes[group_name(row)].on(row)],
+            "letters": [letters[group_name(row)][n] for n in notes[group_name(row)].on(row)],
             "runs": row["runs"],
         }
         for row in comparison.summary.reset_index().to_dict("records")
     ]
 
 
-def footnotes(comparison: Comparison) -> dict[str, str]:
-    """The letter of each footnote of the table."""
-    notes = _notes(comparison)
+def footnotes(comparison: Comparison) -> dict[str, dict[str, str]]:
+    """The letter of each footnote, by the name of the group that it belongs to."""
     rows = comparison.summary.reset_index().to_dict("records")
-    return lettered(note for row in rows for note in notes[group_name(row)].on(row))
+    return {
+        group: lettered(note for row in rows if group_name(row) == group for note in notes.on(row))
+        for group, notes in _notes(comparison).items()
+    }
 
 
 def said_once(comparison: Comparison) -> dict[str, str]:

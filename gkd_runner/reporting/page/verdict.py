@@ -1,68 +1,94 @@
-"""The verdict that the page opens with: sentences on each group, and a line per graph."""
+"""The verdict that the page opens with: sentences and a line per graph, in each setting."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
+from gkd_runner.reporting.methods_table import counts_text
 from gkd_runner.reporting.text import PARTS, group_name
 from gkd_runner.results.compare import Comparison, Difference, baseline
 from gkd_runner.results.method_comparison import MethodComparison
 from gkd_runner.results.verdict import Verdict
 from gkd_runner.results.verdict_overall import Overall, overalls
-from gkd_runner.results.verdict_overall_text import overall_sentences, winner_text
+from gkd_runner.results.verdict_overall_text import (
+    others_text,
+    overall_sentences,
+    student_text,
+    winner_text,
+)
 from gkd_runner.results.verdict_text import (
     REASONS,
-    faster_text,
     mean_text,
     nodes_text,
     points_text,
+    speed_text,
 )
 
 
 def verdict_parts(comparison: Comparison) -> list[dict[str, Any]]:
-    """Each group's name, sentences and lines, which are in blocks of one setting."""
-    return [_part(overall) for overall in overalls(comparison)]
+    """Each group's name and its verdict in each setting."""
+    groups: dict[str, list[Overall]] = {}
+    for overall in overalls(comparison):
+        groups.setdefault(group_name(overall.names), []).append(overall)
+    return [
+        {"group": group, "settings": list(map(_part, of_settings)), **_columns(of_settings)}
+        for group, of_settings in groups.items()
+    ]
 
 
 def _part(overall: Overall) -> dict[str, Any]:
-    blocks: dict[str, list[Verdict]] = {}
-    methods = overall.methods if overall.compared > 1 else None
-    for verdict in overall.graphs:
-        blocks.setdefault(verdict.names["setting"], []).append(verdict)
+    """One setting: its sentences, a line per graph, and a line per method."""
+    methods = overall.methods if overall.methods and overall.compared > 1 else None
     return {
-        "group": group_name(overall.names),
+        "setting": overall.names["setting"],
+        "heading": _heading(overall),
         "sentences": overall_sentences(overall),
-        "blocks": [(_heading(setting, lines), list(map(_line, lines)))
-                   for setting, lines in blocks.items()],
-        "methods": list(_methods(methods)) if methods else [],
-        "cells": len(methods.cells.cells) if methods else 0,
-        "timed": any(verdict.speed_up for verdict in overall.graphs),
-    }  # fmt: skip
+        "graphs": list(map(_line, overall.graphs)),
+        "methods": list(_methods(methods, overall.graphs)) if methods else [],
+        "compared": counts_text(methods) if methods else "",
+    }
 
 
-def _heading(setting: str, lines: list[Verdict]) -> str:
-    nodes = nodes_text(count for verdict in lines for count in verdict.nodes)
-    return f"{setting}, {nodes} {PARTS[lines[0].part].removeprefix('all ')}"
+def _columns(of_settings: Sequence[Overall]) -> dict[str, bool]:
+    """Which columns some line fills."""
+    graphs = [verdict for overall in of_settings for verdict in overall.graphs]
+    methods = [overall.methods for overall in of_settings if overall.compared > 1]
+    return {
+        "level": any(others_text(verdict) for verdict in graphs),
+        "plain": any(verdict.over_baseline for verdict in graphs),
+        "taught": any(verdict.over_teacher for verdict in graphs),
+        "timed": any(verdict.speed_up for verdict in graphs),
+        "over": any(baseline() in each.means for each in methods if each),
+    }
+
+
+def _heading(overall: Overall) -> str:
+    """``Inductive runs, 200 hidden nodes``."""
+    nodes = nodes_text(count for verdict in overall.graphs for count in verdict.nodes)
+    part = PARTS[overall.graphs[0].part].removeprefix("all ")
+    return f"{overall.names['setting'].capitalize()} runs, {nodes} {part}"
 
 
 def _line(verdict: Verdict) -> dict[str, Any]:
     return {
         "dataset": verdict.names["dataset"],
-        "setting": verdict.names["setting"],
         "teachers": verdict.names["teacher"],
         "decision": verdict.decision,
         "reason": REASONS.get(verdict.reason, ""),
-        "use": winner_text(verdict).split(", "),
-        "score": _score(verdict),
-        "gains": [_gain(verdict.over_baseline), _gain(verdict.over_teacher)],
-        "faster": faster_text(verdict.speed_up) if verdict.speed_up else "",
+        "best": winner_text(verdict),
+        "level": others_text(verdict).split(", "),
+        "score": mean_text(verdict.leader.mean, verdict.leader.std, verdict.leader.n),
+        "gains": [_gain(verdict, gap) for gap in (verdict.over_baseline, verdict.over_teacher)],
+        "faster": speed_text(verdict).split("; "),
     }
 
 
-def _methods(methods: MethodComparison) -> Iterator[dict[str, Any]]:
-    """A line per method over all graphs, the best mean first."""
+def _methods(methods: MethodComparison, graphs: Sequence[Verdict]) -> Iterator[dict[str, Any]]:
+    """A line per method over all graphs, the best mean first; costs are medians over graphs."""
+    shared = [verdict for verdict in graphs if verdict.costs.keys() >= set(methods.means)]
     for name, score in methods.means.items():
         base, other = baseline(), methods.best_other(name)
         plain = methods.versus.get((name, base))
@@ -74,19 +100,20 @@ def _methods(methods: MethodComparison) -> Iterator[dict[str, Any]]:
             "counts": f"{plain.won} / {plain.tied} / {plain.lost}" if plain else "",
             "other": other,
             "ahead": gap_parts(methods.versus[name, other].difference._asdict()),
+            "faster": _median([verdict.costs[name].speed_up for verdict in shared]),
+            "training": _median([verdict.costs[name].training for verdict in shared]),
         }
 
 
-def _score(verdict: Verdict) -> str:
-    """The score of the method with the best mean."""
-    both = [shown for shown in (verdict.best, verdict.baseline) if shown]
-    (best,) = [shown for shown in both if shown.method == verdict.level[0]]
-    return mean_text(best.mean, best.std, best.n)
+def _median(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{median(known):.1f}" if known else ""
 
 
-def _gain(gap: Difference | None) -> tuple[str, str]:
-    """The mean in points, and its interval."""
-    return gap_parts(gap._asdict()) if gap else ("", "")
+def _gain(verdict: Verdict, gap: Difference | None) -> tuple[str, str]:
+    """The best student, where another method has the best mean, with its gain; the interval."""
+    points, interval = gap_parts(gap._asdict()) if gap else ("", "")
+    return (f"{student_text(verdict)}{points}" if gap else "", interval)
 
 
 def gap_parts(gap: Mapping[str, float]) -> tuple[str, str]:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from gkd_runner.config.presets import all_labels
 from gkd_runner.reporting.page.figure import Figure
 from gkd_runner.reporting.page.studies.figures import FIGURES
+from gkd_runner.reporting.text import PARTS, spans_text
 from gkd_runner.studies import STUDIES, read_study
 
 
@@ -27,7 +30,20 @@ def study_figures(sources: Sequence[Path]) -> list[Figure]:
                     figure,
                     name=f"{figure.name}-{protocol}-{setting}",
                     title=f"{figure.title} ({protocol} protocol, {setting})",
+                    text=figure.text + (_made_of(rows) if figure.spec else ""),
                 )
                 for figure in FIGURES[study](rows)
             ]
     return figures
+
+
+def _made_of(rows: pd.DataFrame) -> str:
+    """The nodes, widths and seeds behind a figure, which may differ from those of the tables."""
+    told = []
+    if (rows["setting"] == "inductive").any() and "seed" in rows:
+        hidden = "part" in rows and (rows["part"] == "hidden").any()
+        nodes = PARTS["test_hidden"] if hidden else f"{PARTS['test']}, hidden and observed"
+        told.append(f" Test accuracies are over {nodes}.")
+    widths = ", ".join(map(str, sorted(rows["hidden_dim"].dropna().unique())))
+    seeds = f"; seeds {spans_text(map(int, rows['seed'].dropna()))}" if "seed" in rows else ""
+    return "".join(told) + f" Hidden width {widths}{seeds}."

@@ -12,28 +12,31 @@ from typing import Any, Literal
 
 import altair as alt
 
-from gkd_runner.methods import METHODS
+from gkd_runner.reporting.page.colours import COLOURS as METHODS
+from gkd_runner.reporting.page.colours import SPARE as NOT_INSTALLED
 
 Records = Sequence[Mapping[str, Any]]
 
-COLOURS = {name: method.colour for name, method in METHODS.items()} | {
-    "teacher": "#8a8a8a",
-    "top quarter": "#d55e00",
-    "bottom quarter": "#56b4e9",
-    "gcn": "#009e73",
-    "sage": "#cc79a7",
-    "gat": "#a96b59",
-    "infgrand, propagated before": METHODS["infgrand"].colour,
-    "infgrand, on request": METHODS["mlp"].colour,
-    "parts": "#d55e00",
+COLOURS = METHODS | {
+    "top quarter": "#be4e04",
+    "bottom quarter": "#0e9ed1",
+    "gcn": "#238584",
+    "sage": "#b3558a",
+    "gat": "#8a5a4a",
+    "infgrand, propagated before": METHODS["infgrand"],
+    "infgrand, on request": METHODS["mlp"],
+    "parts": "#be4e04",
     "pooling": "#7a21dd",
-    "hops": "#009e73",
-    "validation": "#8a8a8a",
-    "test": "#d55e00",
+    "hops": "#238584",
+    "validation": METHODS["teacher"],
+    "test": "#be4e04",
 }
 
-SPARE = "#009e73"
+SPARE = "#238584"
 """For GNNs that are not listed above."""
+
+ALL_COLOURS = {*COLOURS.values(), SPARE, *NOT_INSTALLED}
+"""The colours of all figures of the page."""
 
 PANEL = 230
 COLUMNS = 4

@@ -146,7 +146,7 @@ def influence_figures(measured: pd.DataFrame) -> Iterator[Figure]:
     yield figure(
         "influence",
         "Do influential nodes teach a GNN more?",
-        f"{influence.sentence(measured)} {influence.of_graphs(measured)}",
+        influence.sentence(measured) + influence.of_graphs(measured),
         "Mean ± population std over seeds; quarters of all training nodes (overall) or of each"
         " class.",
         records.assign(panel=records["dataset"]),
@@ -202,7 +202,7 @@ def recipe_figures(measured: pd.DataFrame) -> Iterator[Figure]:
         "recipe",
         "What carries a student?",
         recipe.sentence(measured),
-        "Mean ± population std over seeds; test nodes of an inductive run are the hidden ones.",
+        "Mean ± population std over seeds.",
         panelled(ordered(records, row=names)),
         lambda records: dots(records, Axis("accuracy, %"), names, list(accuracies), beside=False),
     )
@@ -251,10 +251,10 @@ def _times(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 FIGURES: Mapping[str, Callable[[pd.DataFrame], Iterator[Figure]]] = {
+    "recipe": recipe_figures,
     "hardness": hardness_figures,
     "influence": influence_figures,
     "ablation": ablation_figures,
     "scarcity": scarcity_figures,
-    "recipe": recipe_figures,
     "inference": inference_figures,
 }
