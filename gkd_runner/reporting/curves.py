@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gkd_runner.common.reading import checked_lines, skipping
+from gkd_runner.common.reading import checked_lines, skipping, whole_lines
 from gkd_runner.reporting.series import FIELDS, records
 from gkd_runner.results.stored import METRICS_FILE, load_run
 
@@ -71,12 +71,9 @@ def read_stored(sources: Iterable[Path]) -> dict[str, dict[str, Any]]:
     for path in dict.fromkeys(folder / FILE for folder in folders):
         if path.is_file():
             with skipping(path, "its learning curves are left out; write it again with gkd-tables"):
-                stored |= {line.pop("series"): _checked(line) for line in _records_in(path)}
+                lines = map(json.loads, checked_lines(path))
+                stored |= {line.pop("series"): _checked(line) for line in lines}
     return stored
-
-
-def _records_in(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in checked_lines(path)]
 
 
 def _checked(record: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +141,7 @@ def _metrics(folder: str) -> Metrics:
 def _curves_in(path: Path) -> Metrics:
     """The curves in a run's file. Raises ``ValueError`` unless all epochs follow each other."""
     curves: Metrics = {}
-    for record in _records_in(path):
+    for record in map(json.loads, whole_lines(path)):  # its checksum is in result.json
         curve = curves.setdefault((str(record["stage"]), int(record["seed"])), [])
         accuracy = float(record["val_accuracy"])
         if record["epoch"] != len(curve) + 1 or not 0 <= accuracy <= 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import optuna
@@ -85,6 +86,18 @@ def test_metrics_that_were_cut_off_cost_the_curve_of_their_run_alone(
             assert told.startswith((f"{path} is damaged (", f"{path} is unreadable ("))
             assert told.endswith("run it again with rerun=true")
             assert len(missing) == 1
+
+
+def test_curves_of_whole_runs_are_read_without_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    made = table([*seeds("glnn", [0.8]), *seeds("mlp", [0.7])])
+
+    curves, missing = curve_records(series_of(compare(write_metrics(tmp_path, made, epochs=3))))
+
+    assert (len(curves), missing) == (3, set())
+    assert caplog.messages == []
 
 
 def test_stored_curves_that_were_cut_off_are_named_and_left_out(
