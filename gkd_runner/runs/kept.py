@@ -1,4 +1,4 @@
-"""The variants of a method that a job's seeds have kept, for the terminal."""
+"""The variants of a method that a job's replicas have kept, for the terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gkd_runner.results.stored import read_run
 
 
 def kept_text(result: RunResult) -> str:
-    """Each variant with the number of seeds that have kept it; empty for a method without any."""
+    """Each variant with the number of replicas that have kept it; empty for a method without any."""
     counts = Counter(_kept(result))
-    total = len(result.seeds)
-    return "; ".join(f"{name} ({count} of {total} seeds)" for name, count in counts.most_common())
+    total = f"{len(result.seeds)} replicas"
+    return "; ".join(f"{name} ({count} of {total})" for name, count in counts.most_common())
 
 
 def _kept(result: RunResult) -> Iterator[str]:
@@ -24,4 +24,5 @@ def _kept(result: RunResult) -> Iterator[str]:
         for seed in run.seeds:
             facts = dict(run.method_facts(seed))
             if facts.pop("variants", None) and seed in result.seeds:
-                yield ", ".join(f"{option}={value:g}" for option, value in facts.items())
+                alone = ": labels alone" if facts.get("lam") == 1 else ""
+                yield ", ".join(f"{option}={value:g}" for option, value in facts.items()) + alone

@@ -220,7 +220,9 @@ def test_a_run_tells_what_its_seeds_have_kept(
         kept = [line for line in done.stdout.splitlines() if line.startswith("kept")]
         assert len(kept) == 1
         assert "propagation_hops=4, lam=" in kept[0]
-        assert "of 2 seeds" in kept[0]
+        assert "of 2 replicas" in kept[0]
+        for variant in kept[0].split("; "):
+            assert ("lam=1" in variant) is ("labels alone" in variant)
 
 
 def test_an_exported_student_names_the_variant_that_it_is(tmp_path: Path) -> None:
