@@ -96,7 +96,7 @@ def _best(overall: Overall) -> Iterator[str]:
 
 
 def _lead(overall: Overall, near: Sequence[str]) -> Iterator[str]:
-    """Whether the best method is clearly better than all others, or not so than those ``near``."""
+    """Name the best method, and those ``near`` it, than which it is not clearly better."""
     best, (leader, ranks) = overall.best, _by_rank(overall)
     if near and leader == best:
         yield f"{best} is ahead on average, but not clearly better than {listed(near)}."

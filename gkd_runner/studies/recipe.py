@@ -131,7 +131,7 @@ def _points(gain: Versus | None) -> str:
 
 
 def sentence(measured: pd.DataFrame) -> str:
-    """What gains most on the test nodes and on the validation nodes; what the weights add."""
+    """The part that gains most in each setting, and the gain by each weight."""
     settings = measured.groupby("setting", sort=False)
     told = [_best_parts(str(setting), rows) for setting, rows in settings]
     return " ".join([*told, *(_added(measured, weight) for weight in WEIGHTS)])
@@ -165,7 +165,7 @@ def _gain_text(measured: pd.DataFrame, part: str) -> str:
 
 
 def _added(measured: pd.DataFrame, weight: str) -> str:
-    """What a method gains on the test nodes by its weight, where both have all parts."""
+    """The gain of a method on the test nodes by its weight, where both have all parts."""
     method = WEIGHTS[weight]["method"]
     found = gain(measured, f"{method}, together", base=f"{WITHOUT[weight]}, together")
     if found is None:

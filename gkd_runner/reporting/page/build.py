@@ -90,7 +90,7 @@ def page(
 
 
 def _methods(names: Sequence[str]) -> list[tuple[list[str], str]]:
-    """What installed methods are, in the first line of their modules; one line for several."""
+    """The first line of each installed method's module, with the methods that it describes."""
     meanings = dict[str, list[str]]()
     for name in names:
         if name in METHODS and (text := getdoc(sys.modules[METHODS[name].__module__])):

@@ -53,7 +53,7 @@ def _part(overall: Overall) -> dict[str, Any]:
 
 
 def _columns(of_settings: Sequence[Overall]) -> dict[str, bool]:
-    """Which columns some line fills."""
+    """True for each column that some line fills."""
     graphs = [verdict for overall in of_settings for verdict in overall.graphs]
     methods = [overall.methods for overall in of_settings if overall.compared > 1]
     return {
