@@ -19,6 +19,8 @@ from gkd_runner.results.verdict_overall_text import (
     winner_text,
 )
 from gkd_runner.results.verdict_text import (
+    CLEARLY_FASTER_TEXT,
+    LOOKED_UP,
     REASONS,
     few_nodes_text,
     interval_text,
@@ -39,7 +41,10 @@ def overall_table(overall: Overall) -> Table | None:
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table | None:
     """A row per graph, in blocks of one setting and teacher."""
-    caption = _caption("one teacher", verdicts[0].metric)
+    timed = any(
+        verdict.names["setting"] == "inductive" and verdict.speed_up for verdict in verdicts
+    )
+    caption = _caption("one teacher", verdicts[0].metric) + (f" {LOOKED_UP}" if timed else "")
     return _table("Should I distil? With each teacher", verdicts, _block, caption)
 
 
@@ -54,7 +59,7 @@ def _caption(teachers: str, metric: str) -> str:
         f" student is named where {base} has the best mean. Fewer than {FEWEST_PAIRS} pairs, or"
         f" equal ones, have no interval. The verdict goes by the interval to {base}. Faster: time"
         " of the teacher for one node on the CPU over that of the best student, and over that of a"
-        " method not told apart from it that is at least twice as fast, as measured in their runs."
+        f" method not told apart from it that is {CLEARLY_FASTER_TEXT}, as measured in their runs."
     )
 
 

@@ -15,8 +15,11 @@ class Cost:
     Attributes:
         speed_up: how many times as fast as its teacher a student answers for one node: the median
             over replicas; ``None`` where no answer was timed. A ratio of two times of one run, as
-            the machine may have been busy during one run and idle during another.
-        training: seconds of training one student: the mean over replicas.
+            the machine may have been busy during one run and idle during another. The seeds of a
+            run share its teacher's time, and those that kept one variant that of their students.
+            The propagation of a student's features is not in its time.
+        training: seconds of training one student by the wall clock: the mean over replicas. Runs
+            that shared a machine took longer than they would have alone.
     """
 
     speed_up: float | None

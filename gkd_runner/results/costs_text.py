@@ -8,7 +8,13 @@ from statistics import median
 from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import Verdict
 from gkd_runner.results.verdict_overall import Overall
-from gkd_runner.results.verdict_text import faster_text, listed
+from gkd_runner.results.verdict_text import (
+    CLEARLY_FASTER_TEXT,
+    LOOKED_UP,
+    WALL_CLOCK,
+    faster_text,
+    listed,
+)
 
 
 def cost_sentences(overall: Overall) -> Iterator[str]:
@@ -24,11 +30,12 @@ def _answering(overall: Overall) -> Iterator[str]:
         return
     best, its = ("student answers", "its") if len(speeds) == 1 else ("students answer", "their")
     faster = [_faster(v, v.faster) for v in overall.graphs if v.faster]
-    beside = " A method that is not told apart from the best is at least twice as fast on"
+    beside = f" A method that is not told apart from the best is {CLEARLY_FASTER_TEXT} on"
+    left_out = f" {LOOKED_UP}" if overall.names["setting"] == "inductive" else ""
     yield (
         f"The best {best} for one node {faster_text(median(speeds.values()))} as fast as {its}"
         f" teacher{'' if len(speeds) == 1 else 's'}{_spread(speeds, faster_text)}."
-        f"{f'{beside} {listed(faster)}.' if faster else ''}"
+        f"{f'{beside} {listed(faster)}.' if faster else ''}{left_out}"
     )
 
 
@@ -50,13 +57,15 @@ def _training(overall: Overall) -> Iterator[str]:
     if medians[best] == medians[quick]:
         alone = "" if len(medians) == 1 else "; no method that distils trains quicker"
         spread = _spread(ours, _seconds)
-        yield f"A student of {best} trains for {_seconds(medians[best])}{spread}{alone}."
+        seconds = f"{_seconds(medians[best])}{spread}{alone}"
+        yield f"A student of {best} trains for {seconds}. {WALL_CLOCK}"
         return
     ratios = {graph: ours[graph] / theirs[graph] for graph in ours}
     several = f" (medians over {len(ratios)} graphs); {best} takes {_ends(ratios, _longer)}"
     yield (
         f"A student of {best} trains for {_seconds(medians[best])} and one of {quick}, the quickest"
         f" method that distils, for {_seconds(medians[quick])}{several if len(ratios) > 1 else ''}."
+        f" {WALL_CLOCK}"
     )
 
 

@@ -82,7 +82,8 @@ class SeedResult:
 
     ``test_nodes`` counts the nodes behind ``Scores.test``, ``hidden_nodes`` those of them behind
     ``Scores.test_hidden``. The answer times are median seconds of one request for a single node on
-    the CPU; ``None`` where they were not measured. ``student_parameters`` counts the trained
+    the CPU; ``None`` where they were not measured. A run times one teacher for all seeds, and one
+    student for all that have kept the same variant. ``student_parameters`` counts the trained
     numbers of the student; runs of earlier versions did not record it.
     """
 

@@ -16,6 +16,7 @@ from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
     ALL_EQUAL,
     BASELINE_WINS,
+    CLEARLY_FASTER,
     DISTIL,
     FEW_NODES,
     FEW_PAIRS,
@@ -45,6 +46,16 @@ NODES = {
     "test_hidden": "hidden nodes",
     "test_observed": "observed test nodes",
 }
+
+CLEARLY_FASTER_TEXT = f"at least {CLEARLY_FASTER:g} times as fast"
+
+LOOKED_UP = (
+    "A student that reads propagated features looks them up; the time to propagate those of a node"
+    " that arrives is not counted (docs/deploy.md)."
+)
+"""What the times of students leave out, for inductive runs."""
+
+WALL_CLOCK = "Training times are by the wall clock: runs that shared a machine took longer."
 
 ALWAYS_NAMED = ("teacher", "setting")
 

@@ -16,7 +16,6 @@ from gkd_runner.common.processes import ALONE, ProcessGroup
 from gkd_runner.config.presets import hyperparameters
 from gkd_runner.data.graph import GraphData
 from gkd_runner.data.task import Task
-from gkd_runner.methods import build_method
 from gkd_runner.options.schema import Config, PrecomputedConfig
 from gkd_runner.results.identity import identity
 from gkd_runner.results.key import SHAPING
@@ -26,7 +25,7 @@ from gkd_runner.results.stored import RESULT_FORMAT
 from gkd_runner.runs.display import stage_progress
 from gkd_runner.runs.environment import describe_environment, peak_memory, replicas_at_once
 from gkd_runner.runs.record import Record
-from gkd_runner.serving.latency import Latency, measure_latency
+from gkd_runner.serving.latency import measure_latency
 from gkd_runner.tracking.base import RunIdentity, closing
 from gkd_runner.tracking.metrics import epoch_metrics, summary_metrics
 from gkd_runner.tracking.open import open_tracker
@@ -113,7 +112,8 @@ class Job:
         soft_labels = [labels for labels in soft_labels if labels.teacher.seed in trained]
         tasks = [task for task in tasks if task.seed in trained]
         memory = peak_memory(self._device)  # of the training alone
-        latency = self._latency(soft_labels[0], students[0])
+        teacher = soft_labels[0].teacher.state  # those of all seeds have the same sizes
+        latency = measure_latency(self._config, self._graph, teacher, students)
         seeds = []
         for task, labels, student in zip(tasks, soft_labels, students, strict=True):
             if labels.cached:
@@ -124,7 +124,7 @@ class Job:
                 replace(
                     seed_result(task, labels, student, self._config),
                     teacher_answer_seconds=latency.teacher_seconds,
-                    student_answer_seconds=latency.student_seconds,
+                    student_answer_seconds=latency.student_seconds(task.seed),
                 )
             )
             stages = {"teacher": labels.teacher, "student": student}
@@ -145,12 +145,6 @@ class Job:
         return RunResult(
             self._config, (self.record.path,), tuple(seeds), self._seconds, hint, failures=failures
         )
-
-    def _latency(self, labels: SoftLabels, student: Trained) -> Latency:
-        """Answer times of the first seed's models; those of all seeds have the same sizes."""
-        features = build_method(self._config.method).chosen(student.facts).features(self._graph)
-        teacher = labels.teacher.state
-        return measure_latency(self._config, self._graph, teacher, student.state, features)
 
     def _epoch(self, stage: str, seed: int, entry: Epoch) -> None:
         self.record.epoch(stage, seed, entry)

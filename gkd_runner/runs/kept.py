@@ -10,7 +10,7 @@ from gkd_runner.results.stored import read_run
 
 
 def kept_text(result: RunResult) -> str:
-    """Each variant with the number of replicas that have kept it; empty for a method without any."""
+    """Each variant with the number of replicas that kept it; empty for a method without any."""
     counts = Counter(_kept(result))
     total = f"{len(result.seeds)} replicas"
     return "; ".join(f"{name} ({count} of {total})" for name, count in counts.most_common())

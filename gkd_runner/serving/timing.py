@@ -21,6 +21,9 @@ FEWEST = 5
 WARM_UP = 5
 """Calls before the first that counts."""
 
+TURNS = 10
+"""Turns of each of several calls that are timed side by side."""
+
 T = TypeVar("T")
 
 
@@ -56,11 +59,46 @@ def measure(
 
     The calls together take at least ``at_least`` seconds (default: ``SECONDS``).
     """
+    _warm_up(call, draw)
+    enough = SECONDS if at_least is None else at_least
+    return _timing(_repeated(call, draw, device, enough, FEWEST))
+
+
+def measure_in_turns(
+    calls: Sequence[tuple[Callable[[T], object], Callable[[], T]]],
+    device: torch.device,
+    at_least: float,
+) -> list[Timing]:
+    """Time several calls as ``measure`` does, side by side.
+
+    They take ``TURNS`` turns (A B A B ...) of together ``at_least`` seconds each, so that another
+    job on the machine slows all of them alike and leaves the ratios of their times.
+    """
+    for call, draw in calls:
+        _warm_up(call, draw)
+    seconds: list[list[float]] = [[] for _ in calls]
+    for _ in range(TURNS):
+        for (call, draw), own in zip(calls, seconds, strict=True):
+            own += _repeated(call, draw, device, at_least / TURNS, 1)
+    return list(map(_timing, seconds))
+
+
+def _warm_up(call: Callable[[T], object], draw: Callable[[], T]) -> None:
     for _ in range(WARM_UP):
         call(draw())
+
+
+def _repeated(
+    call: Callable[[T], object],
+    draw: Callable[[], T],
+    device: torch.device,
+    at_least: float,
+    fewest: int,
+) -> list[float]:
+    """The seconds of each of ``fewest`` calls or more, which together take ``at_least``."""
     seconds: list[float] = []
-    left, now = SECONDS if at_least is None else at_least, clock(device)
-    while len(seconds) < FEWEST or left > 0:
+    left, now = at_least, clock(device)
+    while len(seconds) < fewest or left > 0:
         drawn = draw()
         _wait(device)
         started = now()
@@ -68,6 +106,10 @@ def measure(
         _wait(device)
         seconds.append(now() - started)
         left -= seconds[-1]
+    return seconds
+
+
+def _timing(seconds: Sequence[float]) -> Timing:
     low, median, high, p99 = map(float, np.percentile(seconds, [25, 50, 75, 99]))
     return Timing(median, low, high, p99, len(seconds))
 

@@ -23,6 +23,7 @@ from gkd_runner.reporting.tables import make_tables
 from gkd_runner.reporting.text import spans_text
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import to_csv
+from gkd_runner.results.verdict_text import LOOKED_UP, WALL_CLOCK
 from gkd_runner.runs.train import train
 from tests.reporting.folder import grid, html_of, write_failure
 from tests.results.runs import run, seeds, table
@@ -164,6 +165,22 @@ def test_the_table_of_methods_has_their_costs(tmp_path: Path) -> None:
     lines = "".join(found.split())
     assert "10.020.0" in lines, "of glnn: the median speed, the mean seconds of training"
     assert "2.04.0" in lines, "of mlp"
+    assert WALL_CLOCK in found
+
+
+def test_the_caption_of_speeds_says_what_inductive_ones_leave_out(tmp_path: Path) -> None:
+    def caption(setting: str) -> str:
+        runs = [
+            run(name, seed, 0.8, setting=setting, student_test_hidden=0.8,
+                teacher_answer_seconds=1.0, student_answer_seconds=0.1)
+            for name, seed in itertools.product(("mlp", "glnn"), (0, 1, 2))
+        ]  # fmt: skip
+        verdict = Page(html_of(table(runs), tmp_path)).text["verdict"]
+        return verdict.split("Means over the teachers named.")[1]
+
+    assert "not told apart and at least 4 times as fast." in caption("transductive")
+    assert LOOKED_UP not in caption("transductive")
+    assert LOOKED_UP in caption("inductive")
 
 
 def test_every_dot_is_a_seed_and_carries_its_mean(tmp_path: Path) -> None:

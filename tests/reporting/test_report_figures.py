@@ -117,6 +117,7 @@ def test_each_model_stands_at_its_own_inference_time(tmp_path: Path) -> None:
         "infgrand": [2.0],
     }  # fmt: skip
     assert "The students of infgrand were timed on features that were propagated before" in text
+    assert "the time to propagate those of a node that arrives is not counted" in text
     assert "Those of glnn, hgmd-weight and hgmd-mixup read raw features" in text
     assert "Left out" not in text
 

@@ -25,6 +25,7 @@ from gkd_runner.reporting.tables import make_tables
 from gkd_runner.results.compare import compare
 from gkd_runner.results.frame import ReportError, to_csv
 from gkd_runner.results.identity import NAMES
+from gkd_runner.results.verdict_text import LOOKED_UP
 from tests.reporting.folder import write_failure
 from tests.results.runs import Run, run, seeds, table
 
@@ -182,6 +183,22 @@ def test_the_verdicts_are_a_table_with_a_row_per_graph() -> None:
     ]  # fmt: skip
     assert line(verdicts, "citeseer")[0] == "not judged"
     assert line(verdicts, "citeseer", "notes")[0] == ("the plain MLP has not run here",)
+
+
+@pytest.mark.parametrize(("setting", "told"), [("transductive", False), ("inductive", True)])
+def test_speeds_of_inductive_runs_say_what_they_leave_out(setting: str, told: bool) -> None:
+    seconds = {"teacher_answer_seconds": 0.01, "student_answer_seconds": 0.001}
+    names = {"setting": setting, "student_test_hidden": 0.8}
+    runs = [
+        row
+        for teacher in ("gcn", "sage")
+        for method in ("mlp", "glnn")
+        for row in seeds(method, [0.7, 0.8, 0.75], teacher=teacher, **names, **seconds)
+    ]
+    shown = only(tables_of(runs), "Should I distil? With each teacher")
+    assert shown.caption.endswith(LOOKED_UP) is told
+    overall = next(each for each in tables_of(runs).popitem()[1] if each.lead)
+    assert any(text.endswith(LOOKED_UP) for text in overall.lead) is told
 
 
 def test_a_verdict_in_the_table_has_its_reason_and_warnings_as_footnotes() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_rel
@@ -14,6 +16,7 @@ from gkd_runner.results.verdict_overall_text import (
     overall_sentences,
     winner_text,
 )
+from gkd_runner.results.verdict_text import WALL_CLOCK
 from tests.results.runs import Run, seeds, table
 
 SPREAD = np.array([0.0, 0.01, -0.01, 0.02, -0.02])
@@ -217,8 +220,8 @@ def test_the_speed_is_the_median_over_graphs_and_names_the_ends() -> None:
     )
 
 
-@pytest.mark.parametrize(("krd", "named"), [(0.0006, False), (0.0005, True)])
-def test_a_level_method_is_named_if_it_is_twice_as_fast(krd: float, named: bool) -> None:
+@pytest.mark.parametrize(("krd", "named"), [(0.0003, False), (0.00025, True)])
+def test_a_level_method_is_named_if_it_is_four_times_as_fast(krd: float, named: bool) -> None:
     """The methods that are clearly worse are faster still, but not named."""
     answers = {"mlp": 0.0001, "hgmd-mixup": 0.0001, "glnn": 0.001, "krd": krd}
     runs = [
@@ -228,8 +231,20 @@ def test_a_level_method_is_named_if_it_is_twice_as_fast(krd: float, named: bool)
     (verdict,) = only(runs).graphs
     assert verdict.level == ("glnn", "krd")
     assert verdict.faster == ("krd" if named else None)
-    beside = "A method that is not told apart from the best is at least twice as fast on cora (krd,"
-    assert (f"{beside} 8.0 times)." in said_of_costs(runs)[0]) == named
+    beside = "A method that is not told apart from the best is at least 4 times as fast on cora"
+    assert (f"{beside} (krd, 16 times)." in said_of_costs(runs)[0]) == named
+
+
+def test_inductive_speeds_leave_out_the_propagation_of_arriving_nodes() -> None:
+    known = [row | timed(0.004, 0.001) for row in place(HOMOPHILIC)]
+    later = [
+        row | {"setting": "inductive", "student_test_hidden": row["student_test"]} for row in known
+    ]
+    said = " the time to propagate those of a node that arrives is not counted (docs/deploy.md)."
+    assert said not in said_of_costs(known)[0]
+    assert said_of_costs(later)[0].endswith(said)
+    untimed = [row | timed(math.nan, math.nan) for row in later]
+    assert not any(said in text for text in said_of_costs(untimed))
 
 
 def test_training_stands_beside_the_quickest_method_that_distils() -> None:
@@ -242,10 +257,11 @@ def test_training_stands_beside_the_quickest_method_that_distils() -> None:
     assert said_of_costs(runs) == [
         "A student of infgrand trains for 40 s and one of glnn, the quickest method that distils,"
         " for 10 s (medians over 3 graphs); infgrand takes from 0.5 times as long on citeseer to"
-        " 4.0 times as long on cora."
+        f" 4.0 times as long on cora. {WALL_CLOCK}"
     ]
     assert said_of_costs([row for row in runs if row["dataset"] == "citeseer"]) == [
         "A student of infgrand trains for 4.0 s; no method that distils trains quicker."
+        f" {WALL_CLOCK}"
     ]
 
 

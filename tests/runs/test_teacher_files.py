@@ -27,7 +27,6 @@ from gkd_runner.results.key import config_key
 from gkd_runner.results.stored import read_run
 from gkd_runner.runs.reload import reload_run
 from gkd_runner.runs.train import train
-from gkd_runner.serving.latency import Latency
 from gkd_runner.studies import STUDIES
 from gkd_runner.studies.cases import study_cases
 from gkd_runner.sweeps.targets import target_cells
@@ -128,7 +127,7 @@ def test_result_and_table_of_a_run_say_that_nothing_was_trained(
     assert raw["identity"]["teacher"] == "precomputed"
     assert raw["teacher_file"]["path"] == str(tmp_path / "logits.npz")
     assert len(raw["teacher_file"]["doubts"]) == (setting == "inductive")
-    assert raw["latency"]["teacher_seconds"] is None
+    assert raw["latency"]["teacher"] is None
     for seed in stored.seeds:
         assert (seed.teacher.epochs, seed.teacher.seconds) == (0, None)
         assert seed.teacher_answer_seconds is None
@@ -303,11 +302,6 @@ def test_two_files_in_one_sweep_are_refused(tmp_path: Path, gkd_train: Callable[
 
     assert done.returncode == 1
     assert "a.npy, b.npy: tables would show only one of them" in done.stderr
-
-
-def test_the_speed_up_over_an_unknown_time_is_unknown() -> None:
-    assert Latency(None, 1.0, 0, 5, 1, "cpu", "").speed_up is None
-    assert Latency(3.0, 1.0, 5, 5, 1, "cpu", "").speed_up == 3
 
 
 def test_commands_that_train_teachers_refuse_a_file(tmp_path: Path) -> None:

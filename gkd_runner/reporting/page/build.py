@@ -32,6 +32,7 @@ from gkd_runner.reporting.text import PARTS, group_name, group_title, spans_text
 from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.identity import NAMES
 from gkd_runner.results.selection import GROUP
+from gkd_runner.results.verdict_text import CLEARLY_FASTER_TEXT, LOOKED_UP, WALL_CLOCK
 from gkd_runner.results.warnings import WARNINGS, warnings_in
 
 HERE = Path(__file__).parent
@@ -69,6 +70,9 @@ def page(
         dimensions=table.DIMENSIONS,
         verdicts=verdict_parts(comparison),
         plain=baseline(),
+        clearly_faster=CLEARLY_FASTER_TEXT,
+        looked_up=LOOKED_UP,
+        wall_clock=WALL_CLOCK,
         metric=METRICS[comparison.metric].title,
         score=table.score_key("student", comparison.metric),
         columns=table.columns(comparison),

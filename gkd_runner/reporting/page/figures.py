@@ -87,7 +87,8 @@ def _sharing(names: Names, models: Mapping[Configuration, str]) -> str:
     """Whose time each student stands at, and which were left out."""
     by_method = {name: {models[c] for c in models if c[-1] == name} for name in names.methods}
     told = {
-        "The students of {} were timed on features that were propagated beforehand.":
+        "The students of {} were timed on features that were propagated beforehand; the time"
+        " to propagate those of a node that arrives is not counted (docs/deploy.md).":
             [name for name, found in by_method.items() if own_model(name) in found - {PLAIN}],
         f"Those of {{}} read raw features, as that of {baseline()} does, and have its time.":
             [name for name, found in by_method.items() if PLAIN in found and name != baseline()],

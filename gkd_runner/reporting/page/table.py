@@ -60,8 +60,11 @@ class Mean:
 
 MEANS = (
     Mean("speed_up", "times as fast as teacher",
-         "time of the teacher for one node over that of the student; median over seeds", 1, MAIN),
-    Mean("student_seconds", "training,\u00a0s", "seconds of training the student", 1, MAIN),
+         "time of the teacher for one node over that of the student; median over seeds, for which"
+         " a run times one teacher, and one student of each variant that was kept", 1, MAIN),
+    Mean("student_seconds", "training,\u00a0s",
+         "seconds of training the student, by the wall clock: longer on a machine that was shared",
+         1, MAIN),
     Mean("student_parameters", "parameters", "trained numbers of the student", 0, MAIN),
     Mean("teacher_seconds", "teacher's training, s", "wherever it was trained", 1),
     Mean("agreement", "agreement with teacher",

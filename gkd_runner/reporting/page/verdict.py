@@ -53,14 +53,16 @@ def _part(overall: Overall) -> dict[str, Any]:
 
 
 def _columns(of_settings: Sequence[Overall]) -> dict[str, bool]:
-    """True for each column that some line fills."""
+    """True for each column that some line fills; ``arriving`` if speeds are of inductive runs."""
     graphs = [verdict for overall in of_settings for verdict in overall.graphs]
+    inductive = [verdict for verdict in graphs if verdict.names["setting"] == "inductive"]
     methods = [overall.methods for overall in of_settings if overall.compared > 1]
     return {
         "level": any(others_text(verdict) for verdict in graphs),
         "plain": any(verdict.over_baseline for verdict in graphs),
         "taught": any(verdict.over_teacher for verdict in graphs),
         "timed": any(verdict.speed_up for verdict in graphs),
+        "arriving": any(verdict.speed_up for verdict in inductive),
         "over": any(baseline() in each.means for each in methods if each),
     }
 
