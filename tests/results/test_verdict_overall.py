@@ -292,7 +292,7 @@ def test_another_best_average_rank_is_named_if_a_test_tells_it_apart(
 
 
 def test_a_graph_with_the_best_mean_need_not_be_won() -> None:
-    """infgrand is clearly best on one graph, just ahead on one, just behind and beaten on others."""
+    """infgrand is clearly ahead on one graph, just ahead, just behind and beaten on others."""
     levels = {"cora": 0.86, "citeseer": 0.801, "pubmed": 0.799, "amazon-photo": 0.75}
     runs = [
         row
@@ -325,7 +325,9 @@ def test_the_quickest_of_the_methods_not_clearly_worse_is_named(near: bool) -> N
         )
     ]
     said = overall_sentences(only(runs))
-    named = "Of the methods that are not clearly worse than infgrand, krd trains quickest, for 3.0 s."
+    named = (
+        "Of the methods that are not clearly worse than infgrand, krd trains quickest, for 3.0 s."
+    )
     assert any("one of glnn, the quickest method that distils" in text for text in said)
     assert (named in said) == (not near)
 

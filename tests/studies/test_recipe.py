@@ -85,7 +85,8 @@ def test_a_weight_is_judged_by_its_method_with_and_without_it() -> None:
 def test_nothing_is_said_before_anything_is_measured() -> None:
     told = recipe.sentence(measured({}))
     assert (
-        "Not measured yet: adaprop, glnn with single parts and glnn with the parts together." in told
+        "Not measured yet: adaprop, glnn with single parts and glnn with the parts together."
+        in told
     )
     assert "Not measured yet: what influence adds" in told
     assert recipe.gain(measured({}), "glnn, 4 hops") is None
