@@ -53,6 +53,11 @@ class Cells:
         """The distinct graphs, in order of appearance."""
         return tuple(dict.fromkeys(cell.dataset for cell in self.cells))
 
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The distinct teachers, in order of appearance."""
+        return tuple(dict.fromkeys(cell.teacher for cell in self.cells))
+
     @cached_property
     def weights(self) -> Floats:
         """The share of each cell in a mean in which every graph counts the same, ``[cells]``."""

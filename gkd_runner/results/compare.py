@@ -11,6 +11,8 @@ from scipy.special import stdtr, stdtrit
 
 from gkd_runner.common.lazy import pd
 from gkd_runner.methods import METHODS
+from gkd_runner.options.metrics import METRICS
+from gkd_runner.results.scores import STAGES
 from gkd_runner.results.selection import CONFIGURATION, GROUP, PLACE, distils, select
 
 SIGNIFICANT = 0.05
@@ -129,6 +131,7 @@ AVERAGED = (
     "teacher_seconds",
     "student_seconds",
     "student_parameters",
+    *(f"{stage}_{metric}" for stage in STAGES for metric in METRICS),
 )
 """Columns of runs that ``summary`` gives the mean of."""
 

@@ -52,6 +52,10 @@ class Ranking:
         scaled = abs(self.ranks[one] - self.ranks[other]) / self._scale
         return float(studentized_range.sf(scaled, len(self.ranks), math.inf))
 
+    def tells_apart(self, one: str, other: str) -> bool:
+        """True if the tests find two methods to differ: no group has both."""
+        return bool(self.groups) and not any({one, other} <= set(group) for group in self.groups)
+
     @property
     def _scale(self) -> float:
         return _scale(len(self.ranks), self.graphs)

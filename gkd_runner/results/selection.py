@@ -8,6 +8,7 @@ from typing import Any
 from gkd_runner.common.lazy import pd
 from gkd_runner.data.task import Replica
 from gkd_runner.methods import METHODS
+from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.scores import STAGES, column
 
 TEACHERS = ("gcn", "sage", "gat", "precomputed")
@@ -122,20 +123,23 @@ def with_scores(
     """The runs with ``teacher_score``, ``student_score``, their ``metric`` and ``nodes``.
 
     The scores are over ``inductive_part`` in the inductive setting and over all test nodes in the
-    transductive one; ``nodes`` is the number of these nodes. A score that was not recorded, or
-    that is not defined, is missing.
+    transductive one; ``nodes`` is the number of these nodes. ``student_macro_f1`` and the like are
+    the scores by each metric, over the same nodes. A score that was not recorded, or that is not
+    defined, is missing.
     """
     inductive = runs["setting"] == "inductive"
     hidden, every = runs["hidden_nodes"], runs["test_nodes"]
     counts = {"test": every, "test_hidden": hidden, "test_observed": every - hidden}
     scores = {
-        f"{stage}_score": runs[column(stage, "test", metric)].where(
-            ~inductive, runs[column(stage, inductive_part, metric)]
+        f"{stage}_{name}": runs[column(stage, "test", name)].where(
+            ~inductive, runs[column(stage, inductive_part, name)]
         )
         for stage in STAGES
+        for name in METRICS
     }
+    shown = {f"{stage}_score": scores[f"{stage}_{metric}"] for stage in STAGES}
     nodes = every.where(~inductive, counts[inductive_part])
-    return runs.assign(**scores, metric=metric, nodes=nodes)
+    return runs.assign(**scores, **shown, metric=metric, nodes=nodes)
 
 
 def _chosen(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import median
 from typing import TypeVar
 
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.results.bootstrap import Estimate
 from gkd_runner.results.compare import FEWEST_PAIRS, baseline
 from gkd_runner.results.costs_text import cost_sentences
+from gkd_runner.results.selection import distils
 from gkd_runner.results.verdict import (
     AHEAD,
     BASELINE_WINS,
@@ -45,6 +47,7 @@ def overall_sentences(overall: Overall) -> list[str]:
         *_decisions(overall),
         *_where(overall),
         *cost_sentences(overall),
+        *_quickest_of_the_best(overall),
     ]
     metric = overall.graphs[0].metric
     by = "" if metric == "accuracy" else f"By {METRICS[metric].title}: "
@@ -84,41 +87,65 @@ def _best(overall: Overall) -> Iterator[str]:
         yield "The plain MLP is best on average."
         yield f"{student} {_over_graphs(overall)}."
         return
+    near = _not_clearly_worse(overall)
+    yield (
+        f"No method is clearly the best; {overall.best} has the highest mean."
+        if near
+        else f"{overall.best} is the best method on average."
+    )
     against = PLAIN if rival == baseline() else rival
-    names = {baseline(): PLAIN}
-    near = [names.get(other, other) for other, gap in overall.over.items() if not gap.low > 0]
-    yield from _lead(overall, near)
     beside = f" and {interval_text(plain)} over {PLAIN}" if plain and plain != lead else ""
     yield (
         f"{overall.best} gains {interval_text(lead)} points over {against}"
         f"{', the next,' if beside else ''}{beside} {_over_graphs(overall)}."
+        f"{_including_zero(overall, near)}"
     )
+    yield from _by_rank(overall)
 
 
-def _lead(overall: Overall, near: Sequence[str]) -> Iterator[str]:
-    """Name the best method, and those ``near`` it, than which it is not clearly better."""
-    best, (leader, ranks) = overall.best, _by_rank(overall)
-    if near and leader == best:
-        yield f"{best} is ahead on average, but not clearly better than {listed(near)}."
-    elif near:
-        yield (
-            f"No method is clearly the best: {best} has the highest mean, {leader} the best average"
-            f" rank ({ranks})."
-        )
-        yield f"{best} is not clearly better than {listed(near)}."
-    elif leader == best:
-        yield f"{best} is the best method on average."
-    else:
-        rank = f"though {leader} has the best average rank ({ranks})"
-        yield f"{best} is the best method on average, {rank}."
+def _not_clearly_worse(overall: Overall) -> list[str]:
+    """The methods whose distance to the best one may be chance, the best mean first."""
+    return [other for other, gap in overall.over.items() if not gap.low > 0]
 
 
-def _by_rank(overall: Overall) -> tuple[str, str]:
-    """The method with the best average rank, or the best method; and the ranks of both."""
+def _including_zero(overall: Overall, near: Sequence[str]) -> str:
+    """The methods over which the gain has an interval that includes 0; empty without any."""
+    names = {baseline(): PLAIN}
+    known = [names.get(name, name) for name in near if not math.isnan(overall.over[name].low)]
+    if not known:
+        return ""
+    several = "intervals of its gains" if len(known) > 1 else "interval of its gain"
+    return f" The {several} over {listed(known)} include{'' if len(known) > 1 else 's'} 0."
+
+
+def _by_rank(overall: Overall) -> Iterator[str]:
+    """Another method with a better average rank, if a test tells the two apart."""
     assert overall.methods is not None
-    ranks, best = overall.methods.ranking.ranks, str(overall.best)
-    leader = min((best, *ranks), key=lambda name: ranks[name])
-    return leader, f"{ranks[leader]:.2f} against {ranks[best]:.2f}"
+    ranking, best = overall.methods.ranking, str(overall.best)
+    leader = next(iter(ranking.ranks))
+    if ranking.tells_apart(leader, best):
+        yield (
+            f"{leader} has a better average rank than {best}"
+            f" ({ranking.ranks[leader]:.2f} against {ranking.ranks[best]:.2f}; Nemenyi's test tells"
+            " them apart)."
+        )
+
+
+def _quickest_of_the_best(overall: Overall) -> Iterator[str]:
+    """Who trains quickest of the methods not clearly worse, unless the costs have named it."""
+    times = {name: known for name, known in overall.training.items() if known and distils(name)}
+    texts = {name: f"{median(known.values()):.1f}" for name, known in times.items()}
+    near = {str(overall.best), *_not_clearly_worse(overall)} & set(texts)
+    if len(near) < 2:
+        return
+    least = min(texts.values(), key=float)
+    best = min((texts[name] for name in near), key=float)
+    quick = [name for name in texts if name in near and texts[name] == best]
+    if best != least:
+        yield (
+            f"Of the methods that are not clearly worse than {overall.best}, {listed(quick)}"
+            f" train{'' if len(quick) > 1 else 's'} quickest, for {best} s."
+        )
 
 
 def _on_one_graph(verdict: Verdict) -> str:
@@ -153,14 +180,23 @@ def _where(overall: Overall) -> Iterator[str]:
     ran = [verdict for verdict in overall.graphs if best in _methods(verdict)]
     if overall.compared < 2 or len(ran) < 2:
         return
+    first = [verdict for verdict in ran if verdict.level[0] == best]
+    alone = [verdict for verdict in first if verdict.level == (best,)]
+    near = [verdict for verdict in ran if best in verdict.level[1:]]
     beaten = [verdict for verdict in ran if best not in verdict.level]
-    alone = sum(verdict.level == (best,) for verdict in ran)
     instead = [_instead(level, here) for level, here in _by(beaten, lambda v: v.level).items()]
-    yield (
-        f"Of {len(ran)} graphs, {best} is the best on {alone}, is not told apart from the best on"
-        f" {len(ran) - alone - len(beaten)}, and is behind on {len(beaten)}"
-        f"{f': {listed(instead)}' if instead else ''}."
-    )
+    behind = f"is behind on {_number(beaten)}{f': {listed(instead)}' if instead else ''}"
+    parts = [
+        f"has the best mean on {_number(first)}"
+        + (f" (significantly on {_number(alone)})" if first else ""),
+        *([f"is not told apart from the best on {_number(near)}"] if near else []),
+        behind,
+    ]
+    yield f"Of {len(ran)} graphs, {best} {listed(parts)}."
+
+
+def _number(graphs: Sequence[Verdict]) -> str:
+    return str(len(graphs) or "none")
 
 
 def _instead(level: Sequence[str], here: Sequence[Verdict]) -> str:

@@ -42,6 +42,11 @@ class Versus:
         """1 or -1 where the interval of the difference excludes 0, else 0."""
         return int(self.difference.low > 0) - int(self.difference.high < 0)
 
+    @property
+    def includes_zero(self) -> bool:
+        """True if the difference has an interval and 0 lies within."""
+        return self.difference.low <= 0 <= self.difference.high
+
 
 def versus(resamples: Resamples, pairs: Sequence[tuple[str, str]]) -> list[Versus]:
     """Each pair of a method and a base."""

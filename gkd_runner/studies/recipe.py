@@ -15,6 +15,7 @@ from rich.table import Table
 from gkd_runner.results.bootstrap import Resamples
 from gkd_runner.results.cells import Cell, Cells
 from gkd_runner.results.selection import PLACE
+from gkd_runner.results.verdict_text import interval_text, listed
 from gkd_runner.results.versus import Versus, versus
 from gkd_runner.studies.measurements import Measurements
 from gkd_runner.studies.study import SHARED_DEFAULTS, Case, Study, Variant
@@ -99,7 +100,9 @@ def table(measured: pd.DataFrame) -> Table:
     cells.columns = ["\n".join(place) for place in cells.columns]
     for heading, measure in {"val": VALIDATION, "test": "accuracy"}.items():
         gains = {name: gain(measured, name, measure=measure) for name in VARIANTS}
-        cells[f"{heading}\n- {PLAIN}"] = [_points(gains[str(name)]) for name in cells.index]
+        cells[f"{heading}\n- {PLAIN}"] = [
+            _points(gains[str(name)]).replace(" ", "\n", 1) for name in cells.index
+        ]
     return study_table(
         "accuracy in % of the student on test nodes (the hidden ones of inductive runs), mean ±"
         f" population std over seeds; mean paired difference to {PLAIN} in points, with its 95%"
@@ -124,44 +127,57 @@ def gain(
 
 
 def _points(gain: Versus | None) -> str:
-    if gain is None:
-        return ""
-    mean, low, high = (100 * end for end in gain.difference)
-    return f"{mean:+.2f}" + ("" if np.isnan(low) else f"\n[{low:+.2f}, {high:+.2f}]")
+    return "" if gain is None else interval_text(gain.difference)
 
 
 def sentence(measured: pd.DataFrame) -> str:
-    """The part that gains most in each setting, and the gain by each weight."""
-    settings = measured.groupby("setting", sort=False)
-    told = [_best_parts(str(setting), rows) for setting, rows in settings]
+    """What gains most over ``PLAIN`` in each setting, and the gain by each weight."""
+    told = [
+        f"In {setting} runs: {' '.join(_of_setting(rows))}"
+        for setting, rows in measured.groupby("setting", sort=False)
+    ]
     return " ".join([*told, *(_added(measured, weight) for weight in WEIGHTS)])
 
 
-def _best_parts(setting: str, measured: pd.DataFrame) -> str:
-    """The parts that gain most on the test nodes and on the validation nodes of a setting."""
-    on_test, on_val = (_gains(measured, measure) for measure in ("accuracy", VALIDATION))
-    if not on_test or not on_val:
-        return f"In {setting} runs, {PLAIN} with each of the parts was not measured yet."
-    carrying, chosen = (max(gains, key=gains.__getitem__) for gains in (on_test, on_val))
-    told = f"In {setting} runs, {carrying!r} alone gains most over {PLAIN} on the test nodes"
-    gained = f"({_gain_text(measured, carrying)})"
-    if carrying == chosen:
-        return f"{told} and on the validation nodes {gained}."
-    preferred = f"the validation nodes prefer {chosen!r} ({_gain_text(measured, chosen)})"
-    return f"{told} {gained}; {preferred}."
+def _of_setting(measured: pd.DataFrame) -> Iterator[str]:
+    """The gains of ``OURS``, of the best single part and of the parts together, on test nodes."""
+    on_test = _gains(measured, "accuracy")
+    best = max(on_test, key=lambda part: on_test[part].difference.mean, default=None)
+    single, own = f"{PLAIN} with single parts", f"{PLAIN} with the parts together"
+    gains = {OURS: gain(measured, OURS), single: on_test.get(str(best))}
+    gains[own] = gain(measured, f"{PLAIN}, together")
+    texts = {
+        OURS: f"{OURS} gains {{}} points over {PLAIN} on the test nodes.",
+        single: f"{best!r}, the best single part, gives {PLAIN} {{}} points.",
+        own: f"The parts of {OURS} together give {PLAIN} {{}} points.",
+    }
+    known = {name: found for name, found in gains.items() if found is not None}
+    yield from (texts[name].format(_points(found)) for name, found in known.items())
+    if known and all(found.includes_zero for found in known.values()):
+        graphs = measured["dataset"].nunique()
+        yield f"None of these intervals excludes 0, over {graphs} graphs."
+    if len(known) < len(gains):
+        yield f"Not measured yet: {listed(name for name in gains if name not in known)}."
+    if best is not None:
+        yield from _preferred(measured, best)
 
 
-def _gains(measured: pd.DataFrame, measure: str) -> dict[str, float]:
-    """The mean gain of each part over ``PLAIN``, where both were measured."""
+def _preferred(measured: pd.DataFrame, best: str) -> Iterator[str]:
+    """The single part that the validation nodes prefer; ``best`` is that of the test nodes."""
+    on_val = _gains(measured, VALIDATION)
+    if not on_val:
+        return
+    chosen = max(on_val, key=lambda part: on_val[part].difference.mean)
+    on_test = gain(measured, f"{PLAIN}, {chosen}")
+    there = "" if chosen == best else f", {_points(on_test)} on the test nodes"
+    part = "it, too" if chosen == best else repr(chosen)
+    yield f"The validation nodes prefer {part} ({_points(on_val[chosen])} there{there})."
+
+
+def _gains(measured: pd.DataFrame, measure: str) -> dict[str, Versus]:
+    """The gain of each part over ``PLAIN``, where both were measured."""
     found = {part: gain(measured, f"{PLAIN}, {part}", measure=measure) for part in PARTS}
-    return {part: own.difference.mean for part, own in found.items() if own is not None}
-
-
-def _gain_text(measured: pd.DataFrame, part: str) -> str:
-    """A part's gains over ``PLAIN`` in points, on both groups of nodes."""
-    name = f"{PLAIN}, {part}"
-    test, val = (_points(gain(measured, name, measure=m)) for m in ("accuracy", VALIDATION))
-    return f"test {test}, validation {val} points".replace("\n", " ")
+    return {part: own for part, own in found.items() if own is not None}
 
 
 def _added(measured: pd.DataFrame, weight: str) -> str:
@@ -172,7 +188,7 @@ def _added(measured: pd.DataFrame, weight: str) -> str:
         return f"Not measured yet: what {weight} adds to {method} with the parts together."
     return (
         f"With the parts together, {weight} changes the test accuracy of {method} by"
-        f" {_points(found)} points.".replace("\n", " ")
+        f" {_points(found)} points."
     )
 
 

@@ -123,7 +123,9 @@ def test_the_page_goes_by_the_metric_that_is_asked_for(
 
     assert "<h1>Which method to use</h1>" in texts["accuracy"]
     assert "On cora, mlp is the best method." in by_accuracy.text["verdict"]
-    assert "macro F1" not in texts["accuracy"]
+    assert "macro F1" not in by_accuracy.text["verdict"]
+    beside = {cells[3]: cells[-2] for cells in by_accuracy.cells if cells}
+    assert beside == {"mlp": "50.00", "glnn": "72.00"}, "the last of all columns"
 
 
 def test_the_page_refers_to_nothing_outside_and_text_stays_text(tmp_path: Path) -> None:
@@ -143,6 +145,35 @@ def test_the_words_are_explained_with_a_line_per_method(tmp_path: Path) -> None:
         module = sys.modules[METHODS[method].__module__]
         said = (module.__doc__ or "").splitlines()[0]
         assert (said in told) == (method in set(grid()["method"]))
+
+
+@pytest.mark.parametrize(("protocol", "alone"), [("infgrand", True), ("krd", False)])
+def test_the_words_say_which_nodes_inductive_training_sees(
+    tmp_path: Path, protocol: str, alone: bool
+) -> None:
+    hidden = [
+        run(name, seed, 0.8, setting="inductive", protocol=protocol, student_test_hidden=0.8)
+        for name in ("mlp", "glnn")
+        for seed in range(2)
+    ]
+    told = Page(html_of(table(hidden), tmp_path)).text["words"]
+    assert (f"Under protocol {protocol} it sees the nodes of the split alone" in told) == alone
+    known = Page(html_of(table(seeds("glnn", [0.8, 0.9])), tmp_path)).text["words"]
+    assert "the split alone" not in known, "no run is inductive"
+
+
+@pytest.mark.parametrize("setting", ["transductive", "inductive"])
+def test_the_caption_of_the_matrices_says_which_nodes_they_count(
+    tmp_path: Path, setting: str
+) -> None:
+    runs = seeds(
+        "glnn", [0.8, 0.7], setting=setting, student_confusion=[[1, 0], [0, 1]],
+        student_test_hidden=None if setting == "transductive" else 0.8,
+    )  # fmt: skip
+    told = Page(html_of(table(runs), tmp_path)).text["classes"]
+    assert "over all seeds and all test nodes." in told
+    apart = "hidden and observed ones, while the tables score hidden nodes alone."
+    assert (apart in told) == (setting == "inductive")
 
 
 def test_footnotes_have_the_letters_of_their_group(tmp_path: Path) -> None:

@@ -187,6 +187,40 @@ def test_the_page_opens_with_the_verdict_on_each_graph(view: Page, group: str) -
     assert all("times" in row.locator("td").last.inner_text() for row in rows)
 
 
+def test_headings_name_the_teachers_and_the_number_of_nodes(view: Page) -> None:
+    of_graphs = view.locator("#verdict .graphs:visible .heading").all_inner_texts()
+    assert of_graphs == [
+        "Transductive runs, gcn and sage teachers, 1,000 test nodes",
+        "Inductive runs, gcn and sage teachers, 200 hidden nodes",
+    ]
+    inductive = view.locator("#verdict tr[data-setting=inductive] .name small:visible")
+    assert inductive.all_inner_texts() == ["gcn, sage", "gcn"], "these graphs have other teachers"
+    assert view.locator("#verdict tr[data-setting=transductive] .name small").count() == 0
+    of_methods = view.locator("#verdict .methods:visible .heading").all_inner_texts()
+    assert of_methods[0].startswith("Transductive runs, gcn and sage teachers: 2 graphs, 4 cells")
+
+
+def test_a_click_on_the_legend_leaves_one_learning_curve(view: Page) -> None:
+    curves = view.locator("#curves")
+    name = curves.locator(".role-legend-label text").filter(has_text="infgrand")
+    lines = "#curves .mark-line path:not([d=''])"
+    every = view.locator(lines).count()
+    name.click()
+    view.wait_for_function(f"document.querySelectorAll(`{lines}`).length < {every}")
+    strokes = view.locator(lines).evaluate_all("(all) => all.map((e) => e.getAttribute('stroke'))")
+    assert set(strokes) == {COLOURS["infgrand"]}
+    curves.locator("svg").first.dblclick()
+    view.wait_for_function(f"document.querySelectorAll(`{lines}`).length === {every}")
+
+
+def test_a_table_that_goes_on_below_says_so(view: Page) -> None:
+    count = len(configurations(FIRST))
+    assert view.inner_text("#shown") == f"({count} rows; scroll for more)"
+    view.check('input[value="cora"]')
+    view.check('input[value="glnn"]')
+    assert view.inner_text("#shown") == f"(4 of {count} rows)"
+
+
 def test_filters_act_on_the_verdict(view: Page) -> None:
     """Sentences, graphs and methods of the other setting disappear."""
     view.check('input[value="cora"]')
@@ -239,6 +273,8 @@ def test_another_metric_stands_in_headings_table_and_figures(
     assert other.locator(".sentences li").first.inner_text().startswith("By macro F1: ")
     assert "macro F1, %" in other.locator(".graphs thead").first.inner_text()
     assert other.locator('th[data-column="student-macro-f1"]').is_visible()
+    other.check("#more")
+    assert other.locator('th[data-column="student-accuracy"]').is_visible()
     dots = [r["score"] for r in drawn(other, "seeds")]
     assert sorted(dots) == sorted(round(100 * v - 25, 2) for v in FIRST["student_test"])
     assert "test macro F1, %" in other.inner_html('[data-figure="seeds"]')
@@ -279,6 +315,12 @@ def test_a_phone_shows_the_verdict_and_accuracies_without_scrolling(
         box = other.locator(f"{table}:visible").first.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+    row = other.locator(".methods:visible tr[data-method]").first
+    for column in ("rank", "score", "faster", "training"):
+        assert row.locator(f".{column}").inner_text(), column
+    for parts in (".graphs .decision", ".graphs .best", ".methods .training", ".methods .score"):
+        boxes = [part.bounding_box() for part in other.locator(f"{parts}:visible").all()]
+        assert len({round(box["x"]) for box in boxes}) == 1, "in line with its heading"
     place = "getComputedStyle(document.querySelector('#table td[data-place]'), '::after').content"
     assert other.evaluate(place) == '"transductive, gcn"'
     other.close()
@@ -363,6 +405,8 @@ def test_no_width_or_scheme_breaks_the_page(
     assert view.evaluate("document.documentElement.scrollWidth") <= width
     lost = "(table) => table.parentElement.scrollWidth - table.parentElement.clientWidth"
     assert view.locator("#table").evaluate(lost) <= 0
+    wider = "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 2).map((e) => e.id)"
+    assert view.locator(".chart").evaluate_all(wider) == []
     red = int(view.evaluate("getComputedStyle(document.body).backgroundColor")[4:].split(",")[0])
     assert (red > 128) == (scheme == "light")
     assert view.locator("figure svg.marks").count() == len(FIGURES)

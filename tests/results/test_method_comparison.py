@@ -98,6 +98,8 @@ def test_methods_that_nemenyis_test_tells_apart_share_no_group() -> None:
     assert list(found.ranks.values()) == [1, 2, 3, 4, 5]
     assert 2 < found.critical_difference < 3
     assert found.groups == (("m0", "m1", "m2"), ("m1", "m2", "m3"), ("m2", "m3", "m4"))
+    for one, other in _pairs(list(steps)):
+        assert found.tells_apart(one, other) == (found.p_value(one, other) < 0.05)
 
 
 def test_a_graph_is_one_block_however_many_cells_it_has() -> None:
@@ -118,6 +120,7 @@ def test_where_the_friedman_test_finds_nothing_no_methods_are_told_apart() -> No
 
     assert found.p > 0.05
     assert found.groups == (tuple(found.ranks),)
+    assert not found.tells_apart(*list(found.ranks)[::3])
 
 
 def test_ties_share_their_ranks_and_all_ties_have_no_test() -> None:

@@ -45,18 +45,29 @@ def test_a_gain_is_the_mean_of_paired_differences_over_graphs() -> None:
 def test_parts_that_gain_most_on_test_and_on_validation_nodes_are_both_named() -> None:
     gains = {"glnn, 4 hops": (0.00, 0.05), "glnn, 8 hops": (0.03, -0.04)}
     told = recipe.sentence(measured(gains))
-    assert "'4 hops' alone gains most over glnn on the test nodes (test +6.70 [" in told
-    assert "the validation nodes prefer '8 hops' (test -2.30 [" in told
-    assert "validation +4.70 [" in told
+    assert "'4 hops', the best single part, gives glnn +6.70 [" in told
+    assert "The validation nodes prefer '8 hops' (+4.70 [" in told
+    assert "there, -2.30 [" in told
 
 
 def test_each_setting_has_its_own_best_part() -> None:
     hops = measured({"glnn, 8 hops": (0.03, 0.04), "glnn, labels": (0.01, 0.02)})
     labels = measured({"glnn, 8 hops": (0.01, 0.02), "glnn, labels": (0.02, 0.03)})
     told = recipe.sentence(pd.concat([hops, labels.assign(setting="inductive")]))
-    both = "alone gains most over glnn on the test nodes and on the validation nodes (test"
-    assert f"In transductive runs, '8 hops' {both}" in told
-    assert f"In inductive runs, 'labels' {both}" in told
+    transductive, inductive = told.split("In inductive runs: ")
+    assert "'8 hops', the best single part, gives glnn +5.70 [" in transductive
+    assert "The validation nodes prefer it, too (+4.70 [" in transductive
+    assert "'labels', the best single part, gives glnn +4.70 [" in inductive
+
+
+@pytest.mark.parametrize(("ours", "unclear"), [(0.05, False), (-0.017, True)])
+def test_our_gain_stands_beside_those_of_the_parts(ours: float, unclear: bool) -> None:
+    """All differences are 1.7 points above what is given here, and spread by more over graphs."""
+    gains = {"adaprop": ours, "glnn, 8 hops": -0.016, "glnn, together": -0.018}
+    told = recipe.sentence(measured({name: (0.0, gain) for name, gain in gains.items()}))
+    assert f"adaprop gains {100 * (ours + 0.017):+.2f} [" in told
+    assert "The parts of adaprop together give glnn -0.10 [" in told
+    assert ("None of these intervals excludes 0, over 4 graphs." in told) == unclear
 
 
 def test_a_weight_is_judged_by_its_method_with_and_without_it() -> None:
@@ -73,7 +84,10 @@ def test_a_weight_is_judged_by_its_method_with_and_without_it() -> None:
 
 def test_nothing_is_said_before_anything_is_measured() -> None:
     told = recipe.sentence(measured({}))
-    assert "glnn with each of the parts was not measured yet" in told
+    assert (
+        "Not measured yet: adaprop, glnn with single parts and glnn with the parts together."
+        in told
+    )
     assert "Not measured yet: what influence adds" in told
     assert recipe.gain(measured({}), "glnn, 4 hops") is None
 

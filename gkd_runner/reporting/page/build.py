@@ -15,7 +15,10 @@ import vl_convert
 from markupsafe import Markup
 
 from gkd_runner.common.files import write_file
+from gkd_runner.common.paths import conf_dir
 from gkd_runner.common.version import __version__
+from gkd_runner.config.command_line import compose_overrides
+from gkd_runner.config.schemas import choices_in
 from gkd_runner.methods import METHODS
 from gkd_runner.options.metrics import METRICS
 from gkd_runner.reporting.page import charts, table
@@ -67,6 +70,7 @@ def page(
         filters=dict(zip(table.DIMENSIONS, shown, strict=True)),
         colours=swatches(names.methods),
         methods=_methods(names.methods),
+        alone=_without_unsplit(comparison) if "inductive" in names.settings else [],
         dimensions=table.DIMENSIONS,
         verdicts=verdict_parts(comparison),
         plain=baseline(),
@@ -100,6 +104,17 @@ def _methods(names: Sequence[str]) -> list[tuple[list[str], str]]:
         if name in METHODS and (text := getdoc(sys.modules[METHODS[name].__module__])):
             meanings.setdefault(text.splitlines()[0], []).append(name)
     return [(those, meaning) for meaning, those in meanings.items()]
+
+
+def _without_unsplit(comparison: Comparison) -> list[str]:
+    """The protocols shown whose inductive training sees no nodes but those of the split.
+
+    A run with changed options of its protocol has another name for it, and is left out.
+    """
+    shown = set(comparison.selected["protocol"])
+    known = [name for name in choices_in([conf_dir()])["protocol"] if name in shown]
+    protocols = {name: compose_overrides([f"protocol={name}"]).protocol for name in known}
+    return [name for name, protocol in protocols.items() if not protocol.observe_unsplit]
 
 
 def swatches(methods: Sequence[str]) -> dict[str, Markup]:

@@ -17,7 +17,7 @@ PANEL = 230
 COLUMNS = 4
 """Width of a small multiple in pixels, and their number per row at most, in files for papers."""
 
-RISE = 10
+RISE = 5
 """Learning curves begin this many points below the lowest final one: the rise is alike in all."""
 
 FONT = "system-ui, 'Helvetica Neue', Arial, sans-serif"
@@ -113,18 +113,20 @@ def curves_chart(names: Names) -> alt.FacetChart:
         color=_colour(names),
     )
     title = "validation accuracy, %"
-    band = base.mark_area(opacity=0.13).encode(
+    band = base.mark_area(opacity=0.1).encode(
         y=alt.Y("low:Q", scale=alt.Scale(zero=False), title=title), y2="high:Q"
     )
-    mean = base.mark_line(strokeWidth=1.8).encode(
+    mean = base.mark_line(strokeWidth=1.6).encode(
         y=alt.Y("mean:Q", title=title),
         detail="series:N",
         tooltip=_tooltip("series:N", "epoch:Q", "mean:Q", "low:Q", "high:Q"),
     )
-    chart = alt.layer(band, mean).properties(width=PANEL, height=170)
+    chosen = alt.selection_point(name="chosen", fields=["kind"], bind="legend")
+    chart = alt.layer(band, mean.add_params(chosen)).properties(width=PANEL, height=170)
     flat: list[str | alt.FieldName] = ["epoch", "mean", "low", "high"]
     faceted: alt.FacetChart = (
         _panels(chart, names, apart=True)
+        .transform_filter(chosen)
         .transform_joinaggregate(lowest="min(final)", groupby=["panel"])
         .transform_flatten(flat, flat)
         .transform_filter(f"datum.mean >= datum.lowest - {RISE}")

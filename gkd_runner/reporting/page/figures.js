@@ -4,6 +4,7 @@
 const PANEL = 230; // the least width of a small multiple
 const AXIS = 60; // what the labels left of the first one take; longer ones are seen to afterwards
 const LETTER = 7; // of a legend, with room to spare
+const LINE = 16; // of a label that stands above its row
 
 const payload = JSON.parse(document.getElementById("data").textContent);
 const chosen = {}; // of figures that show one combination of values at a time
@@ -23,18 +24,45 @@ function choose(name, records) {
   }, records);
 }
 
+// Where names of rows would take much of the width, they stand above their rows instead.
+function labelled(spec, width, records) {
+  const { layer, height } = spec.spec;
+  const { y, yOffset } = layer?.find((own) => own.encoding.y?.type === "nominal")?.encoding ?? {};
+  if (!y || !height.step) return spec;
+  const longest = Math.max(...records.map((record) => `${record[y.field]}`.length));
+  if (longest * LETTER < width * 0.3) return spec;
+  const beside = new Set(records.map((record) => record[yOffset?.field])).size; // dots of a row
+  const half = yOffset ? (beside * height.step) / 2 : 6;
+  const gap = LINE / (LINE + 2 * half); // as a share of a row
+  const above = {
+    ...y,
+    scale: { ...y.scale, ...(yOffset ? { paddingInner: gap, paddingOuter: gap } : { padding: 0.8 }) },
+    axis: {
+      ...y.axis, labelAlign: "left", labelBaseline: "bottom", labelOffset: -half, labelPadding: -3,
+      labelLimit: 0, ticks: false,
+    },
+  };
+  const layers = layer.map((own) =>
+    own.encoding.y?.field === y.field ? { ...own, encoding: { ...own.encoding, y: above } } : own,
+  );
+  const step = yOffset ? height.step : LINE + 2 * half;
+  return { ...spec, spec: { ...spec.spec, layer: layers, height: { step } } };
+}
+
 // Small multiples: where they are of graphs, each setting begins a row.
-function fitted(spec, width, records) {
-  if (!spec.facet?.field || !spec.columns) return spec;
-  if (typeof spec.spec.width !== "number") return width < 600 ? { ...spec, columns: 1 } : spec;
+function fitted(whole, width, records) {
+  if (!whole.facet?.field || !whole.columns) return whole;
+  if (typeof whole.spec.width !== "number") return width < 600 ? { ...whole, columns: 1 } : whole;
+  const spec = labelled(whole, width, records);
+  const beside = spec === whole ? AXIS : 0;
   const count = (name) => new Set(records.map((record) => record[name])).size;
   const space = spec.spacing?.column ?? 20; // between two
-  const most = Math.max(1, Math.floor((width - AXIS + space) / (PANEL + space)));
+  const most = Math.max(1, Math.floor((width - beside + space) / (PANEL + space)));
   const [graphs, panels] = [count("dataset"), count(spec.facet.field)];
   const ofGraphs = records.every((record) => record.panel.startsWith(record.dataset));
   const inRows = ofGraphs && graphs > 1 ? Math.ceil(graphs / Math.ceil(graphs / most)) : panels;
   const columns = Math.min(most, inRows);
-  const room = Math.floor((width - AXIS + space) / Math.max(columns, Math.min(most, 3))) - space;
+  const room = Math.floor((width - beside + space) / Math.max(columns, Math.min(most, 3))) - space;
   return { ...spec, columns, spec: { ...spec.spec, width: Math.max(160, room) } };
 }
 

@@ -111,10 +111,19 @@ def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
         text = (
             "Of the test nodes of each true class (rows, with the F1 of the class), the share in %"
             " that the students and their teachers predict as each class, over all seeds and all"
-            " test nodes. The method with the best mean comes first."
+            f" test nodes.{_hidden_apart(comparison)} The method with the best mean comes first."
         )
         spec = _spec(charts.classes_chart(), records)
         yield Figure("classes", "Class by class", text, spec, (*PLACE, "method"), saved=False)
+
+
+def _hidden_apart(comparison: Comparison) -> str:
+    """A sentence where the scores of inductive runs are over other nodes than the matrices."""
+    part = comparison.inductive_part
+    if part == "test" or not (comparison.selected["setting"] == "inductive").any():
+        return ""
+    here = "In inductive runs these are hidden and observed ones, while the tables score"
+    return f" {here} {PARTS[part]} alone."
 
 
 def _curves(series: pd.DataFrame, names: Names, stored: Stored) -> Figure:
@@ -127,8 +136,10 @@ def _curves(series: pd.DataFrame, names: Names, stored: Stored) -> Figure:
         return Figure("curves", title, text, None)
     text = (
         "Validation accuracy by epoch: the mean over seeds, and a band from the lowest to the"
-        f" highest seed. A curve is drawn by at most {POINTS} of its epochs. The axis begins"
-        f" {charts.RISE} points below the lowest final accuracy of its graph. A seed that has"
+        " highest seed. A click on a name in the legend shows that model alone, one with the shift"
+        " key adds another; the axes follow, and a double click shows all again."
+        f" A curve is drawn by at most {POINTS} of its epochs. The axis begins"
+        f" {charts.RISE} points below the lowest final accuracy that is shown. A seed that has"
         f" stopped goes on with the accuracy of its best state.{_lost(series, missing)}"
     )
     spec = _spec(charts.curves_chart(names), records)

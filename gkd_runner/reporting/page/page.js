@@ -146,8 +146,10 @@ const place = ({ dataset }) => [dataset.dataset, dataset.setting, dataset.teache
 function tell() {
   const shown = rows.filter((row) => !row.hidden);
   const all = rows.filter((row) => row.dataset.group === group.value).length;
-  document.getElementById("shown").textContent =
-    shown.length === all ? `(all ${all} rows shown)` : `(${shown.length} of ${all} rows shown)`;
+  const count = shown.length === all ? `${all} rows` : `${shown.length} of ${all} rows`;
+  const box = document.querySelector(".tall");
+  const below = box.scrollHeight > box.clientHeight ? "; scroll for more" : "";
+  document.getElementById("shown").textContent = `(${count}${below})`;
   const notes = new Set(shown.flatMap((row) => row.dataset.notes.split(" ")));
   for (const item of document.querySelectorAll("[data-note]")) {
     item.hidden = item.dataset.group !== group.value || !notes.has(item.dataset.note);

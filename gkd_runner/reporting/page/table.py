@@ -49,13 +49,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Mean:
-    """A column of ``summary``: its heading, meaning and number of decimals."""
+    """A column of ``summary``: its heading, meaning and number of decimals; a share in percent."""
 
     name: str
     heading: str
     meaning: str
     decimals: int
     level: str = MORE
+    is_share: bool = False
 
 
 MEANS = (
@@ -157,8 +158,15 @@ def _notes(comparison: Comparison) -> dict[str, Notes]:
 
 
 def _known(comparison: Comparison) -> list[Mean]:
-    """The means that some configuration has."""
-    return [mean for mean in MEANS if comparison.summary[mean.name].notna().any()]
+    """The means that some configuration has, and the scores by other metrics than the one shown."""
+    others = (
+        Mean(f"{stage}_{name}", f"{stage}'s {metric.title},\u00a0%",
+             "mean over seeds, over the same test nodes", 2, is_share=True)
+        for name, metric in METRICS.items() if name != comparison.metric
+        for stage in STAGES
+    )  # fmt: skip
+    known = comparison.summary.notna().any()
+    return [mean for mean in (*MEANS, *others) if known[mean.name]]
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,8 @@ def _cells(
         gap = of_base.get(tuple(row[name] for name in CONFIGURATION))
         yield Cell(*gap_parts(gap), _numbers(gap, "mean", "low", "high")) if gap else Cell("")
     for mean in known:
-        yield Cell(_decimals(row[mean.name], mean.decimals), "", _numbers(row, mean.name))
+        shown = (100 if mean.is_share else 1) * row[mean.name]
+        yield Cell(_decimals(shown, mean.decimals), "", _numbers(row, mean.name))
 
 
 def _numbers(row: Facts, *names: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from gkd_runner.reporting.methods_table import counts_text
 from gkd_runner.reporting.text import PARTS, group_name
 from gkd_runner.results.compare import Comparison, Difference, baseline
 from gkd_runner.results.method_comparison import MethodComparison
+from gkd_runner.results.selection import TEACHERS, in_order
 from gkd_runner.results.verdict import Verdict
 from gkd_runner.results.verdict_overall import Overall, overalls
 from gkd_runner.results.verdict_overall_text import (
@@ -21,8 +22,8 @@ from gkd_runner.results.verdict_overall_text import (
 )
 from gkd_runner.results.verdict_text import (
     REASONS,
+    listed,
     mean_text,
-    nodes_text,
     points_text,
     speed_text,
 )
@@ -42,13 +43,16 @@ def verdict_parts(comparison: Comparison) -> list[dict[str, Any]]:
 def _part(overall: Overall) -> dict[str, Any]:
     """One setting: its sentences, a line per graph, and a line per method."""
     methods = overall.methods if overall.methods and overall.compared > 1 else None
+    taught = dict.fromkeys(verdict.names["teacher"] for verdict in overall.graphs)
     return {
         "setting": overall.names["setting"],
-        "heading": _heading(overall),
+        "heading": f"{_runs(overall, _teachers(overall))}, {_nodes(overall)}",
         "sentences": overall_sentences(overall),
-        "graphs": list(map(_line, overall.graphs)),
+        "graphs": [_line(verdict, name_teachers=len(taught) > 1) for verdict in overall.graphs],
         "methods": list(_methods(methods, overall.graphs)) if methods else [],
-        "compared": counts_text(methods) if methods else "",
+        "compared": f"{_runs(overall, methods.cells.teachers)}: {counts_text(methods)}"
+        if methods
+        else "",
     }
 
 
@@ -67,17 +71,29 @@ def _columns(of_settings: Sequence[Overall]) -> dict[str, bool]:
     }
 
 
-def _heading(overall: Overall) -> str:
-    """``Inductive runs, 200 hidden nodes``."""
-    nodes = nodes_text(count for verdict in overall.graphs for count in verdict.nodes)
+def _runs(overall: Overall, teachers: Sequence[str]) -> str:
+    """``Inductive runs, gcn and sage teachers``."""
+    named = listed(in_order(teachers, TEACHERS))
+    return f"{overall.names['setting'].capitalize()} runs, {named} teachers"
+
+
+def _teachers(overall: Overall) -> list[str]:
+    """The teachers of any graph; a verdict over several names them with commas."""
+    return [name for verdict in overall.graphs for name in verdict.names["teacher"].split(", ")]
+
+
+def _nodes(overall: Overall) -> str:
+    """``200 hidden nodes``, or ``500 to 1,000 test nodes`` where graphs or splits differ."""
+    counts = [count for verdict in overall.graphs for count in verdict.nodes]
+    ends = dict.fromkeys((min(counts), max(counts)))
     part = PARTS[overall.graphs[0].part].removeprefix("all ")
-    return f"{overall.names['setting'].capitalize()} runs, {nodes} {part}"
+    return f"{' to '.join(f'{count:,}' for count in ends)} {part}"
 
 
-def _line(verdict: Verdict) -> dict[str, Any]:
+def _line(verdict: Verdict, *, name_teachers: bool) -> dict[str, Any]:
     return {
         "dataset": verdict.names["dataset"],
-        "teachers": verdict.names["teacher"],
+        "teachers": verdict.names["teacher"] if name_teachers else "",
         "decision": verdict.decision,
         "reason": REASONS.get(verdict.reason, ""),
         "best": winner_text(verdict),
