@@ -27,7 +27,9 @@ def main() -> None:
 
     comparison = compared(arguments)
     failures = read_all_failures(arguments.sources)
-    paths = write_tables(comparison, failures, arguments.out) if arguments.out else []
+    paths: list[Path] = []
+    if arguments.out:
+        paths += write_tables(comparison, failures, arguments.out, arguments.sources)
     if arguments.figures:
         require("gkd-tables --figures", "plot", "matplotlib", "scikit_posthocs")
         from gkd_runner.reporting.methods_figures import save_figures

@@ -55,12 +55,12 @@ def curve_records(
     return records(pd.DataFrame(rows)), missing
 
 
-def stored_text(series: pd.DataFrame) -> str:
-    """The curves of these series as the text of ``FILE``; empty without any."""
+def stored_text(series: pd.DataFrame, stored: Stored | None = None) -> str:
+    """The curves of these series, some of them ``stored``, as ``FILE`` has them; may be empty."""
     return "".join(
         json.dumps({"series": _name(seeds), **{name: record[name] for name in SHOWN}}) + "\n"
         for _, seeds in series.groupby(FIELDS, sort=False)
-        for record in curve_records(seeds)[0]
+        for record in curve_records(seeds, stored)[0]
     )
 
 

@@ -17,7 +17,7 @@ from gkd_runner.common.checksums import write_with_sum
 from gkd_runner.common.console import plain_table
 from gkd_runner.common.files import write_file
 from gkd_runner.reporting.curves import FILE as CURVES
-from gkd_runner.reporting.curves import stored_text
+from gkd_runner.reporting.curves import read_stored, stored_text
 from gkd_runner.reporting.provenance import provenance
 from gkd_runner.reporting.series import series_of
 from gkd_runner.reporting.table import Table
@@ -181,17 +181,22 @@ READ_AGAIN = ("runs.csv", CURVES)
 """The files of ``write_tables`` that gkd-tables and gkd-report read; they get a checksum."""
 
 
-def write_tables(comparison: Comparison, failures: pd.DataFrame, out: Path) -> list[Path]:
-    """Write all forms of the tables, and the runs, into folder ``out``; the files written."""
+def write_tables(
+    comparison: Comparison, failures: pd.DataFrame, out: Path, sources: Sequence[Path] = ()
+) -> list[Path]:
+    """Write all forms of the tables, and the runs, into folder ``out``; the files written.
+
+    Learning curves that lie beside CSV files among the ``sources`` are written with those of runs.
+    """
     made = make_tables(comparison, failures)
     texts = {
         "tables.md": markdown(made),
         "tables.tex": latex(made),
         "tables.html": html_page(made, comparison.runs, out),
         "runs.csv": to_csv(comparison.runs),
-        CURVES: stored_text(series_of(comparison)),
+        CURVES: stored_text(series_of(comparison), read_stored(sources)),
     }
-    if not texts[CURVES]:  # of a CSV; those that lie in the folder may be of its runs
+    if not texts[CURVES]:
         del texts[CURVES]
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

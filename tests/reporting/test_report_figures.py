@@ -83,6 +83,17 @@ def test_the_files_of_gkd_tables_keep_the_curves_of_their_runs(tmp_path: Path) -
     assert (found, missing) == ([], {"another"}), "curves belong to the very runs"
 
 
+def test_tables_of_a_csv_keep_the_curves_beside_it(tmp_path: Path) -> None:
+    some = write_metrics(tmp_path, table(seeds("glnn", [0.8, 0.7])), epochs=10)
+    write_tables(compare(some), read_all_failures([]), tmp_path / "kept")
+    csv = tmp_path / "kept" / "runs.csv"
+
+    write_tables(compare(load_runs([csv])), read_all_failures([]), tmp_path / "again", [csv])
+
+    first, again = (read_stored([tmp_path / name]) for name in ("kept", "again"))
+    assert first == again != {}
+
+
 def test_runs_without_metrics_are_counted_and_have_no_curve(tmp_path: Path) -> None:
     with_metrics = write_metrics(tmp_path, table(seeds("glnn", [0.8, 0.7])))
     without = table(seeds("infgrand", [0.8, 0.7]))
