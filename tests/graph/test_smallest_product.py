@@ -133,7 +133,9 @@ def test_the_order_holds_every_row_once(count: int) -> None:
 
 
 def test_the_order_puts_clusters_together() -> None:
-    centres = np.repeat(np.eye(6, dtype=np.float32), WIDTH, axis=0)
+    # of different lengths: no two clusters are alike along a main direction but for rounding
+    lengths = np.arange(1, 7, dtype=np.float32)
+    centres = np.repeat(np.diag(lengths), WIDTH, axis=0)
     mixed = np.random.default_rng(0).permutation(centres)
     ordered = mixed[nearby_order(torch.from_numpy(mixed), WIDTH).numpy()]
     for start in range(0, len(ordered), WIDTH):
