@@ -131,7 +131,7 @@ def _points(gain: Versus | None) -> str:
 
 
 def sentence(measured: pd.DataFrame) -> str:
-    """What gains most over ``PLAIN`` in each setting, and the gain by each weight."""
+    """The gains over ``PLAIN`` in each setting, and the gain by each weight."""
     told = [
         f"In {setting} runs: {' '.join(_of_setting(rows))}"
         for setting, rows in measured.groupby("setting", sort=False)
