@@ -152,10 +152,10 @@ def speed_text(verdict: Verdict) -> str:
     return "; ".join(f"{name}{faster_text(speed)}" for name, speed in speeds.items() if speed)
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[object], joined_by: str = "and") -> str:
     """``cora, citeseer and pubmed``."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+    *most, last = map(str, names)
+    return f"{', '.join(most)} {joined_by} {last}" if most else last
 
 
 def _choices(verdict: Verdict, beside: Sequence[Verdict]) -> Iterator[str]:

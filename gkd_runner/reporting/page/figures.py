@@ -30,6 +30,7 @@ from gkd_runner.reporting.series import Names, names_of, seed_records, series_of
 from gkd_runner.reporting.text import PARTS, metric_title
 from gkd_runner.results.compare import Comparison, baseline
 from gkd_runner.results.selection import PLACE, TEACHERS, in_order
+from gkd_runner.results.verdict_text import listed
 from gkd_runner.studies.inference import PLAIN, own_model
 
 Records = Sequence[dict[str, Any]]
@@ -71,11 +72,11 @@ def _cost(
     if not records:
         text = f"No inference times of these models: {HOW} writes {FILE} into the output folder."
         return Figure("cost", title, text, None)
-    widths = _listed(sorted({record["width"] for record in records}), "or")
+    widths = listed(sorted({record["width"] for record in records}), "or")
     text = (
         f"Mean test {METRICS[metric].title} ± population std over seeds, and the median time to"
         f" answer for a node. Left is cheaper, up is better. {HOW} measured the times, on"
-        f" {_listed(sorted({record['setting'] for record in records}), 'and')} tasks, with fresh"
+        f" {listed(sorted({record['setting'] for record in records}))} tasks, with fresh"
         f" models of hidden width {widths}. {_sharing(names, models)}"
     )
     drawn = replace(names, methods=[m for m in names.methods if m in {r["kind"] for r in records}])
@@ -96,13 +97,7 @@ def _sharing(names: Names, models: Mapping[Configuration, str]) -> str:
             [name + (" (in part)" if len(found) > 1 else "")
              for name, found in by_method.items() if "" in found],
     }  # fmt: skip
-    return " ".join(text.format(_listed(some, "and")) for text, some in told.items() if some)
-
-
-def _listed(values: Sequence[object], last: str) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *others, final = map(str, values)
-    return f"{', '.join(others)} {last} {final}" if others else final
+    return " ".join(text.format(listed(some)) for text, some in told.items() if some)
 
 
 def _classes(series: pd.DataFrame, comparison: Comparison) -> Iterator[Figure]:
@@ -155,7 +150,7 @@ def _lost(series: pd.DataFrame, missing: set[str]) -> str:
         f"{len(by_teacher[name] - missing)} of {len(by_teacher[name])} runs with {name}"
         for name in in_order(by_teacher, TEACHERS)
     ]
-    return f" The sources have the curves of {_listed(counts, 'and')}; others are not drawn."
+    return f" The sources have the curves of {listed(counts)}; others are not drawn."
 
 
 def _spec(chart: alt.FacetChart | alt.LayerChart, records: Records) -> dict[str, Any]:
